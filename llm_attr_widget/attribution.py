@@ -1,0 +1,202 @@
+"""The attribution: what a run gives back. Immutable; what the ledger can answer later costs no model call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_attr_widget.errors import AttributionError, MethodError
+from llm_attr_widget.ledger import Ledger
+from llm_attr_widget.targets import Target
+from llm_attr_widget.trials import ends, refit
+from llm_attr_widget.types import LogProbs, Method, Piece, Values
+from llm_attr_widget.values import LogProb, Value
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+
+Phase: TypeAlias = Literal["running", "finished", "stopped"]
+Numbers: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where the numbers come from. calls: coalitions played; scored: prompts that went through the model for them."""
+
+    model: str
+    method: str
+    baseline: str
+    granularity: str
+    seed: int
+    trials: int
+    budget: int
+    calls: int
+    scored: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Which parts of the prompt made the model say this.
+
+    values: `(outputs, features)` in `unit`; standard_errors: the same shape, zero where the method is exact, NaN where
+    too little was played. sequence, sequence_errors: `(features,)`, of the target as a whole. ends: `(outputs, 2)`,
+    v(all) and v(none) of each output; sequence_ends: `(2,)`. features, outputs: their texts; pieces: the prompt as
+    shown; label: what one number is ("Shapley value"). phase: "stopped" when it was ended early.
+    """
+
+    values: Numbers
+    standard_errors: Numbers
+    sequence: Numbers
+    sequence_errors: Numbers
+    ends: Numbers
+    sequence_ends: Numbers
+    features: tuple[str, ...]
+    outputs: tuple[str, ...]
+    pieces: tuple[Piece, ...]
+    target: Target
+    label: str
+    unit: str
+    adds_up: bool
+    sampled: bool
+    random: bool
+    phase: Phase
+    method: Method
+    value: Value
+    ledger: Ledger
+    provenance: Provenance
+
+    @property
+    def gap(self) -> float | None:
+        """Largest |sum of a row - (v(all) - v(none))|; None where the method does not promise that rows add up."""
+        if not self.adds_up or not len(self.ledger):
+            return None
+        rows = np.abs(self.values.sum(axis=1) - (self.ends[:, 0] - self.ends[:, 1]))
+        return float(rows.max()) if np.isfinite(rows).all() else None
+
+    @property
+    def largest_error(self) -> float | None:
+        """Largest standard error in the matrix; None while there is none."""
+        known = self.standard_errors[np.isfinite(self.standard_errors)]
+        return float(known.max()) if known.size else None
+
+    def span(self, start: int, stop: int) -> Attribution:
+        """The target tokens `start:stop` explained as one output. Fits the ledger again; costs no model call.
+
+        Needs a log-prob attribution, since log-probs are what adds up over tokens.
+        """
+        if not isinstance(self.value, LogProb):
+            raise AttributionError(
+                f"Expected a log-prob attribution to add tokens up, got {self.value.label}. Run again with value='log_prob'."
+            )
+        if not 0 <= start < stop <= len(self.target.ids):
+            raise AttributionError(
+                f"Expected 0 <= start < stop <= {len(self.target.ids)} target tokens, got {start}:{stop}."
+            )
+        return self._with(self.method, _Span(start, stop))
+
+    def refit(self, method: Method) -> Attribution:
+        """What another method makes of the same coalitions. Costs no model call.
+
+        Raises MethodError when the method needs coalitions that were not played.
+        """
+        return self._with(method, self.value)
+
+    def _with(self, method: Method, value: Value) -> Attribution:
+        estimate = refit(self.ledger, method, value, random=self.random)
+        if estimate is None:
+            raise MethodError(
+                f"The {len(self.ledger)} coalitions in the ledger are not those that {method.label} needs. "
+                "Run that method, or refit with one that takes any coalitions, such as KernelShap or Lime."
+            )
+        both = ends(self.ledger, value)
+        return replace(
+            self,
+            values=estimate.values[:-1],
+            standard_errors=estimate.standard_errors[:-1],
+            sequence=estimate.values[-1],
+            sequence_errors=estimate.standard_errors[-1],
+            ends=both[:-1],
+            sequence_ends=both[-1],
+            outputs=value.outputs((self.target,)),
+            method=method,
+            value=value,
+            label=method.label,
+            adds_up=method.adds_up,
+            sampled=method.sampled,
+        )
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """One row per cell: output, feature, their texts, value, standard error. Needs pandas."""
+        import pandas as pd
+
+        output, feature = np.indices(self.values.shape).reshape(2, -1)
+        return pd.DataFrame(
+            {
+                "output": output,
+                "output_text": [self.outputs[i] for i in output],
+                "feature": feature,
+                "feature_text": [self.features[i] for i in feature],
+                "value": self.values.ravel(),
+                "standard_error": self.standard_errors.ravel(),
+            }
+        )
+
+    def plot_token_attr(self, *, values: bool | None = None) -> Figure:
+        """The matrix, outputs × features, as a matplotlib figure. values: write numbers into cells (None: if they fit)."""
+        from llm_attr_widget.plots import token_figure
+
+        return token_figure(
+            self.values, self.standard_errors, self.features, self.outputs, name=self.label, unit=self.unit, write=values
+        )
+
+    def plot_seq_attr(self) -> Figure:
+        """A bar per feature for the target as a whole, with its 95% band, as a matplotlib figure."""
+        from llm_attr_widget.plots import sequence_figure
+
+        return sequence_figure(self.sequence, self.sequence_errors, self.features, name=self.label, unit=self.unit)
+
+    def top(self, count: int = 3) -> tuple[tuple[str, float, float], ...]:
+        """The features with the largest |sequence attribution|: (text, value, standard error)."""
+        order = np.argsort(-np.abs(np.nan_to_num(self.sequence)), kind="stable")[:count]
+        return tuple((self.features[i], float(self.sequence[i]), float(self.sequence_errors[i])) for i in order)
+
+    def __repr__(self) -> str:
+        lines = [
+            f"{self.label} of {len(self.features)} features for {self.target.text!r} "
+            f"({len(self.outputs)} outputs, {self.value.label}, {self.unit})"
+        ]
+        width = max((len(repr(text)) for text, _, _ in self.top()), default=0)
+        for text, value, error in self.top():
+            band = f" ± {error:.3f}" if np.isfinite(error) and error > 0 else ""
+            lines.append(f"  {text!r:<{width}}  {value:+.3f}{band}")
+        about = self.provenance
+        lines.append(f"  {self.phase}: {about.calls} of {about.budget} calls, baseline: {about.baseline}, seed {about.seed}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from llm_attr_widget.export import html_picture
+
+        title = f"{self.label}, {self.unit}: {self.phase}, baseline: {self.provenance.baseline}"
+        return html_picture(self.values, self.features, self.outputs, title=title)
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Log-prob of a stretch of the target, as one output."""
+
+    start: int
+    stop: int
+    label: str = "log-prob"
+    unit: str = "nats"
+
+    def outputs(self, targets: tuple[Target, ...]) -> tuple[str, ...]:
+        return ("".join(targets[0].texts[self.start : self.stop]),)
+
+    def __call__(self, log_probs: LogProbs) -> Values:
+        whole = np.asarray(log_probs[:, self.start : self.stop], dtype=np.float64).sum(axis=1)
+        return np.column_stack([whole, whole])

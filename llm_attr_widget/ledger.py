@@ -1,0 +1,102 @@
+"""The ledger: every coalition that was played and the log-prob of every target token in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_attr_widget.errors import LedgerError
+from llm_attr_widget.types import Coalitions, LogProbs
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What a run leaves behind. Rows stand in the order in which they were played.
+
+    coalitions: bool `(m, features)`; log_probs: float32 `(m, target tokens)`, nats; trials: int `(m,)`, which
+    repetition each row belongs to; game: fingerprint of the game it was played in.
+    """
+
+    coalitions: Coalitions
+    log_probs: LogProbs
+    trials: NDArray[np.int32]
+    game: str
+
+    def __len__(self) -> int:
+        return len(self.coalitions)
+
+    def by_trial(self) -> Iterator[tuple[int, Coalitions, LogProbs]]:
+        """Each trial's number and its rows, in order of play."""
+        for trial in np.unique(self.trials):
+            rows = self.trials == trial
+            yield int(trial), self.coalitions[rows], self.log_probs[rows]
+
+    def save(self, path: str | Path) -> None:
+        """One .npz file, no pickle. Coalitions are packed to bits."""
+        header = json.dumps({"format": FORMAT, "game": self.game, "features": self.coalitions.shape[1]})
+        with Path(path).open("wb") as file:
+            np.savez_compressed(
+                file,
+                header=np.array(header),
+                coalitions=np.packbits(self.coalitions, axis=1),
+                log_probs=self.log_probs,
+                trials=self.trials,
+            )
+
+
+def load_ledger(path: str | Path) -> Ledger:
+    """Read what `Ledger.save` wrote. Raises LedgerError when the file is not a ledger of this format."""
+    try:
+        with np.load(Path(path), allow_pickle=False) as file:
+            header = json.loads(str(file["header"]))
+            features = int(header["features"])
+            coalitions = np.unpackbits(file["coalitions"], axis=1, count=features).astype(bool)
+            ledger = Ledger(coalitions, file["log_probs"], file["trials"], str(header["game"]))
+    except (KeyError, ValueError, OSError) as error:
+        raise LedgerError(f"Expected a ledger saved by Ledger.save at {path}, but it could not be read: {error}") from error
+    if header.get("format") != FORMAT:
+        raise LedgerError(
+            f"Expected a ledger of format {FORMAT} at {path}, got format {header.get('format')}. "
+            "Load it with the version of llm_attr_widget that saved it."
+        )
+    return ledger
+
+
+class LedgerWriter:
+    """A ledger that grows. Snapshots share its memory: rows once written never change."""
+
+    def __init__(self, features: int, tokens: int, game: str) -> None:
+        self._coalitions = np.empty((64, features), dtype=bool)
+        self._log_probs = np.empty((64, tokens), dtype=np.float32)
+        self._trials = np.empty(64, dtype=np.int32)
+        self._rows = 0
+        self._game = game
+
+    def append(self, coalitions: Coalitions, log_probs: LogProbs, trial: int) -> None:
+        start, end = self._rows, self._rows + len(coalitions)
+        if end > len(self._trials):
+            size = max(end, 2 * len(self._trials))
+            self._coalitions = _grown(self._coalitions, size)
+            self._log_probs = _grown(self._log_probs, size)
+            self._trials = _grown(self._trials, size)
+        self._coalitions[start:end] = coalitions
+        self._log_probs[start:end] = log_probs
+        self._trials[start:end] = trial
+        self._rows = end
+
+    def snapshot(self) -> Ledger:
+        n = self._rows
+        return Ledger(self._coalitions[:n], self._log_probs[:n], self._trials[:n], self._game)
+
+
+def _grown(array: NDArray, size: int) -> NDArray:  # type: ignore[type-arg]  # any dtype goes through unchanged
+    larger = np.empty((size, *array.shape[1:]), dtype=array.dtype)
+    larger[: len(array)] = array
+    return larger
