@@ -33,34 +33,30 @@ class Worker:
         return self._thread is not None and self._thread.is_alive()
 
     def start(self, job: Job, *, waiting: Callable[[], None]) -> None:
-        """Run `job` in a thread and return at once. `waiting` is called first if another widget has the model."""
+        """Run `job` in a thread and return at once. `waiting` is called first if another widget has the model.
+
+        A job that was stopped while it waited is still called, so that it can say so; it must ask `cancelled` first.
+        """
         self._stop.set()
         before, stop = self._thread, threading.Event()
 
         def work() -> None:
             if before is not None:
                 before.join()
-            if not self._turn.acquire(blocking=False):
+            mine = self._turn.acquire(blocking=False)
+            if not mine:
                 waiting()
-                while not self._turn.acquire(timeout=0.05):
-                    if stop.is_set():
-                        break
-                else:
-                    self._run(job, stop)
-                    return
+            while not (mine or stop.is_set()):
+                mine = self._turn.acquire(timeout=0.05)
+            try:
                 job(stop.is_set)
-                return
-            self._run(job, stop)
+            finally:
+                if mine:
+                    self._turn.release()
 
         self._stop = stop
         self._thread = threading.Thread(target=work, name="llm_attr_widget", daemon=True)
         self._thread.start()
-
-    def _run(self, job: Job, stop: threading.Event) -> None:
-        try:
-            job(stop.is_set)
-        finally:
-            self._turn.release()
 
     def stop(self) -> None:
         """Ask the job in progress to end; returns at once."""

@@ -1,0 +1,52 @@
+"""Which parts of the prompt made the model say this? The public names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llm_attr_widget.attribution import Attribution
+from llm_attr_widget.errors import (
+    AttributionError,
+    CapabilityError,
+    InputError,
+    LedgerError,
+    MethodError,
+    ProtocolError,
+    ScoreError,
+    TargetError,
+)
+from llm_attr_widget.ledger import Ledger, load_ledger
+from llm_attr_widget.run import Update, attribute, run
+from llm_attr_widget.targets import Target
+
+if TYPE_CHECKING:
+    from llm_attr_widget.widget.widget import AttrWidget
+
+__version__ = "0.1.0"
+__all__ = [
+    "AttrWidget",
+    "Attribution",
+    "AttributionError",
+    "CapabilityError",
+    "InputError",
+    "Ledger",
+    "LedgerError",
+    "MethodError",
+    "ProtocolError",
+    "ScoreError",
+    "Target",
+    "TargetError",
+    "Update",
+    "attribute",
+    "load_ledger",
+    "run",
+]
+
+
+def __getattr__(name: str) -> object:
+    # The widget brings ipywidgets along; scripts that only attribute should not pay for it.
+    if name == "AttrWidget":
+        from llm_attr_widget.widget.widget import AttrWidget
+
+        return AttrWidget
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
