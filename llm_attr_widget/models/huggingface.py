@@ -1,0 +1,71 @@
+"""A local Hugging Face model, or any `nn.Module` with logits, as a scorer and a generator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from torch import nn
+
+from llm_attr_widget.models.base import check_prompts, check_target
+from llm_attr_widget.models.batching import TokenBudget
+from llm_attr_widget.models.huggingface_anatomy import look_at
+from llm_attr_widget.models.huggingface_generate import generated
+from llm_attr_widget.models.huggingface_paths import Job, Padded
+from llm_attr_widget.types import Prompt, Scored
+
+
+class HuggingFaceModel:
+    """Scores and generates with a model in this process. The model is left as it was found.
+
+    model: a causal or encoder-decoder model of transformers (also wrapped by PEFT, `torch.compile` or accelerate), or
+        an `nn.Module` whose `forward(input_ids, …)` returns an object with `logits`.
+    tokenizer: the one that belongs to it.
+    scoring: "one_pass" reads prompt and target at once; "stepwise" decodes the target by force, token by token with a
+        cache. They agree to rounding.
+    """
+
+    def __init__(
+        self, model: nn.Module, tokenizer: Any, *, scoring: Literal["one_pass", "stepwise"] = "one_pass"
+    ) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.scoring = scoring
+        self._anatomy = look_at(model, tokenizer)
+
+    @property
+    def name(self) -> str:
+        """For provenance: the checkpoint's name, or the class's."""
+        return self._anatomy.name
+
+    @property
+    def vocabulary(self) -> int | None:
+        """Number of token ids the model knows, None where a module of one's own does not say."""
+        return self._anatomy.limits.vocabulary
+
+    @property
+    def max_positions(self) -> int | None:
+        """Most tokens that prompt and target may have together, None where there is no limit."""
+        return self._anatomy.limits.max_positions
+
+    def __repr__(self) -> str:
+        return f"HuggingFaceModel({self.name!r}, scoring={self.scoring!r})"
+
+    def score(self, prompts: Sequence[Prompt], target: Sequence[int]) -> Iterator[Scored]:
+        """log p(target token k | prompt, target tokens < k) in nats, batch by batch, in any order.
+
+        Prompt and target are joined as ids. A prompt without tokens is given the tokenizer's bos (or eos) token.
+        Raises TargetError and InputError before the first batch, ScoreError for NaN logits or lack of memory.
+        """
+        limits = self._anatomy.limits
+        ids = check_target(target, limits)
+        check_prompts(prompts, ids, limits)
+        return Padded().score(Job(self._anatomy, prompts, ids, TokenBudget(512)))
+
+    def generate(self, prompt: Prompt, *, max_new_tokens: int, options: Mapping[str, Any]) -> tuple[int, ...]:
+        """Token ids after the prompt, end-of-sequence token left out.
+
+        options: arguments of the model's `generate`, and `seed` (default 0) for sampling. Greedy where they do not ask
+        for sampling. A model without `generate` is decoded greedily and takes no options.
+        """
+        return generated(self._anatomy, prompt, max_new_tokens=max_new_tokens, options=options)

@@ -1,0 +1,166 @@
+"""What a model's forward takes, where its inputs go, and how it is left as it was found."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from llm_attr_widget.models.base import Limits
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """A model, looked at from outside. Nothing here changes it.
+
+    model: what is called. A module wrapped by `torch.compile` is called uncompiled: prompts of many lengths would
+        compile it again and again.
+    core: the model inside adapters (PEFT).
+    config: the configuration of its text part, or None for a module of one's own.
+    accepts: names of the arguments its forward takes.
+    device: where token ids go; an offloaded model's parameters are elsewhere.
+    pad: a token id to fill rows with. start: what an empty prompt is given to begin with, or None.
+    decoder_start: the decoder's first token, for encoder-decoder models alone.
+    """
+
+    model: nn.Module
+    core: nn.Module
+    config: Any
+    accepts: frozenset[str]
+    device: torch.device
+    dtype: torch.dtype
+    limits: Limits
+    pad: int
+    start: int | None
+    decoder_start: int | None
+
+    @property
+    def name(self) -> str:
+        return str(getattr(self.config, "name_or_path", "") or type(self.core).__name__)
+
+    @property
+    def known(self) -> bool:
+        """Whether its class is one of the transformers library's own."""
+        return isinstance(self.core, PreTrainedModel) and type(self.core).__module__.startswith("transformers.")
+
+    @property
+    def attention(self) -> str | None:
+        """Name of the attention implementation, None for a module of one's own."""
+        return getattr(self.config, "_attn_implementation", None)
+
+
+def look_at(model: nn.Module, tokenizer: Any) -> Anatomy:
+    called = cast(nn.Module, getattr(model, "_orig_mod", model))
+    core, virtual = _inside_adapters(called)
+    config: Any = getattr(core, "config", None)
+    separate = bool(getattr(config, "is_encoder_decoder", False))
+    text = config.get_text_config(decoder=True) if hasattr(config, "get_text_config") else config
+    accepts = frozenset(inspect.signature(core.forward).parameters)
+    embedding = _embedding(core)
+    limits = Limits(_vocabulary(embedding, text), getattr(text, "max_position_embeddings", None), separate)
+    if virtual:
+        # Prompt tuning puts tokens of its own before ours: positions counted from the start would be off.
+        accepts -= {"logits_to_keep", "position_ids"}
+    return Anatomy(
+        model=called,
+        core=core,
+        config=text,
+        accepts=accepts,
+        device=_device(core, embedding),
+        dtype=_dtype(core, embedding),
+        limits=limits,
+        pad=_pad(tokenizer, text, limits.vocabulary),
+        start=_first_id(tokenizer, text, ("bos_token_id", "eos_token_id")),
+        decoder_start=_decoder_start(core, config) if separate else None,
+    )
+
+
+@contextmanager
+def left_as_found(model: nn.Module) -> Generator[None]:
+    """No dropout and no gradients inside; afterwards training flags and the rope offsets of Qwen-VL are as before."""
+    modules = list(model.modules())
+    training = [module for module in modules if module.training]
+    offsets = [(module, module.rope_deltas) for module in modules if "rope_deltas" in vars(module)]
+    try:
+        for module in training:
+            module.training = False
+        with torch.no_grad():
+            yield
+    finally:
+        for module in training:
+            module.training = True
+        for module, deltas in offsets:
+            module.rope_deltas = deltas
+
+
+def _inside_adapters(model: nn.Module) -> tuple[nn.Module, bool]:
+    """The model inside PEFT, and whether PEFT puts virtual tokens before the prompt."""
+    if not hasattr(model, "peft_config") or not hasattr(model, "get_base_model"):
+        return model, False
+    active = getattr(model, "active_peft_config", None)
+    return cast(Any, model).get_base_model(), bool(getattr(active, "is_prompt_learning", False))
+
+
+def _embedding(core: nn.Module) -> nn.Module | None:
+    try:
+        return cast(Any, core).get_input_embeddings()
+    except (AttributeError, NotImplementedError):
+        return None
+
+
+def _vocabulary(embedding: nn.Module | None, config: Any) -> int | None:
+    weight = getattr(embedding, "weight", None)
+    if isinstance(weight, torch.Tensor) and weight.ndim == 2:
+        return weight.shape[0]
+    return getattr(config, "vocab_size", None)
+
+
+def _device(core: nn.Module, embedding: nn.Module | None) -> torch.device:
+    for module in (embedding, core):
+        # accelerate keeps an offloaded module's weights on "meta" and says on its hook where it runs.
+        runs_on = getattr(getattr(module, "_hf_hook", None), "execution_device", None)
+        if runs_on is not None:
+            return torch.device(runs_on)
+    return _anchor(core, embedding).device
+
+
+def _dtype(core: nn.Module, embedding: nn.Module | None) -> torch.dtype:
+    dtype = _anchor(core, embedding).dtype
+    return dtype if dtype.is_floating_point else torch.float32
+
+
+def _anchor(core: nn.Module, embedding: nn.Module | None) -> torch.Tensor:
+    weight = getattr(embedding, "weight", None)
+    if isinstance(weight, torch.Tensor):
+        return weight
+    return next(core.parameters(), torch.empty(0))
+
+
+def _pad(tokenizer: Any, config: Any, vocabulary: int | None) -> int:
+    for owner in (tokenizer, config):
+        token = getattr(owner, "pad_token_id", None)
+        if isinstance(token, int) and 0 <= token < (vocabulary or token + 1):
+            return token
+    return 0
+
+
+def _first_id(tokenizer: Any, config: Any, names: tuple[str, ...]) -> int | None:
+    for owner in (tokenizer, config):
+        for name in names:
+            token = getattr(owner, name, None)
+            if isinstance(token, list | tuple) and token:
+                token = cast(Any, token[0])
+            if isinstance(token, int) and token >= 0:
+                return token
+    return None
+
+
+def _decoder_start(core: nn.Module, config: Any) -> int:
+    owners = (getattr(core, "generation_config", None), config)
+    return _first_id(owners[0], owners[1], ("decoder_start_token_id", "bos_token_id")) or 0
