@@ -1,0 +1,42 @@
+"""One JupyterLab and one browser for the session, one fresh notebook, kernel and window for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Error, sync_playwright
+
+from tests.browser.chromium import HELP, launch
+from tests.browser.lab import Lab
+from tests.browser.server import Server, jupyter_lab
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        try:
+            browser = launch(playwright)
+        except Error as error:
+            pytest.fail(f"{HELP}\n\n{error}", pytrace=False)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with jupyter_lab(tmp_path_factory.mktemp("jupyter")) as server:
+        yield server
+
+
+@pytest.fixture
+def lab(server: Server, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """A notebook of the test's own. A test that fails leaves a picture of what it saw last."""
+    lab = Lab(server, browser)
+    failed_before = request.session.testsfailed
+    yield lab
+    if request.session.testsfailed > failed_before and lab.is_open:
+        lab.screenshot(f"failed-{request.node.name}")
+    lab.close()
+    assert lab.page_errors == [], "uncaught errors in the page"
+    assert lab.outside_requests == [], "the page asked for something beyond the notebook server"
