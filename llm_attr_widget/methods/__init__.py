@@ -1,0 +1,24 @@
+"""How attributions come out of a game: `design` says which coalitions to play, `fold` fits what was played."""
+
+from __future__ import annotations
+
+from llm_attr_widget.methods.ablation import AddOneIn, LeaveOneOut
+from llm_attr_widget.methods.base import fit
+from llm_attr_widget.methods.kernel_shap import KernelShap
+from llm_attr_widget.methods.lime import Lime
+from llm_attr_widget.methods.permutation import PermutationShapley
+from llm_attr_widget.methods.shapley import ExactShapley
+from llm_attr_widget.methods.table import COALITION_METHODS, Entry, make_method
+
+__all__ = [
+    "COALITION_METHODS",
+    "AddOneIn",
+    "Entry",
+    "ExactShapley",
+    "KernelShap",
+    "LeaveOneOut",
+    "Lime",
+    "PermutationShapley",
+    "fit",
+    "make_method",
+]

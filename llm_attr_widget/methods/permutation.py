@@ -1,0 +1,149 @@
+"""Shapley values by walking through orders of the features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_attr_widget.methods.base import (
+    everyone_and_no_one,
+    finite_or_nan,
+    require_budget,
+    require_features,
+    student_inflation,
+)
+from llm_attr_widget.types import Coalitions, Estimate, Values
+
+
+@dataclass(frozen=True, kw_only=True)
+class PermutationShapley:
+    """Mean gain of each feature over random orders in which the features join (Castro et al. 2009).
+
+    Orders come in antithetic pairs, an order and its reverse (Mitchell et al. 2022, section 4.1), and cyclically
+    stratified: the cyclic shifts of one drawn order put every feature at every position once, and are played in random
+    sequence. The mean over any number of pairs is unbiased.
+
+    budget: model calls; None means max(256, 16 features). Cost: 2 + 2 (features - 1) for each pair of orders.
+    Standard errors: from the spread of whole pairs, widened by Student's t (plain ones are too small below ten
+    pairs); a little wide, since stratification helps the mean more than the spread tells. NaN until the second pair.
+
+    The fold recognises chains: consecutive rows that each add one feature to the row before, from one feature to all
+    but one. v(all) and v(none) may stand anywhere; rows that belong to no whole chain are passed over.
+    """
+
+    budget: int | None = None
+
+    name: ClassVar[str] = "permutation_shapley"
+    label: ClassVar[str] = "Shapley value"
+    adds_up: ClassVar[bool] = True
+    sampled: ClassVar[bool] = True
+
+    def calls(self, features: int) -> int:
+        return 2 + self._pairs(features) * 2 * (features - 1)
+
+    def design(self, features: int, rng: np.random.Generator) -> Iterator[Coalitions]:
+        pairs = self._pairs(features)
+        yield everyone_and_no_one(features)
+        for _, order in zip(range(pairs), stratified_orders(features, rng), strict=False):
+            yield np.vstack([chain(order), chain(order[::-1])])
+
+    def fold(self, features: int, outputs: int) -> ChainFold:
+        return ChainFold(features, outputs)
+
+    def _pairs(self, features: int) -> int:
+        require_features(features)
+        if features == 1:
+            return 0
+        budget = max(256, 16 * features) if self.budget is None else self.budget
+        require_budget(budget, at_least=2 * features, features=features)
+        return (budget - 2) // (2 * (features - 1))
+
+
+def stratified_orders(features: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
+    """Orders without end: each drawn one in all its cyclic shifts, in random sequence."""
+    while True:
+        order = rng.permutation(features)
+        for shift in rng.permutation(features):
+            yield np.roll(order, int(shift))
+
+
+def chain(order: NDArray[np.intp]) -> Coalitions:
+    """`(features - 1, features)`: the coalitions between none and all as the features join in this order."""
+    joined = np.empty(len(order), dtype=np.intp)
+    joined[order] = np.arange(len(order))
+    return joined[None, :] <= np.arange(len(order) - 1)[:, None]
+
+
+class ChainFold:
+    """Mean gains over whole chains. Values with one chain, standard errors from the second pair of chains on."""
+
+    def __init__(self, features: int, outputs: int) -> None:
+        self._features = features
+        self._ends: list[Values | None] = [None, None]
+        self._rows: list[NDArray[np.bool_]] = []
+        self._values: list[Values] = []
+        self._waiting: list[tuple[NDArray[np.intp], Values]] = []
+        self._half: Values | None = None
+        self._sum = np.zeros((features, outputs))
+        self._chains = 0
+        self._pair_mean = np.zeros((features, outputs))
+        self._pair_squares = np.zeros((features, outputs))
+        self._pairs = 0
+
+    def add(self, coalitions: Coalitions, values: Values) -> None:
+        for row, size, value in zip(coalitions, coalitions.sum(axis=1), finite_or_nan(values), strict=True):
+            if size in (0, self._features):
+                end = int(size > 0)
+                self._ends[end] = value if self._ends[end] is None else self._ends[end]
+            else:
+                self._follow(row, int(size), value)
+
+    def _follow(self, row: NDArray[np.bool_], size: int, value: Values) -> None:
+        if size != len(self._rows) + 1 or (self._rows and not row[self._rows[-1]].all()):
+            self._rows.clear()
+            self._values.clear()
+        if size == len(self._rows) + 1:
+            self._rows.append(row)
+            self._values.append(value)
+        if len(self._rows) == self._features - 1:
+            steps = np.vstack([self._rows, np.ones(self._features, dtype=bool)])
+            self._waiting.append((np.argmax(steps, axis=0), np.array(self._values)))
+            self._rows.clear()
+            self._values.clear()
+
+    def estimate(self) -> Estimate | None:
+        no_one, everyone = self._ends
+        if no_one is None or everyone is None:
+            return None
+        if self._features == 1:
+            return Estimate((everyone - no_one)[:, None], np.zeros((len(everyone), 1)))
+        for joined, values in self._waiting:
+            self._count(np.diff(np.vstack([no_one, values, everyone]), axis=0)[joined])
+        self._waiting.clear()
+        if self._chains == 0:
+            return None
+        return Estimate((self._sum / self._chains).T, self._standard_errors().T)
+
+    def _count(self, gains: Values) -> None:
+        """Take one chain's gains `(features, outputs)` into the running mean, and each second one into the spread."""
+        self._sum += gains
+        self._chains += 1
+        if self._half is None:
+            self._half = gains
+            return
+        pair = (self._half + gains) / 2
+        self._half = None
+        self._pairs += 1
+        step = pair - self._pair_mean
+        self._pair_mean += step / self._pairs
+        self._pair_squares += step * (pair - self._pair_mean)
+
+    def _standard_errors(self) -> Values:
+        if self._pairs < 2:
+            return np.full_like(self._pair_mean, np.nan)
+        plain = np.sqrt(self._pair_squares / (self._pairs - 1) / self._pairs)
+        return student_inflation(self._pairs - 1) * plain

@@ -1,0 +1,88 @@
+"""The coalition methods by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from llm_attr_widget.errors import MethodError
+from llm_attr_widget.methods.ablation import AddOneIn, LeaveOneOut
+from llm_attr_widget.methods.kernel_shap import KernelShap
+from llm_attr_widget.methods.lime import Lime
+from llm_attr_widget.methods.permutation import PermutationShapley
+from llm_attr_widget.methods.shapley import ExactShapley
+from llm_attr_widget.types import Method
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One method as it is offered.
+
+    about: one line for people. make: the method with its defaults, from a budget in model calls (None: its own).
+    takes_budget: False where the number of features alone sets the cost.
+    """
+
+    name: str
+    about: str
+    make: Callable[[int | None], Method]
+    takes_budget: bool = True
+
+
+COALITION_METHODS: tuple[Entry, ...] = (
+    Entry(
+        "shapley",
+        "Shapley values: exact when the budget covers every coalition, else estimated by kernel_shap.",
+        lambda budget: KernelShap(budget=budget),
+    ),
+    Entry(
+        "kernel_shap",
+        "Shapley values by least squares on complementary pairs of coalitions: the most accurate per model call.",
+        lambda budget: KernelShap(budget=budget),
+    ),
+    Entry(
+        "permutation_shapley",
+        "Shapley values as mean gains over random orders of the features.",
+        lambda budget: PermutationShapley(budget=budget),
+    ),
+    Entry(
+        "exact_shapley",
+        "Shapley values from all 2^features coalitions, for up to 16 features.",
+        lambda _: ExactShapley(),
+        takes_budget=False,
+    ),
+    Entry(
+        "leave_one_out",
+        "What the target loses when one feature alone is absent. Quick; does not add up.",
+        lambda _: LeaveOneOut(),
+        takes_budget=False,
+    ),
+    Entry(
+        "add_one_in",
+        "What the target gains when one feature alone is present. Quick; does not add up.",
+        lambda _: AddOneIn(),
+        takes_budget=False,
+    ),
+    Entry(
+        "lime",
+        "Weights of a linear model fitted near the full prompt. Not Shapley values; they do not add up.",
+        lambda budget: Lime(budget=budget),
+    ),
+)
+
+
+def make_method(name: str, *, budget: int | None = None) -> Method:
+    """The method of that name with its defaults.
+
+    budget: model calls, None for the method's own default. Raises MethodError for an unknown name, naming the known
+    ones, and for a budget given to a method whose cost is fixed. For more options, make the class itself.
+    """
+    for entry in COALITION_METHODS:
+        if entry.name == name:
+            if budget is not None and not entry.takes_budget:
+                raise MethodError(
+                    f"The cost of {name!r} is set by the number of features, but budget={budget} was given. "
+                    "Leave the budget out, or choose 'shapley'."
+                )
+            return entry.make(budget)
+    known = ", ".join(repr(entry.name) for entry in COALITION_METHODS)
+    raise MethodError(f"Expected a method among {known}; got {name!r}.")
