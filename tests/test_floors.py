@@ -17,11 +17,11 @@ PACKAGE = "llm_attr_widget"
 # Lowest first. A name is a file or a folder of the package; those on one floor do not import each other.
 FLOORS = (
     ("types", "errors"),
-    ("tokens", "storage"),
+    ("tokens",),
     ("inputs", "methods", "models"),
     ("targets", "ledger", "plots"),
     ("values", "export"),
-    ("game", "trials"),
+    ("game", "trials", "storage"),
     ("check",),
     ("attribution", "plan"),
     ("run",),
