@@ -1,0 +1,43 @@
+"""Prompts that know their features. To add a kind: one file, and one line in `INPUTS`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from llm_attr_widget.errors import InputError
+from llm_attr_widget.inputs.text import TextInput
+from llm_attr_widget.inputs.tokens import TokenInput
+from llm_attr_widget.types import Granularity, Input, Tokenizer
+
+INPUTS = (TextInput, TokenInput)
+
+__all__ = ["INPUTS", "TextInput", "TokenInput", "make_input"]
+
+
+def make_input(
+    tokenizer: Tokenizer | None,
+    prompt: str | Sequence[int] | Sequence[Mapping[str, Any]] | Input,
+    *,
+    granularity: Granularity = "word",
+) -> Input:
+    """An Input of whatever the caller has; one that is one already passes through.
+
+    Raises InputError for anything that is no prompt, or that needs a tokenizer and has none.
+    """
+    if not isinstance(prompt, str | Sequence):
+        return _as_input(prompt)
+    if tokenizer is None:
+        raise InputError("Expected a tokenizer to make features of the prompt, got None. Give the model's tokenizer.")
+    if isinstance(prompt, str) and granularity != "token":
+        return TextInput(tokenizer, prompt, granularity=granularity)
+    return TokenInput(tokenizer, prompt)  # type: ignore[arg-type]
+
+
+def _as_input(prompt: Any) -> Input:
+    if all(hasattr(prompt, name) for name in ("pieces", "features", "baseline", "random", "render")):
+        return prompt
+    raise InputError(
+        f"Expected a prompt as text, token ids, chat messages or an Input, got {type(prompt).__name__}. "
+        "For an image, make an ImageInput."
+    )

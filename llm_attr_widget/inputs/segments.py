@@ -1,0 +1,113 @@
+"""Where text may be cut: words, phrases, sentences and paragraphs, by the Unicode rules, in any script.
+
+Units nest: every paragraph boundary is a sentence boundary, every sentence boundary a phrase boundary, every phrase
+boundary a word boundary, so that a view can regroup features and a method can descend from coarse to fine.
+Whitespace goes with the unit after it (" lives"), as it does in most tokenizers; at the end of a text with the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Literal, TypeAlias
+
+import regex
+import unicode_segmentation_rs as unicode_rules
+
+from llm_attr_widget.errors import InputError
+from llm_attr_widget.types import Piece
+
+Level: TypeAlias = Literal["word", "phrase", "sentence", "paragraph"]
+
+LEVELS: tuple[Level, ...] = ("paragraph", "sentence", "phrase", "word")
+"""From coarse to fine."""
+
+# Terminal punctuation, ellipses and dashes, with the quotes and brackets that close after them.
+_PHRASE_END = regex.compile(r"[\p{Terminal_Punctuation}…—–]+[\p{Pe}\p{Pf}\"']*")
+_LINE_END = regex.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+
+
+def boundaries(text: str, level: Level) -> tuple[int, ...]:
+    """Offsets at which units begin, and the text's length: ascending, from 0. Empty text: (0,).
+
+    word: UAX #29 word boundaries; punctuation marks are units of their own, a run of the same mark is one.
+    phrase: up to and with punctuation that ends something, such as a comma or a full stop.
+    sentence: UAX #29 sentence boundaries. paragraph: a line.
+    Raises InputError for text with half a surrogate pair, or an unknown level.
+    """
+    if level not in LEVELS:
+        raise InputError(f"Expected a granularity out of {', '.join(LEVELS)}, got {level!r}.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"The text has half a surrogate pair at offset {error.start}, which is no character. "
+            'Repair it, for instance with text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").'
+        ) from error
+    words = set(_words(text))
+    if level == "word":
+        return tuple(sorted(words))
+    rules = {"paragraph": (_lines,), "sentence": (_lines, _sentences), "phrase": (_lines, _sentences, _phrases)}[level]
+    found = {offset for rule in rules for offset in _before_space(text, rule(text))}
+    return tuple(sorted((found & words) | {0, len(text)}))
+
+
+def units(text: str, level: Level) -> tuple[str, ...]:
+    """The text cut at its boundaries; joined, it is the text."""
+    cuts = boundaries(text, level)
+    return tuple(text[a:b] for a, b in pairwise(cuts))
+
+
+def groups(pieces: Sequence[Piece], level: Level) -> tuple[tuple[int, ...], ...]:
+    """Features by the larger unit they begin in, in reading order: for each unit that has any, its features.
+
+    A feature that reaches over a boundary belongs to the unit of its first letter.
+    """
+    text = "".join(piece.text for piece in pieces)
+    starts = boundaries(text, level)[1:]
+    found: dict[int, list[int]] = {}
+    unit, position, seen = 0, 0, set[int]()
+    for piece in pieces:
+        first = position + len(piece.text) - len(piece.text.lstrip())
+        position += len(piece.text)
+        while unit < len(starts) - 1 and starts[unit] <= first:
+            unit += 1
+        if piece.feature is not None and piece.feature not in seen:
+            seen.add(piece.feature)
+            found.setdefault(unit, []).append(piece.feature)
+    return tuple(tuple(members) for members in found.values())
+
+
+def _words(text: str) -> Iterator[int]:
+    yield 0
+    position, before = 0, ""
+    end = len(text.rstrip())
+    for unit in unicode_rules.split_word_bounds(text):
+        same_mark = unit == before and len(unit) == 1 and not unit.isalnum()
+        if 0 < position < end and not before.isspace() and not same_mark:
+            yield position
+        position += len(unit)
+        before = unit
+    yield len(text)
+
+
+def _sentences(text: str) -> Iterator[int]:
+    position = 0
+    # The library leaves out what has no letter or digit, so a sentence is where it is found, after the last one.
+    for sentence in unicode_rules.unicode_sentences(text):
+        position = text.index(sentence, position)
+        yield position
+        position += len(sentence)
+
+
+def _phrases(text: str) -> Iterator[int]:
+    return (match.end() for match in _PHRASE_END.finditer(text))
+
+
+def _lines(text: str) -> Iterator[int]:
+    return (match.end() for match in _LINE_END.finditer(text))
+
+
+def _before_space(text: str, offsets: Iterator[int]) -> Iterator[int]:
+    """Each offset moved to the left over whitespace, where the unit after it begins."""
+    return (len(text[:offset].rstrip()) for offset in offsets)

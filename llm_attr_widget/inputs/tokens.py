@@ -1,0 +1,131 @@
+"""A prompt whose tokens are the features. Nothing is encoded anew: tokens are dropped or replaced as ids."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_attr_widget.errors import InputError
+from llm_attr_widget.inputs.base import checked, feature_texts
+from llm_attr_widget.tokens import aligned_texts, token_texts
+from llm_attr_widget.types import Coalitions, Piece, Prompt, Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class TokenInput:
+    """Features are tokens.
+
+    prompt: text, encoded as the tokenizer does by default, or token ids, taken as they are.
+    baseline_token: what stands in for an absent token. "remove" drops it from the ids; None replaces it by the
+        tokenizer's pad, unk or eos token, the first it has; a token id or a token's text replaces it by that token.
+    perturb_special: whether special tokens (bos, chat markers) are features, too. skip_tokens: ids or texts of tokens
+        that are always present.
+
+    Raises InputError for a prompt without features or a baseline that is not one token. `render` calls no tokenizer.
+    """
+
+    tokenizer: Tokenizer = field(repr=False)
+    prompt: str | Sequence[int]
+    _: KW_ONLY
+    baseline_token: int | str | None = "remove"  # noqa: S105 (no password)
+    perturb_special: bool = False
+    skip_tokens: Collection[int | str] = ()
+    pieces: tuple[Piece, ...] = field(init=False, repr=False)
+    features: tuple[str, ...] = field(init=False, repr=False)
+    baseline: str = field(init=False, repr=False)
+    _ids: tuple[int, ...] = field(init=False, repr=False)
+    _stand_in: int | None = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.prompt, str):
+            ids, texts = aligned_texts(self.tokenizer, self.prompt)
+        else:
+            ids = token_ids(self.prompt)
+            texts = token_texts(self.tokenizer, ids)
+        stays = _always_present(self.tokenizer, ids, self.skip_tokens)
+        if not self.perturb_special:
+            special = set(self.tokenizer.all_special_ids)
+            stays = [s or i in special for s, i in zip(stays, ids, strict=True)]
+        numbers = np.cumsum(~np.asarray(stays, dtype=bool)) - 1
+        pieces = tuple(
+            Piece(text, None if stay else int(number)) for text, stay, number in zip(texts, stays, numbers, strict=True)
+        )
+        if all(stays):
+            raise InputError(
+                f"Expected a prompt with at least one token that may be absent, got {self.prompt!r:.80}: "
+                f"{len(ids)} tokens, all of them special or skipped. Give a prompt that is not empty."
+            )
+        stand_in, words = _baseline(self.tokenizer, self.baseline_token)
+        for name, value in {
+            "pieces": pieces,
+            "features": feature_texts(pieces),
+            "baseline": words,
+            "_ids": ids,
+            "_stand_in": stand_in,
+        }.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def random(self) -> bool:
+        return False
+
+    def render(self, coalitions: Coalitions, rng: np.random.Generator) -> list[Prompt]:
+        """The prompt's ids without the absent tokens, or with the baseline in their place. Draws nothing."""
+        del rng
+        rows = checked(coalitions, len(self.features))
+        ids = np.asarray(self._ids)
+        present: NDArray[np.bool_] = np.ones((len(rows), len(ids)), dtype=bool)
+        present[:, [piece.feature is not None for piece in self.pieces]] = rows
+        if self._stand_in is None:
+            return [Prompt(tuple(ids[row].tolist())) for row in present]
+        return [Prompt(tuple(row)) for row in np.where(present, ids, self._stand_in).tolist()]
+
+
+def token_ids(prompt: Sequence[int]) -> tuple[int, ...]:
+    """Ids as plain ints. Raises InputError for anything else."""
+    try:
+        ids = tuple(int(i) for i in prompt)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"Expected a prompt as text or as a flat sequence of token ids, got {prompt!r:.80}. "
+            'Take one row of a batch: tokenizer(text)["input_ids"].'
+        ) from error
+    if any(i < 0 for i in ids):
+        raise InputError(f"Expected token ids of at least 0, got {min(ids)}.")
+    return ids
+
+
+def neutral_token(tokenizer: Tokenizer) -> tuple[int, str]:
+    """Id and name ("pad", "unk" or "eos") of the token that says least. Raises InputError where there is none."""
+    for name in ("pad", "unk", "eos"):
+        token = getattr(tokenizer, f"{name}_token_id", None)
+        if token is not None:
+            return int(cast(int, token)), name
+    raise InputError(
+        "Expected a tokenizer with a pad, unk or eos token to stand in for absent tokens, but it has none. "
+        'Name a token, or remove absent tokens with "remove".'
+    )
+
+
+def _baseline(tokenizer: Tokenizer, token: int | str | None) -> tuple[int | None, str]:
+    if token == "remove":  # noqa: S105 (no password)
+        return None, "removed"
+    if token is None:
+        stand_in, name = neutral_token(tokenizer)
+        return stand_in, f"replaced by the {name} token {tokenizer.convert_ids_to_tokens([stand_in])[0]!r}"
+    ids = list(tokenizer(token, add_special_tokens=False)["input_ids"]) if isinstance(token, str) else [int(token)]
+    if len(ids) != 1 or ids[0] < 0:
+        raise InputError(
+            f"Expected one token as the baseline, but {token!r} is {len(ids)} tokens. "
+            'Give a single token, its id, None for the pad token, or "remove".'
+        )
+    return int(ids[0]), f"replaced by the token {tokenizer.convert_ids_to_tokens([ids[0]])[0]!r}"
+
+
+def _always_present(tokenizer: Tokenizer, ids: Sequence[int], skip: Collection[int | str]) -> list[bool]:
+    names = tokenizer.convert_ids_to_tokens(list(ids))
+    return [i in skip or name in skip for i, name in zip(ids, names, strict=True)]
