@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,10 +20,10 @@ class LeaveOneOut:
     Cost: features + 2 model calls (v(none) is played for the total; 2 calls for a single feature).
     """
 
-    name: ClassVar[str] = "leave_one_out"
-    label: ClassVar[str] = "leave-one-out score"
-    adds_up: ClassVar[bool] = False
-    sampled: ClassVar[bool] = False
+    name: str = field(default="leave_one_out", init=False, repr=False)
+    label: str = field(default="leave-one-out score", init=False, repr=False)
+    adds_up: bool = field(default=False, init=False, repr=False)
+    sampled: bool = field(default=False, init=False, repr=False)
 
     def calls(self, features: int) -> int:
         return _calls(features)
@@ -44,10 +43,10 @@ class AddOneIn:
     Cost: features + 2 model calls (v(all) is played for the total; 2 calls for a single feature).
     """
 
-    name: ClassVar[str] = "add_one_in"
-    label: ClassVar[str] = "add-one-in score"
-    adds_up: ClassVar[bool] = False
-    sampled: ClassVar[bool] = False
+    name: str = field(default="add_one_in", init=False, repr=False)
+    label: str = field(default="add-one-in score", init=False, repr=False)
+    adds_up: bool = field(default=False, init=False, repr=False)
+    sampled: bool = field(default=False, init=False, repr=False)
 
     def calls(self, features: int) -> int:
         return _calls(features)

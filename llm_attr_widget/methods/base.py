@@ -105,3 +105,8 @@ class Grown:
     def rows(self) -> NDArray[np.float64]:
         """A view of what is there; writing to it writes here."""
         return self._data[: self._rows]
+
+
+def pseudo_inverse(gram: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of a symmetric matrix without negative eigenvalues: the solution of least norm where it is singular."""
+    return np.asarray(np.linalg.pinv(gram, rcond=1e-10, hermitian=True), dtype=np.float64)

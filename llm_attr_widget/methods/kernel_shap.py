@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -31,10 +30,10 @@ class KernelShap:
 
     budget: int | None = None
 
-    name: ClassVar[str] = "kernel_shap"
-    label: ClassVar[str] = "Shapley value"
-    adds_up: ClassVar[bool] = True
-    sampled: ClassVar[bool] = True
+    name: str = field(default="kernel_shap", init=False, repr=False)
+    label: str = field(default="Shapley value", init=False, repr=False)
+    adds_up: bool = field(default=True, init=False, repr=False)
+    sampled: bool = field(default=True, init=False, repr=False)
 
     def calls(self, features: int) -> int:
         require_features(features)

@@ -8,28 +8,28 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-def lasso(gram: Array, moments: Array, strength: Array, start: Array | None = None) -> Array:
-    """β that minimises β'Gβ / 2 - c'β + s Σ|β| for each of many problems, by cyclic coordinate descent.
+def lasso(gram: Array, moments: Array, strength: Array, start: Array) -> Array:
+    """β that minimises β'Gβ / 2 - c'β + s Σ|β| for each output: `(outputs, features)`.
 
-    gram: `(..., features, features)`, G; moments: `(..., outputs, features)`, c; strength: `(..., outputs)`, s.
-    start: where to begin, the last solution for example. Returns `(..., outputs, features)`, right to about 1e-9 of
-    the largest coefficient (Friedman, Hastie and Tibshirani 2010, eq. 5 and "covariance updates").
+    gram: `(features, features)`, G; moments: `(outputs, features)`, c; strength: `(outputs,)`, s; start: where to
+    begin, the last solution for example. FISTA (Beck and Teboulle 2009, eq. 4.1–4.3) with its momentum dropped where
+    it points uphill (O'Donoghue and Candès 2015, eq. 13), to 1e-10 of the largest coefficient, 5000 steps at most.
     """
-    diagonal = np.diagonal(gram, axis1=-2, axis2=-1)
-    scale = np.maximum(diagonal, 1e-12 * diagonal.max(axis=-1, keepdims=True) + 1e-300)
-    solution = np.zeros_like(moments) if start is None else start.copy()
-    slope = moments - solution @ gram
-    for _ in range(1000):
-        largest = 0.0
-        for j in range(gram.shape[-1]):
-            wanted = slope[..., j] + scale[..., None, j] * solution[..., j]
-            shrunk = np.sign(wanted) * np.maximum(np.abs(wanted) - strength, 0.0) / scale[..., None, j]
-            step = shrunk - solution[..., j]
-            if not step.any():
-                continue
-            solution[..., j] = shrunk
-            slope -= step[..., None] * gram[..., None, j, :]
-            largest = max(largest, float(np.nanmax(np.abs(step), initial=0.0)))
-        if largest <= 1e-9 * float(np.nanmax(np.abs(solution), initial=0.0)):
-            break
+    # Relative to a largest slope of zero any step would be too far: such outputs have all coefficients zero.
+    limit = 1e-10 * np.maximum(np.abs(moments).max(axis=1, initial=0.0), 1e-300)
+    length = 1.0 / max(float(np.linalg.eigvalsh(gram)[-1]), 1e-300)
+    threshold = strength[:, None] * length
+    solution, ahead = start, start
+    momentum = np.ones((len(moments), 1))
+    for _ in range(5000):
+        moved = ahead + length * (moments - ahead @ gram)
+        new = np.sign(moved) * np.maximum(np.abs(moved) - threshold, 0.0)
+        step = new - solution
+        if np.all(np.abs(ahead - new).max(axis=1, initial=0.0) <= limit * length):
+            return new
+        uphill = np.sum((ahead - new) * step, axis=1, keepdims=True) > 0
+        momentum = np.where(uphill, 1.0, momentum)
+        following = (1.0 + np.sqrt(1.0 + 4.0 * np.square(momentum))) / 2.0
+        ahead = new + (momentum - 1.0) / following * step
+        solution, momentum = new, following
     return solution

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_attr_widget.methods.base import Grown, finite_or_nan, row_keys, student_inflation
+from llm_attr_widget.methods.base import Grown, finite_or_nan, pseudo_inverse, row_keys, student_inflation
 from llm_attr_widget.methods.pairs import pairs_in_class
 from llm_attr_widget.types import Coalitions, Estimate, Values
 
@@ -43,8 +43,9 @@ class PairTable:
         self.features = features
         self._index: dict[bytes, int] = {}
         self._signs = Grown(features)
-        self._sums = Grown(2, outputs)
-        self._counts = Grown(2)
+        # Rows 2 i and 2 i + 1 are the two halves of pair i.
+        self._sums = Grown(outputs)
+        self._counts = Grown()
         self._sizes = Grown()
 
     def __len__(self) -> int:
@@ -52,24 +53,24 @@ class PairTable:
 
     def add(self, coalitions: Coalitions, values: Values) -> None:
         """values: `(coalitions, outputs)`. A coalition played again (sampled baselines) is averaged."""
-        side = (~coalitions[:, 0]).astype(np.intp)
         first = coalitions ^ ~coalitions[:, :1]
-        at = [self._index.setdefault(key, len(self._index)) for key in row_keys(first)]
+        at = np.array([self._index.setdefault(key, len(self._index)) for key in row_keys(first)], dtype=np.intp)
         new = len(self._index) - len(self._signs)
-        for array in (self._signs, self._sums, self._counts, self._sizes):
-            array.extend(new)
+        for array, rows in ((self._signs, new), (self._sizes, new), (self._sums, 2 * new), (self._counts, 2 * new)):
+            array.extend(rows)
         self._signs.rows[at] = first - 0.5
         sizes = first.sum(axis=1)
         self._sizes.rows[at] = np.minimum(sizes, self.features - sizes)
-        np.add.at(self._sums.rows, (at, side), finite_or_nan(values))
-        np.add.at(self._counts.rows, (at, side), 1.0)
+        halves = 2 * at + ~coalitions[:, 0]
+        np.add.at(self._sums.rows, halves, finite_or_nan(values))
+        np.add.at(self._counts.rows, halves, 1.0)
 
     def ends(self) -> tuple[Values, Values] | None:
         """v(all) and v(none), each `(outputs,)`, or None while one of them was not played."""
-        counts = self._counts.rows[self._sizes.rows == 0]
-        if len(counts) == 0 or not counts.all():
+        at = self._index.get(row_keys(np.ones((1, self.features), dtype=bool))[0])
+        if at is None or not self._counts.rows[2 * at : 2 * at + 2].all():
             return None
-        everyone, no_one = self._sums.rows[self._sizes.rows == 0][0] / counts[0][:, None]
+        everyone, no_one = self._sums.rows[2 * at : 2 * at + 2] / self._counts.rows[2 * at : 2 * at + 2, None]
         return everyone, no_one
 
     def problem(self, class_weights: Array, middle: Values | None) -> Problem:
@@ -78,12 +79,12 @@ class PairTable:
         class_weights: for the classes 0 … features // 2, the summed weight of all coalitions of the class.
         middle: `(outputs,)`, what stands for the mean of a pair of which one half was played; None leaves such out.
         """
-        counts, sizes = self._counts.rows, self._sizes.rows.astype(np.intp)
+        counts, sizes = self._counts.rows.reshape(-1, 2), self._sizes.rows.astype(np.intp)
         played = counts > 0
         used = (class_weights[sizes] > 0) & (played.any(axis=1) if middle is not None else played.all(axis=1))
         counts, sizes, played = counts[used], sizes[used], played[used]
-        means = self._sums.rows[used] / np.maximum(counts, 1.0)[:, :, None]
-        halves = (means[:, 0] - means[:, 1]) / 2
+        halves = self._sums.rows[0::2][used] / np.maximum(2 * counts[:, :1], 1.0)
+        halves -= self._sums.rows[1::2][used] / np.maximum(2 * counts[:, 1:], 1.0)
         if middle is not None:
             # One half alone: y = ±(v(S) - middle), with half the weight of a whole pair.
             one = ~played.all(axis=1)
@@ -103,7 +104,7 @@ class PairTable:
 def solve(problem: Problem, total: Values | None) -> Estimate:
     """φ and its standard errors, each `(outputs, features)`.
 
-    total: `(outputs,)`, what φ must sum to exactly (solved in closed form on the deviations from equal shares), or None.
+    total: `(outputs,)`, what φ must sum to exactly (the regression is on deviations from equal shares), or None.
     While the pairs don't determine φ, the solution of least norm. Standard errors: the sandwich over pairs, each
     residual divided by its own freedom 1 - h (the jackknife's HC3, MacKinnon and White 1985), times the share of its
     class that was not played (finite population), widened by Student's t for the freedom that is left. Zero once
@@ -148,7 +149,7 @@ def _inverse(gram: Array, pairs: int, *, constrained: bool) -> Array:
         try:
             factor = np.linalg.cholesky(filled)
         except np.linalg.LinAlgError:
-            return np.linalg.pinv(gram, rcond=1e-10, hermitian=True)
+            return pseudo_inverse(gram)
         if np.diag(factor).min() > 1e-4 * np.diag(factor).max():
-            return np.linalg.inv(filled)
-    return np.linalg.pinv(gram, rcond=1e-10, hermitian=True)
+            return np.asarray(np.linalg.inv(filled), dtype=np.float64)
+    return pseudo_inverse(gram)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,10 +41,10 @@ class Lime:
     penalty: Literal["ridge", "lasso"] = "ridge"
     strength: float | None = None
 
-    name: ClassVar[str] = "lime"
-    label: ClassVar[str] = "LIME weight"
-    adds_up: ClassVar[bool] = False
-    sampled: ClassVar[bool] = True
+    name: str = field(default="lime", init=False, repr=False)
+    label: str = field(default="LIME weight", init=False, repr=False)
+    adds_up: bool = field(default=False, init=False, repr=False)
+    sampled: bool = field(default=True, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.kernel_width is not None and not self.kernel_width > 0:
@@ -70,7 +70,8 @@ class Lime:
     def fold(self, features: int, outputs: int) -> RidgeFold | LassoFold:
         if self.penalty == "ridge":
             return RidgeFold(features, outputs, self._kernel, 1.0 if self.strength is None else self.strength)
-        return LassoFold(features, outputs, self._kernel, 0.01 if self.strength is None else self.strength)
+        strength = np.full(outputs, 0.01 if self.strength is None else self.strength)
+        return LassoFold(features, outputs, self._kernel, lambda _signs, _values: strength)
 
     def _kernel(self, coalitions: Array) -> Array:
         features = coalitions.shape[1]

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_attr_widget.methods.base import Grown, finite_or_nan, student_inflation
+from llm_attr_widget.methods.base import Grown, finite_or_nan, pseudo_inverse, student_inflation
 from llm_attr_widget.methods.lasso import lasso
 from llm_attr_widget.types import Coalitions, Estimate, Values
 
@@ -16,105 +16,118 @@ Array = NDArray[np.float64]
 Kernel: TypeAlias = Callable[[Array], Array]
 """Weights `(coalitions,)` of coalitions `(coalitions, features)` given as 0 and 1."""
 
-GROUPS = 12
-"""Parts of the jackknife."""
+_LEAST_FREEDOM = 0.05
 
 
-class _Rows:
-    """Everything that was played, in order."""
+class WeightedRows:
+    """Everything that was played, in order, with the kernel's weights."""
 
     def __init__(self, features: int, outputs: int, kernel: Kernel) -> None:
         self._kernel = kernel
-        self.coalitions = Grown(features)
-        self.values = Grown(outputs)
-        self.weights = Grown()
+        self._features = features
+        self._coalitions = Grown(features)
+        self._values = Grown(outputs)
+        self._weights = Grown()
+
+    def __len__(self) -> int:
+        return len(self._weights)
 
     def add(self, coalitions: Coalitions, values: Values) -> None:
-        start = len(self.coalitions)
-        for array in (self.coalitions, self.values, self.weights):
+        start = len(self)
+        for array in (self._coalitions, self._values, self._weights):
             array.extend(len(coalitions))
-        self.coalitions.rows[start:] = coalitions
-        self.values.rows[start:] = finite_or_nan(values)
-        self.weights.rows[start:] = self._kernel(self.coalitions.rows[start:])
+        self._coalitions.rows[start:] = coalitions
+        self._values.rows[start:] = finite_or_nan(values)
+        self._weights.rows[start:] = self._kernel(self._coalitions.rows[start:])
 
     @property
-    def unplayed(self) -> float:
-        """Share of all 2^features coalitions that was not played (repeats count: a little too small then)."""
-        features = self.coalitions.rows.shape[1]
-        return max(0.0, 1.0 - len(self.coalitions) / 2.0**features) if features < 60 else 1.0
+    def weights(self) -> Array:
+        return self._weights.rows
 
-
-class RidgeFold:
-    """Weighted ridge with a free intercept; standard errors by the sandwich (HC3), narrowed as all coalitions come in."""
-
-    def __init__(self, features: int, outputs: int, kernel: Kernel, strength: float) -> None:
-        self._rows = _Rows(features, outputs, kernel)
-        self._strength = strength
-
-    def add(self, coalitions: Coalitions, values: Values) -> None:
-        self._rows.add(coalitions, values)
-
-    def estimate(self) -> Estimate | None:
-        weights = self._rows.weights.rows
-        if len(weights) < 2 or not weights.sum() > 0:
+    def centred(self) -> tuple[Array, Values] | None:
+        """Coalitions and values less their weighted means, which is what a free intercept does. None: no weight."""
+        total = float(self.weights.sum())
+        if len(self) < 2 or not total > 0:
             return None
-        share = weights / weights.sum()
-        signs = self._rows.coalitions.rows - share @ self._rows.coalitions.rows
-        values = self._rows.values.rows - share @ self._rows.values.rows
-        weighted = signs * weights[:, None]
-        gram = signs.T @ weighted
-        gram[np.diag_indices_from(gram)] += self._strength
-        influence = weighted @ np.linalg.pinv(gram, rcond=1e-12, hermitian=True)
-        coefficients = influence.T @ values
-        freedom = np.clip(1.0 - share - np.sum(influence * signs, axis=1), 0.0, 1.0)
-        residuals = values - signs @ coefficients
-        errors = self._standard_errors(residuals, influence, freedom)
-        return Estimate(coefficients.T.copy(), np.where(np.isnan(coefficients.T), np.nan, errors))
+        share = self.weights / total
+        coalitions, values = self._coalitions.rows, self._values.rows
+        return coalitions - share @ coalitions, values - share @ values
 
-    def _standard_errors(self, residuals: Values, influence: Array, freedom: Array) -> Array:
-        unplayed = self._rows.unplayed
+    def errors(self, residuals: Values, influence: Array, leverage: Array) -> Array:
+        """`(outputs, features)`: the sandwich (HC3) over coalitions, times the share of all that was not played.
+
+        residuals: `(coalitions, outputs)`; influence: `(coalitions, features)`, dβ / dvalue; leverage:
+        `(coalitions,)`, intercept left out. Zero once all 2^features were played, NaN while there is no freedom.
+        """
+        shape = residuals.shape[1], influence.shape[1]
+        unplayed = 1.0 - len(self) / 2.0**self._features if self._features < 60 else 1.0
+        if unplayed <= 0:
+            return np.zeros(shape)
+        freedom = np.clip(1.0 - self.weights / self.weights.sum() - leverage, _LEAST_FREEDOM, 1.0)
         inflation = student_inflation(float(freedom.sum()))
-        if unplayed == 0 or np.isnan(inflation):
-            return np.full((residuals.shape[1], influence.shape[1]), 0.0 if unplayed == 0 else np.nan)
-        squares = np.square(residuals / np.maximum(freedom, 0.05)[:, None])
+        if np.isnan(inflation):
+            return np.full(shape, np.nan)
+        squares = np.square(residuals / freedom[:, None])
         return inflation * np.sqrt(unplayed * (squares.T @ np.square(influence)))
 
 
-class LassoFold:
-    """Weighted lasso with a free intercept; standard errors by a jackknife over 12 parts of the coalitions."""
+class RidgeFold:
+    """Weighted ridge with a free intercept."""
 
     def __init__(self, features: int, outputs: int, kernel: Kernel, strength: float) -> None:
-        self._rows = _Rows(features, outputs, kernel)
+        self._rows = WeightedRows(features, outputs, kernel)
         self._strength = strength
 
     def add(self, coalitions: Coalitions, values: Values) -> None:
         self._rows.add(coalitions, values)
 
     def estimate(self) -> Estimate | None:
-        played = len(self._rows.weights)
-        if played < 2 or not self._rows.weights.rows.sum() > 0:
+        centred = self._rows.centred()
+        if centred is None:
             return None
-        coefficients = self._solve(np.ones((1, played)))[0]
-        unknown = np.isnan(self._rows.values.rows).any(axis=0)
-        if played < 2 * GROUPS:
-            coefficients[unknown] = np.nan
-            return Estimate(coefficients, np.full_like(coefficients, np.nan))
-        without = np.arange(played) % GROUPS != np.arange(GROUPS)[:, None]
-        parts = self._solve(without.astype(np.float64), start=coefficients)
-        squares = np.square(parts - parts.mean(axis=0)).sum(axis=0)
-        errors = np.sqrt((GROUPS - 1) / GROUPS * squares * self._rows.unplayed)
-        coefficients[unknown] = errors[unknown] = np.nan
-        return Estimate(coefficients, student_inflation(GROUPS - 1) * errors)
+        signs, values = centred
+        weighted = signs * self._rows.weights[:, None]
+        gram = signs.T @ weighted
+        gram[np.diag_indices_from(gram)] += self._strength
+        influence = weighted @ pseudo_inverse(gram)
+        coefficients = influence.T @ values
+        errors = self._rows.errors(values - signs @ coefficients, influence, np.sum(influence * signs, axis=1))
+        return Estimate(coefficients.T.copy(), np.where(np.isnan(coefficients.T), np.nan, errors))
 
-    def _solve(self, masks: Array, start: Array | None = None) -> Array:
-        """`(masks, outputs, features)`: the fit on the rows of each mask `(masks, rows)`."""
-        coalitions, values = self._rows.coalitions.rows, np.nan_to_num(self._rows.values.rows)
-        share = masks * self._rows.weights.rows
-        share = share / np.maximum(share.sum(axis=1, keepdims=True), 1e-300)
-        mean, level = share @ coalitions, share @ values
-        weighted = share[:, :, None] * coalitions
-        gram = np.swapaxes(weighted, 1, 2) @ coalitions - mean[:, :, None] * mean[:, None, :]
-        moments = values.T @ weighted - level[:, :, None] * mean[:, None, :]
-        strength = np.full(moments.shape[:2], self._strength)
-        begin = None if start is None else np.broadcast_to(start, moments.shape)
-        return lasso(gram, moments, strength, begin)
+
+Strength: TypeAlias = Callable[[Array, Values], Array]
+"""The lasso's s `(outputs,)` from centred coalitions and values."""
+
+
+class LassoFold:
+    """Weighted lasso with a free intercept.
+
+    The error of each coefficient is that of its own coordinate's update (before shrinking), whether it is zero or
+    not: coalitions are drawn with features nearly uncorrelated, and a zero must not look certain.
+    """
+
+    def __init__(self, features: int, outputs: int, kernel: Kernel, strength: Strength) -> None:
+        self._rows = WeightedRows(features, outputs, kernel)
+        self._strength = strength
+        self._last = np.zeros((outputs, features))
+
+    def add(self, coalitions: Coalitions, values: Values) -> None:
+        self._rows.add(coalitions, values)
+
+    def estimate(self) -> Estimate | None:
+        centred = self._rows.centred()
+        if centred is None:
+            return None
+        signs, values = centred
+        unknown = np.isnan(values).any(axis=0)
+        values = np.where(unknown, 0.0, values)
+        share = signs * (self._rows.weights / self._rows.weights.sum())[:, None]
+        gram = signs.T @ share
+        self._last = lasso(gram, values.T @ share, self._strength(signs, values), self._last)
+        influence = share / np.maximum(np.diagonal(gram), 1e-300)
+        active = np.count_nonzero(self._last, axis=1).mean()
+        leverage = np.full(len(signs), min(active / len(signs), 1.0))
+        errors = self._rows.errors(values - signs @ self._last.T, influence, leverage)
+        coefficients = self._last.copy()
+        coefficients[unknown] = errors[unknown] = np.nan
+        return Estimate(coefficients, errors)

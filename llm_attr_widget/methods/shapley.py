@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -27,17 +26,18 @@ class ExactShapley:
 
     max_features: int = 16
 
-    name: ClassVar[str] = "exact_shapley"
-    label: ClassVar[str] = "Shapley value"
-    adds_up: ClassVar[bool] = True
-    sampled: ClassVar[bool] = False
+    name: str = field(default="exact_shapley", init=False, repr=False)
+    label: str = field(default="Shapley value", init=False, repr=False)
+    adds_up: bool = field(default=True, init=False, repr=False)
+    sampled: bool = field(default=False, init=False, repr=False)
 
     def calls(self, features: int) -> int:
         require_features(features)
         if features > self.max_features:
             raise MethodError(
-                f"Exact Shapley values of {features} features need 2^{features} model calls; at most 2^{self.max_features} "
-                "are allowed. Choose a coarser granularity, method='kernel_shap', or raise max_features."
+                f"Exact Shapley values of {features} features need 2^{features} model calls; at most "
+                f"2^{self.max_features} are allowed. Choose a coarser granularity, method='kernel_shap', or raise "
+                "max_features."
             )
         return 2**features
 
