@@ -1,0 +1,28 @@
+// Bundles src/ into the Python package: `node build.mjs`, or `node build.mjs --watch` while working on it.
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build, context } from "esbuild";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const out = join(here, "..", "llm_attr_widget", "widget", "static");
+
+const options = {
+  absWorkingDir: here,
+  entryPoints: [
+    { in: "src/index.ts", out: "widget" },
+    { in: "src/style.css", out: "widget" },
+  ],
+  outdir: out,
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  minify: true,
+  charset: "utf8",
+  legalComments: "none",
+  logLevel: "info",
+};
+
+await mkdir(out, { recursive: true });
+if (process.argv.includes("--watch")) await (await context(options)).watch();
+else await build(options);

@@ -1,0 +1,43 @@
+/** Elements, in one call each. Text only ever becomes text nodes. */
+
+type Attributes = Readonly<Record<string, string | number | boolean | null | undefined>>;
+
+/** Where a view lives: its document, and the signal that ends all of its listeners. */
+export interface Place {
+  readonly document: Document;
+  readonly signal: AbortSignal;
+}
+
+export function element<K extends keyof HTMLElementTagNameMap>(
+  document: Document,
+  tag: K,
+  attributes: Attributes = {},
+  ...children: readonly (Node | string)[]
+): HTMLElementTagNameMap[K] {
+  const made = document.createElement(tag);
+  setAttributes(made, attributes);
+  made.append(...children);
+  return made;
+}
+
+/** true: present; false, null and undefined: absent. */
+export function setAttributes(target: Element, attributes: Attributes): void {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === false || value === null || value === undefined) target.removeAttribute(name);
+    else {
+      const text = value === true ? "" : String(value);
+      if (target.getAttribute(name) !== text) target.setAttribute(name, text);
+    }
+  }
+}
+
+/** Replaces the text only when it differs, so that a screen reader isn't told the same twice. */
+export function setText(target: Element, text: string): void {
+  if (target.textContent !== text) target.textContent = text;
+}
+
+/** A number for `id`s, unique on this page however many widgets and copies of this script there are. */
+export function uniqueId(document: Document): string {
+  const crypto = document.defaultView?.crypto ?? globalThis.crypto;
+  return `law-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`;
+}

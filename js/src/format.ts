@@ -1,0 +1,93 @@
+/** Numbers, times and tokens as people read them. */
+
+const MINUS = "−";
+
+/** Decimals that show a quantity of this size with three digits: 2 → 2, 0.05 → 4, 30 → 1. */
+export function decimalsFor(limit: number): number {
+  if (!(limit > 0) || !Number.isFinite(limit)) return 2;
+  return Math.max(0, Math.min(8, 2 - Math.floor(Math.log10(limit))));
+}
+
+/** With its sign: "+1.95", "−0.30", "0.00". */
+export function signed(value: number, decimals: number): string {
+  if (Number.isNaN(value)) return "–";
+  if (!Number.isFinite(value)) return value > 0 ? "+∞" : `${MINUS}∞`;
+  const text = Math.abs(value).toFixed(decimals);
+  if (Number(text) === 0) return text;
+  return (value > 0 ? "+" : MINUS) + text;
+}
+
+/** Without a plus: standard errors and limits. */
+export function plain(value: number, decimals: number): string {
+  return Number.isFinite(value) ? value.toFixed(decimals).replace("-", MINUS) : signed(value, decimals);
+}
+
+/** "1,110" */
+export function count(value: number): string {
+  return Math.round(value)
+    .toString()
+    .replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
+/** "98 %" */
+export function percent(share: number): string {
+  if (!Number.isFinite(share)) return "–";
+  if (share > 0 && share < 0.005) return "< 1 %";
+  return `${Math.round(share * 100)} %`;
+}
+
+/** A probability with what matters of it: "0.99", "0.0042", "< 0.0001", "> 0.999". */
+export function probability(p: number): string {
+  if (!Number.isFinite(p)) return "–";
+  if (p > 0.995 && p < 1) return p > 0.9995 ? "> 0.999" : p.toFixed(3);
+  if (p >= 0.095 || p === 0) return p.toFixed(2);
+  return p < 0.0001 ? "< 0.0001" : String(Number(p.toPrecision(2)));
+}
+
+/** "0.8 s", "12 s", "3 min 05 s" */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return "–";
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  if (seconds < 119.5) return `${Math.round(seconds)} s`;
+  const whole = Math.round(seconds);
+  return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
+}
+
+/** Calls per second: "842/s", "3.2/s" */
+export function rate(perSecond: number): string {
+  return `${perSecond >= 10 ? count(perSecond) : perSecond.toFixed(1)}/s`;
+}
+
+const GLYPHS: readonly (readonly [RegExp, string])[] = [
+  [/\r\n|\n|\r/g, "⏎"],
+  [/\t/g, "⇥"],
+  [/\u00a0/g, "⍽"],
+  [/\u200b|\u200c|\u200d|\ufeff/g, "·"],
+];
+
+/** White space and control characters as glyphs, so that a label never looks empty. */
+export function visible(text: string): string {
+  let shown = text;
+  for (const [pattern, glyph] of GLYPHS) shown = shown.replace(pattern, glyph);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  shown = shown.replace(/[\u0000-\u001f]/g, (char) => String.fromCodePoint(0x2400 + char.charCodeAt(0)));
+  return shown.replace(/\u007f/g, "␡");
+}
+
+/** Row label: a leading space matters to the token, so it is drawn. */
+export function tokenLabel(text: string): string {
+  const shown = visible(text).replace(/^ +/, (spaces) => "␣".repeat(spaces.length));
+  return shown === "" ? "∅" : shown;
+}
+
+/** Column label: without the white space around it, unless there is nothing else. */
+export function featureLabel(text: string): string {
+  const shown = visible(text.trim());
+  return shown === "" ? tokenLabel(text) : shown;
+}
+
+/** Shortened with an ellipsis to at most `length` characters, never through a character. */
+export function shorten(text: string, length: number): string {
+  const characters = [...text];
+  return characters.length <= length ? text : `${characters.slice(0, length - 1).join("")}…`;
+}

@@ -1,0 +1,311 @@
+/** The matrix on a canvas: cells, labels, sums along the edges, highlights. Pixels only, no events. */
+import { decimalsFor, shorten, signed } from "./format";
+import {
+  BOXES_FROM,
+  type Box,
+  type Cell,
+  cellBox,
+  inSight,
+  LABELS_FROM,
+  type Layout,
+  labelStride,
+  VALUES_FROM,
+} from "./layout";
+import { cellsPerPixel, strongest } from "./pyramid";
+import { type Colours, cellColour, colourTable, css, inkOn, ramp, type Theme, tableIndex, uncertain } from "./scale";
+import type { Table } from "./table";
+
+export type Context = CanvasRenderingContext2D;
+
+/** Colours and type of the host, for the canvas. */
+export interface Palette {
+  readonly theme: Theme;
+  readonly colours: Colours;
+  readonly text: string;
+  readonly muted: string;
+  readonly line: string;
+  readonly ground: string;
+  readonly accent: string;
+  readonly font: string;
+}
+
+/** limits: one for all rows, or one for each. rowLabels and columnLabels are shortened already. */
+export interface Scene {
+  readonly layout: Layout;
+  readonly table: Table;
+  readonly palette: Palette;
+  readonly limits: (row: number) => number;
+  readonly totalLimit: number;
+  readonly sums: Float32Array;
+  readonly rowLabels: readonly string[];
+  readonly columnLabels: readonly string[];
+}
+
+/** What is lit: -1 and null are none. */
+export interface Lit {
+  readonly row: number;
+  readonly column: number;
+  readonly cell: Cell | null;
+  readonly span: ReadonlySet<number>;
+  readonly pins: readonly { readonly letter: string; readonly row: number; readonly column: number }[];
+}
+
+export const LABEL_LENGTH = 18;
+export const LABEL_FONT = "12px";
+
+/** Cells of the plot, drawn from (0, 0): rounded boxes where there is room, else one picture. */
+export function paintCells(to: Context, scene: Scene, pixelRatio: number, makeCanvas: () => HTMLCanvasElement): void {
+  const { cell } = scene.layout;
+  if (Math.min(cell.width, cell.height) >= BOXES_FROM) paintBoxes(to, scene);
+  else paintPicture(to, scene, pixelRatio, makeCanvas);
+}
+
+function paintBoxes(to: Context, scene: Scene): void {
+  const { layout, table, palette } = scene;
+  const sight = inSight(layout);
+  const gap = Math.min(layout.cell.width, layout.cell.height) >= 16 ? 1 : 0.5;
+  const numbers = layout.cell.width >= VALUES_FROM.width && layout.cell.height >= VALUES_FROM.height;
+  to.textAlign = "center";
+  to.textBaseline = "middle";
+  to.font = `11px ${palette.font}`;
+  for (let row = sight.rows[0]; row < sight.rows[1]; row++) {
+    const limit = scene.limits(row);
+    for (let column = sight.columns[0]; column < sight.columns[1]; column++) {
+      const index = row * table.columns.length + column;
+      const value = table.values[index] as number;
+      const error = table.errors[index] as number;
+      const box = cellBox(layout, { row, column });
+      const inner = { x: box.x - layout.plot.x, y: box.y - layout.plot.y, width: box.width, height: box.height };
+      paintBox(to, inner, gap, value, error, limit, palette);
+      if (numbers) paintNumber(to, inner, value, error, limit, palette);
+    }
+  }
+}
+
+function paintBox(
+  to: Context,
+  box: Box,
+  gap: number,
+  value: number,
+  error: number,
+  limit: number,
+  palette: Palette,
+): void {
+  to.fillStyle = css(cellColour(value, error, limit, palette.colours));
+  to.beginPath();
+  to.roundRect(box.x + gap, box.y + gap, box.width - 2 * gap, box.height - 2 * gap, gap * 3);
+  to.fill();
+  if (Math.abs(value) > limit * 1.000001) paintClipped(to, box, palette);
+}
+
+/** A cell beyond the end of the scale says so: a notch in its corner. */
+function paintClipped(to: Context, box: Box, palette: Palette): void {
+  const size = Math.min(7, box.width / 3, box.height / 3);
+  to.fillStyle = palette.ground;
+  to.beginPath();
+  to.moveTo(box.x + box.width, box.y);
+  to.lineTo(box.x + box.width - size, box.y);
+  to.lineTo(box.x + box.width, box.y + size);
+  to.fill();
+}
+
+function paintNumber(to: Context, box: Box, value: number, error: number, limit: number, palette: Palette): void {
+  const worth = !Number.isFinite(value)
+    ? !Number.isNaN(value)
+    : Math.abs(value) >= 0.14 * limit && !uncertain(value, error);
+  if (!worth) return;
+  to.fillStyle = inkOn(cellColour(value, error, limit, palette.colours));
+  const text = signed(value, Math.max(1, decimalsFor(limit) - 1));
+  to.fillText(text, box.x + box.width / 2, box.y + box.height / 2 + 0.5, box.width - 3);
+}
+
+function paintPicture(to: Context, scene: Scene, pixelRatio: number, makeCanvas: () => HTMLCanvasElement): void {
+  const { layout, table, palette } = scene;
+  const [rows, columns] = [table.rows.length, table.columns.length];
+  const down = cellsPerPixel(layout.cell.height, pixelRatio);
+  const across = cellsPerPixel(layout.cell.width, pixelRatio);
+  const level = down * across > 1 ? strongest(table.values, rows, columns, down, across) : null;
+  const [height, width] = level ? [level.rows, level.columns] : [rows, columns];
+  const colours = colourTable(palette.colours);
+  const image = new ImageData(width, height);
+  const pixels = new Uint32Array(image.data.buffer);
+  for (let at = 0; at < pixels.length; at++) {
+    const index = level ? (level.index[at] as number) : at;
+    const limit = scene.limits(Math.floor(index / columns));
+    pixels[at] = colours[tableIndex(table.values[index] as number, table.errors[index] as number, limit)] as number;
+  }
+  const canvas = makeCanvas();
+  canvas.width = width;
+  canvas.height = height;
+  canvas.getContext("2d")?.putImageData(image, 0, 0);
+  to.imageSmoothingEnabled = false;
+  const full = { width: layout.cell.width * across * width, height: layout.cell.height * down * height };
+  to.drawImage(canvas, -layout.scroll.x, -layout.scroll.y, full.width, full.height);
+}
+
+/** Everything around the cells: labels, the answer's total above, row sums at the right. */
+export function paintEdges(to: Context, scene: Scene, lit: Lit): void {
+  paintRowLabels(to, scene, lit);
+  paintColumnLabels(to, scene, lit);
+  paintColumnBars(to, scene, lit);
+  if (scene.table.chart.adds_up) paintRowBars(to, scene);
+}
+
+function paintRowLabels(to: Context, scene: Scene, lit: Lit): void {
+  const { layout, palette } = scene;
+  const [first, last] = inSight(layout).rows;
+  const stride = layout.cell.height >= LABELS_FROM ? 1 : labelStride(layout.cell.height);
+  to.textAlign = "right";
+  to.textBaseline = "middle";
+  for (let row = first; row < last; row++) {
+    const marked = row === lit.row || lit.span.has(row);
+    if (row % stride !== 0 && !marked) continue;
+    if (stride > 1 && !marked && Math.abs(row - lit.row) < stride && lit.row >= 0) continue;
+    const y = cellBox(layout, { row, column: 0 }).y + layout.cell.height / 2;
+    if (y < layout.plot.y - 1 || y > layout.plot.y + layout.plot.height + 1) continue;
+    to.font = `${marked ? "600 " : ""}${LABEL_FONT} ${palette.font}`;
+    to.fillStyle = marked ? palette.text : palette.muted;
+    to.fillText(scene.rowLabels[row] ?? "", layout.plot.x - 10, y);
+  }
+}
+
+function paintColumnLabels(to: Context, scene: Scene, lit: Lit): void {
+  const { layout, palette } = scene;
+  const [first, last] = inSight(layout).columns;
+  const stride = layout.cell.width >= LABELS_FROM ? 1 : labelStride(layout.cell.width);
+  to.textAlign = "left";
+  to.textBaseline = "middle";
+  for (let column = first; column < last; column++) {
+    const marked = column === lit.column;
+    if (column % stride !== 0 && !marked) continue;
+    if (stride > 1 && !marked && Math.abs(column - lit.column) < stride && lit.column >= 0) continue;
+    const x = cellBox(layout, { row: 0, column }).x + layout.cell.width / 2;
+    if (x < layout.plot.x - 1 || x > layout.plot.x + layout.plot.width + 1) continue;
+    to.save();
+    to.translate(x + 1, layout.columnBars.y - 8);
+    to.rotate(-Math.PI / 4);
+    to.font = `${marked ? "600 " : ""}${LABEL_FONT} ${palette.font}`;
+    to.fillStyle = marked ? palette.text : palette.muted;
+    to.fillText(scene.columnLabels[column] ?? "", 0, 0);
+    to.restore();
+  }
+}
+
+function paintColumnBars(to: Context, scene: Scene, lit: Lit): void {
+  const { layout, table, palette } = scene;
+  const [first, last] = inSight(layout).columns;
+  const inset = Math.min(5, layout.cell.width * 0.14);
+  to.save();
+  to.beginPath();
+  to.rect(layout.columnBars.x, layout.columnBars.y, layout.columnBars.width, layout.columnBars.height);
+  to.clip();
+  for (let column = first; column < last; column++) {
+    const value = table.total[column] as number;
+    if (!Number.isFinite(value)) continue;
+    const size = Math.max(1, (Math.abs(value) / scene.totalLimit) * layout.columnBars.height);
+    to.fillStyle = css(cellColour(value, table.totalErrors[column] as number, scene.totalLimit * 0.8, palette.colours));
+    const x = cellBox(layout, { row: 0, column }).x + inset;
+    to.globalAlpha = lit.column >= 0 && lit.column !== column ? 0.75 : 1;
+    to.fillRect(
+      x,
+      layout.columnBars.y + layout.columnBars.height - size,
+      Math.max(0.5, layout.cell.width - 2 * inset),
+      size,
+    );
+  }
+  to.restore();
+}
+
+function paintRowBars(to: Context, scene: Scene): void {
+  const { layout, palette } = scene;
+  const [first, last] = inSight(layout).rows;
+  const largest =
+    scene.sums.reduce((most, sum) => (Number.isFinite(sum) ? Math.max(most, Math.abs(sum)) : most), 0) || 1;
+  to.textAlign = "left";
+  to.textBaseline = "middle";
+  to.font = `11px ${palette.font}`;
+  to.save();
+  to.beginPath();
+  to.rect(layout.rowBars.x, layout.plot.y, layout.width, layout.plot.height);
+  to.clip();
+  for (let row = first; row < last; row++) {
+    const sum = scene.sums[row] as number;
+    if (!Number.isFinite(sum)) continue;
+    const box = cellBox(layout, { row, column: 0 });
+    const inset = box.height * 0.27;
+    const size = Math.max(1, (Math.abs(sum) / largest) * layout.rowBars.width);
+    to.fillStyle = css(ramp(palette.colours, Math.sign(sum) * Math.max(0.35, Math.abs(sum) / largest)));
+    to.fillRect(layout.rowBars.x, box.y + inset, size, Math.max(0.5, box.height - 2 * inset));
+    if (box.height < LABELS_FROM || Math.abs(sum) < largest * 0.02) continue;
+    to.fillStyle = palette.muted;
+    to.fillText(
+      signed(sum, Math.max(1, decimalsFor(largest) - 1)),
+      layout.rowBars.x + size + 5,
+      box.y + box.height / 2 + 0.5,
+    );
+  }
+  to.restore();
+}
+
+/** Outlines of the lit cell and the pinned ones, and lines from the lit cell to its labels. */
+export function paintLit(to: Context, scene: Scene, lit: Lit): void {
+  const { layout, palette } = scene;
+  to.save();
+  to.beginPath();
+  to.rect(layout.plot.x - 1, layout.plot.y - 1, layout.plot.width + 2, layout.plot.height + 2);
+  to.clip();
+  if (lit.cell) {
+    const box = cellBox(layout, lit.cell);
+    to.fillStyle = palette.text;
+    to.globalAlpha = 0.16;
+    to.fillRect(layout.plot.x, box.y, box.x - layout.plot.x, 1);
+    to.fillRect(box.x, layout.plot.y, 1, box.y - layout.plot.y);
+    to.globalAlpha = 1;
+  }
+  for (const pin of lit.pins) paintPin(to, scene, pin);
+  if (lit.cell) outline(to, cellBox(layout, lit.cell), palette.text);
+  to.restore();
+}
+
+function paintPin(to: Context, scene: Scene, pin: { letter: string; row: number; column: number }): void {
+  const { layout, palette } = scene;
+  const whole = { row: Math.max(0, pin.row), column: Math.max(0, pin.column) };
+  const from = cellBox(layout, whole);
+  const box = {
+    x: from.x,
+    y: from.y,
+    width: pin.column < 0 ? layout.cell.width * layout.columns : from.width,
+    height: pin.row < 0 ? layout.cell.height * layout.rows : from.height,
+  };
+  outline(to, box, palette.text);
+  if (Math.min(layout.cell.width, layout.cell.height) < LABELS_FROM) return;
+  to.fillStyle = palette.text;
+  to.beginPath();
+  to.arc(box.x + box.width - 5, box.y + 5, 6, 0, 2 * Math.PI);
+  to.fill();
+  to.fillStyle = palette.ground;
+  to.font = `700 9px ${palette.font}`;
+  to.textAlign = "center";
+  to.textBaseline = "middle";
+  to.fillText(pin.letter, box.x + box.width - 5, box.y + 5.5);
+}
+
+function outline(to: Context, box: Box, colour: string): void {
+  to.strokeStyle = colour;
+  to.lineWidth = 1.5;
+  to.beginPath();
+  to.roundRect(box.x + 0.5, box.y + 0.5, Math.max(1, box.width - 1), Math.max(1, box.height - 1), 3);
+  to.stroke();
+}
+
+/** Labels short enough to draw, and the width of the longest. */
+export function measured(
+  to: Context,
+  texts: readonly string[],
+  font: string,
+): { labels: readonly string[]; width: number } {
+  to.font = `600 ${LABEL_FONT} ${font}`;
+  const labels = texts.map((text) => shorten(text, LABEL_LENGTH));
+  const longest = [...new Set(labels)].reduce((most, label) => Math.max(most, to.measureText(label).width), 0);
+  return { labels, width: Math.ceil(longest) };
+}

@@ -1,0 +1,140 @@
+/** Numbers to colours: diverging around zero, blue against and orange for, safe for colour-blind people. */
+
+export type Theme = "light" | "dark";
+export type Rgb = readonly [number, number, number];
+
+/** How the limit of the colour scale is chosen; see `limitFor`. */
+export type ScaleMode = "whole" | "row" | "robust" | "frozen";
+
+/** The ends and the middle of the scale, and what lies behind the cells. */
+export interface Colours {
+  readonly against: Rgb;
+  readonly none: Rgb;
+  readonly for: Rgb;
+  readonly ground: Rgb;
+}
+
+/** The scale on a background of the host's. Its middle is a shade of that background, so zero stands back. */
+export function coloursOn(theme: Theme, ground: Rgb = theme === "dark" ? [21, 24, 29] : [255, 255, 255]): Colours {
+  return theme === "dark"
+    ? { against: [96, 150, 240], none: mix(ground, [236, 242, 255], 0.065), for: [240, 138, 60], ground }
+    : { against: [44, 98, 190], none: mix(ground, [35, 35, 20], 0.05), for: [214, 96, 20], ground };
+}
+
+/** Small values must be told from zero: colour grows with |t| to this power. */
+const CURVE = 0.75;
+
+/** Share of its colour that a cell keeps whose sign is not certain. */
+export const FADE = 0.45;
+
+/** Entries of a colour table: half for each sign, with zero in the middle. */
+export const STEPS = 1024;
+
+/** Colour at t in [-1, 1] (clipped). Zero is always the neutral middle. */
+export function ramp(colours: Colours, t: number): Rgb {
+  const clipped = Math.max(-1, Math.min(1, t));
+  return mix(colours.none, clipped > 0 ? colours.for : colours.against, Math.abs(clipped) ** CURVE);
+}
+
+/** The colour of a cell whose value is less than two standard errors from zero. */
+export function faded(colours: Colours, t: number): Rgb {
+  return mix(colours.ground, ramp(colours, t), FADE);
+}
+
+/** What stands where there is no number. */
+export function missing(colours: Colours): Rgb {
+  return mix(colours.ground, colours.none, 0.5);
+}
+
+/** The colour of a value with its standard error at a scale limit. */
+export function cellColour(value: number, error: number, limit: number, colours: Colours): Rgb {
+  if (Number.isNaN(value)) return missing(colours);
+  return uncertain(value, error) ? faded(colours, value / limit) : ramp(colours, value / limit);
+}
+
+export function css([r, g, b]: Rgb): string {
+  return `rgb(${r},${g},${b})`;
+}
+
+/** Colour of text on a colour: whichever of dark and light stands out more (WCAG relative luminance). */
+export function inkOn(colour: Rgb): string {
+  return luminance(colour) > 0.3 ? "#1d2430" : "#ffffff";
+}
+
+export function luminance(colour: Rgb): number {
+  const [r, g, b] = colour.map((part) => {
+    const share = part / 255;
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  }) as [number, number, number];
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+
+/** A table of `STEPS` colours as the little-endian words of an ImageData: certain ones, then faded ones, then missing. */
+export function colourTable(colours: Colours): Uint32Array {
+  const table = new Uint32Array(2 * STEPS + 1);
+  for (let step = 0; step < STEPS; step++) {
+    const t = (step / (STEPS - 1)) * 2 - 1;
+    table[step] = word(ramp(colours, t));
+    table[STEPS + step] = word(faded(colours, t));
+  }
+  table[2 * STEPS] = word(missing(colours));
+  return table;
+}
+
+/** Index into `colourTable` of a value with its standard error, at a scale limit. */
+export function tableIndex(value: number, error: number, limit: number): number {
+  if (Number.isNaN(value)) return 2 * STEPS;
+  const t = Math.max(-1, Math.min(1, value / limit));
+  const step = Math.round(((t + 1) / 2) * (STEPS - 1));
+  return uncertain(value, error) ? STEPS + step : step;
+}
+
+/** True where zero lies within two standard errors. A value without an error (an exact method) is certain. */
+export function uncertain(value: number, error: number): boolean {
+  return error > 0 && Math.abs(value) < 2 * error;
+}
+
+function mix(from: Rgb, to: Rgb, share: number): Rgb {
+  const at = (index: 0 | 1 | 2) => Math.round(from[index] + (to[index] - from[index]) * share);
+  return [at(0), at(1), at(2)];
+}
+
+function word([r, g, b]: Rgb): number {
+  return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+}
+
+/** The smallest number of the form {1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8} × 10^k that is at least `value`. */
+export function niceCeil(value: number): number {
+  if (!(value > 0) || !Number.isFinite(value)) return 1;
+  const unit = 10 ** Math.floor(Math.log10(value));
+  const step = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].find((factor) => value <= factor * unit * (1 + 1e-9)) ?? 10;
+  return Number((step * unit).toPrecision(2));
+}
+
+/** Largest |value| that is finite; 0 where there is none. */
+export function largest(values: Float32Array): number {
+  let found = 0;
+  for (let index = 0; index < values.length; index++) {
+    const size = Math.abs(values[index] as number);
+    if (size > found && size < Number.POSITIVE_INFINITY) found = size;
+  }
+  return found;
+}
+
+/** The 98th percentile of |value| over the finite values; 0 where there is none. */
+export function robustLargest(values: Float32Array): number {
+  const sizes = values.filter(Number.isFinite).map(Math.abs).sort();
+  return sizes[Math.max(0, Math.ceil(0.98 * sizes.length) - 1)] ?? 0;
+}
+
+/**
+ * Limit of the scale for what is shown now. While frames stream it stays unless the values outgrow it or shrink below
+ * a third of it, so that colours don't flicker.
+ */
+export function limitFor(values: Float32Array, mode: ScaleMode, previous: number | null, streaming: boolean): number {
+  if (mode === "frozen" && previous !== null) return previous;
+  const size = mode === "robust" ? robustLargest(values) : largest(values);
+  if (size === 0) return previous ?? 1;
+  if (streaming && previous !== null && size <= previous && size > previous / 3) return previous;
+  return niceCeil(size);
+}

@@ -1,0 +1,295 @@
+/**
+ * The only file that knows the anywidget model: traits and messages in, one store of decoded state out.
+ *
+ * Hosts drop messages in bursts, start late and end runs while nobody listens, so every event has a number, a gap asks
+ * for everything again, and the end of a run is read from the traits.
+ */
+import type { AnyModel } from "@anywidget/types";
+import {
+  DecodeError,
+  decodeChart,
+  decodeChoices,
+  decodeEvent,
+  decodePhase,
+  decodeProgress,
+  decodeSettings,
+  floats,
+} from "./decode";
+import { type Buffers, emptyMatrix, fullMatrix, type Matrix, withFrame } from "./matrix";
+import type { Choices, Command, Event, Frame, Progress, Settings, State } from "./protocol";
+import { createStore, type Store } from "./store";
+
+export type Phase = State["status"];
+
+export interface Failure {
+  readonly message: string;
+  readonly traceback: string;
+}
+
+/** What was asked of the kernel and not answered yet. */
+export type Waiting = "run" | "stop" | "generate" | null;
+
+export interface SessionState {
+  readonly settings: Settings;
+  readonly choices: Choices;
+  readonly phase: Phase;
+  readonly waiting: Waiting;
+  readonly matrix: Matrix | null;
+  readonly progress: Progress | null;
+  readonly failure: Failure | null;
+  /** Number of the event that `matrix` comes from; 0 where it comes from the traits. */
+  readonly seq: number;
+}
+
+export type Model = Pick<AnyModel<State>, "get" | "set" | "on" | "off" | "save_changes" | "send">;
+
+/** Seconds of silence after a command before the user is told; ms before hello is said again (see connect). */
+const SILENCE_MS = 10_000;
+const SECOND_HELLO_MS = 1_500;
+const RESEND_AGAIN_MS = 2_000;
+const SAVE_MS = 250;
+
+const SETTINGS = ["prompt", "target", "method", "granularity", "value", "budget", "trials", "seed"] as const;
+const RESULT = ["status", "chart", "progress", "values", "errors", "ends", "sequence", "sequence_errors"] as const;
+
+const SILENT: Failure = {
+  message:
+    "No answer from the kernel. It may be busy with another cell, or gone: " +
+    "wait for the cell to end, or restart the kernel and run the cell again.",
+  traceback: "",
+};
+
+export class Session {
+  readonly store: Store<SessionState>;
+  readonly #model: Model;
+  readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
+  readonly #off: (() => void)[] = [];
+  #seq: number | null = null;
+  #ended = -1;
+  #resultQueued = false;
+
+  constructor(model: Model) {
+    this.#model = model;
+    this.store = createStore<SessionState>({
+      settings: readSettings(model),
+      choices: decodeChoices(model.get("choices"), "choices"),
+      phase: "idle",
+      waiting: null,
+      matrix: null,
+      progress: null,
+      failure: null,
+      seq: 0,
+    });
+    this.#readResult();
+    for (const name of SETTINGS) this.#on(`change:${name}`, () => this.#patch({ settings: readSettings(model) }));
+    for (const name of RESULT) this.#on(`change:${name}`, () => this.#queueResult());
+    this.#on("change:choices", () => this.#patch({ choices: decodeChoices(model.get("choices"), "choices") }));
+    this.#on("msg:custom", (content: unknown, buffers: unknown) => this.#receive(content, buffers));
+    this.#send({ kind: "hello" });
+    // A second hello reaches the kernel through a subshell where there is one, and opens the way for Stop (JupyterLab).
+    this.#after("hello", SECOND_HELLO_MS, () => this.#send({ kind: "hello" }));
+  }
+
+  /** Changes settings here at once and in the kernel soon (typing does not send every key). */
+  edit(patch: Partial<Settings>): void {
+    for (const name of SETTINGS) if (name in patch) this.#model.set(name, patch[name] as never);
+    this.#patch({ settings: { ...this.store.get().settings, ...patch } });
+    this.#after("save", SAVE_MS, () => this.#model.save_changes());
+  }
+
+  run(): void {
+    this.#ask("run", { kind: "run", settings: this.#saved() });
+  }
+
+  stop(): void {
+    this.#ask("stop", { kind: "stop" });
+  }
+
+  /** Lets the model write the target. */
+  generate(): void {
+    this.#ask("generate", { kind: "generate", settings: this.#saved() });
+  }
+
+  dismissFailure(): void {
+    this.#patch({ failure: null });
+  }
+
+  close(): void {
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+    for (const off of this.#off) off();
+    this.#off.length = 0;
+  }
+
+  // Out
+
+  #send(command: Command): void {
+    this.#model.send(command);
+  }
+
+  #ask(waiting: Exclude<Waiting, null>, command: Command): void {
+    this.#patch({ waiting, failure: null });
+    this.#after("silence", SILENCE_MS, () => this.#patch({ waiting: null, failure: SILENT }));
+    this.#send(command);
+  }
+
+  #saved(): Settings {
+    this.#cancel("save");
+    this.#model.save_changes();
+    return this.store.get().settings;
+  }
+
+  #askAgain(): void {
+    if (this.#timers.has("resend")) return;
+    this.#after("resend", RESEND_AGAIN_MS, () => undefined);
+    this.#send({ kind: "resend" });
+  }
+
+  // In: messages
+
+  #receive(content: unknown, buffers: unknown): void {
+    try {
+      const list = Array.isArray(buffers) ? buffers.map((buffer, index) => floats(buffer, `buffer ${index}`)) : [];
+      this.#handle(decodeEvent(content, "event"), list);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      const message = `The widget and the kernel don't speak the same version (${error.message}). Reload this page.`;
+      this.#patch({ failure: { message, traceback: "" }, waiting: null });
+    }
+  }
+
+  #handle(event: Event, buffers: readonly Float32Array[]): void {
+    const last = this.#seq;
+    if (last !== null && event.seq <= last) return;
+    this.#seq = event.seq;
+    const whole = event.kind === "frame" && event.chart !== null && event.rows === event.chart.outputs.length;
+    if (last !== null && event.seq > last + 1 && !whole) this.#askAgain();
+    switch (event.kind) {
+      case "frame":
+        return this.#frame(event, buffers);
+      case "failed":
+        this.#answered("idle");
+        return this.#patch({ failure: { message: event.message, traceback: event.traceback } });
+      case "generated":
+        this.#answered("idle");
+        return this.edit({ target: event.text });
+      default:
+        return unreachable(event);
+    }
+  }
+
+  #frame(frame: Frame, buffers: readonly Float32Array[]): void {
+    const state = this.store.get();
+    const known = Math.max(state.matrix?.chart.run ?? -1, state.progress?.run ?? -1);
+    const over = frame.run <= this.#ended && frame.progress.phase === "running";
+    if (frame.run < known || over) return;
+    if (frame.run > known || frame.progress.phase === "running") this.#answered(frame.progress.phase);
+    if (isOver(frame.progress.phase)) this.#ended = Math.max(this.#ended, frame.run);
+    if (frame.chart) this.#cancel("resend");
+    const patch = { ...outcome(frame.progress), progress: frame.progress };
+    const before = frame.chart ? emptyMatrix(frame.chart) : state.matrix;
+    if (before === null || before.chart.run !== frame.run) {
+      if (frame.rows > 0) this.#askAgain();
+      return this.#patch(patch);
+    }
+    const matrix = frame.rows > 0 ? withFrame(before, frame, fiveOf(buffers)) : before;
+    this.#patch({ ...patch, matrix, seq: frame.seq });
+  }
+
+  // In: traits
+
+  /** Hosts tell of one trait at a time; reading after all of them are in sees one state. */
+  #queueResult(): void {
+    if (this.#resultQueued) return;
+    this.#resultQueued = true;
+    queueMicrotask(() => {
+      this.#resultQueued = false;
+      if (this.#off.length > 0) this.#readResult();
+    });
+  }
+
+  #readResult(): void {
+    const model = this.#model;
+    const state = this.store.get();
+    const phase = decodePhase(model.get("status"), "status");
+    const progress = optional(model.get("progress"), (value) => decodeProgress(value, "progress"));
+    const chart = optional(model.get("chart"), (value) => decodeChart(value, "chart"));
+    const newest = Math.max(state.progress?.run ?? -1, state.matrix?.chart.run ?? -1);
+    if (progress !== null && isOver(progress.phase)) this.#ended = Math.max(this.#ended, progress.run);
+    if (phase !== state.phase) this.#answered(phase);
+    if (phase === "running" || progress === null || progress.run < newest) return this.#patch({ phase });
+    const buffers = fiveOf(
+      (["values", "errors", "ends", "sequence", "sequence_errors"] as const).map((name) =>
+        floats(model.get(name), name),
+      ),
+    );
+    const fits = chart !== null && buffers[0].length === chart.outputs.length * chart.features.length;
+    const matrix = chart !== null && fits && chart.run >= newest ? fullMatrix(chart, buffers) : state.matrix;
+    this.#patch({ ...outcome(progress), phase, progress, matrix, seq: matrix === state.matrix ? state.seq : 0 });
+  }
+
+  // Housekeeping
+
+  /** The kernel spoke: nothing is waited for any more, save for a stop that the run has not heard yet. */
+  #answered(phase: Phase): void {
+    this.#cancel("silence");
+    const stopping = this.store.get().waiting === "stop" && phase === "running";
+    if (!stopping) this.#patch({ waiting: null });
+  }
+
+  #patch(patch: Partial<SessionState>): void {
+    const state = this.store.get();
+    const changed = Object.entries(patch).some(([name, value]) => state[name as keyof SessionState] !== value);
+    if (changed) this.store.set({ ...state, ...patch });
+  }
+
+  #on(name: string, handler: (...args: unknown[]) => void): void {
+    this.#model.on(name, handler);
+    this.#off.push(() => this.#model.off(name, handler));
+  }
+
+  #after(name: string, ms: number, then: () => void): void {
+    this.#cancel(name);
+    const fire = () => {
+      this.#timers.delete(name);
+      then();
+    };
+    this.#timers.set(name, setTimeout(fire, ms));
+  }
+
+  #cancel(name: string): void {
+    clearTimeout(this.#timers.get(name));
+    this.#timers.delete(name);
+  }
+}
+
+export function isOver(phase: Phase): boolean {
+  return phase === "finished" || phase === "stopped" || phase === "failed";
+}
+
+function outcome(progress: Progress): Pick<SessionState, "phase" | "failure"> {
+  const failed = progress.phase === "failed";
+  return {
+    phase: progress.phase,
+    failure: failed ? { message: progress.message, traceback: progress.traceback } : null,
+  };
+}
+
+function readSettings(model: Model): Settings {
+  return decodeSettings(Object.fromEntries(SETTINGS.map((name) => [name, model.get(name)])), "settings");
+}
+
+function optional<T>(value: unknown, decode: (value: unknown) => T): T | null {
+  return value === null || value === undefined ? null : decode(value);
+}
+
+function fiveOf(buffers: readonly Float32Array[]): Buffers {
+  const [values, errors, ends, sequence, sequenceErrors, ...rest] = buffers;
+  if (!values || !errors || !ends || !sequence || !sequenceErrors || rest.length > 0)
+    throw new DecodeError("frame", "5 buffers", buffers.length);
+  return [values, errors, ends, sequence, sequenceErrors];
+}
+
+function unreachable(event: never): never {
+  throw new DecodeError("event", "a known kind", event);
+}

@@ -1,0 +1,38 @@
+/**
+ * Places in the prompt and in the answer, as ranges of UTF-16 units in their texts.
+ *
+ * A selection kept this way survives regrouping, streaming and a run at another granularity.
+ */
+import type { Chart } from "./protocol";
+
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Ranges of every feature in the prompt, in order. A feature without a piece of text gets a range before zero. */
+export function featureRanges(chart: Chart): readonly (readonly Range[])[] {
+  const ranges: Range[][] = chart.features.map(() => []);
+  let start = 0;
+  for (const piece of chart.pieces) {
+    const end = start + piece.text.length;
+    if (piece.feature !== null) ranges[piece.feature]?.push({ start, end });
+    start = end;
+  }
+  return ranges.map((found, feature) => (found.length > 0 ? found : [{ start: -feature - 1, end: -feature }]));
+}
+
+/** Range of every output token in the answer. */
+export function outputRanges(chart: Chart): readonly Range[] {
+  let end = 0;
+  return chart.outputs.map((text) => {
+    const start = end;
+    end += text.length;
+    return { start, end };
+  });
+}
+
+export function overlap(a: Range, b: Range): boolean {
+  // An empty text (a token of no characters) still is somewhere.
+  return a.start === b.start || (a.start < b.end && b.start < a.end);
+}

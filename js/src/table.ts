@@ -1,0 +1,83 @@
+/** What the views draw: the matrix, with rows and columns added up where the user grouped them. */
+import type { Matrix } from "./matrix";
+import type { Chart } from "./protocol";
+import { featureRanges, outputRanges, overlap, type Range } from "./sources";
+
+/** One row or column: the features (or output tokens) in it, their text, and where they stand in the source. */
+export interface Line {
+  readonly text: string;
+  readonly members: readonly number[];
+  readonly ranges: readonly Range[];
+}
+
+/** values, errors: (rows, columns), row-major; total and totalErrors: (columns), the whole answer. */
+export interface Table {
+  readonly chart: Chart;
+  readonly rows: readonly Line[];
+  readonly columns: readonly Line[];
+  readonly values: Float32Array;
+  readonly errors: Float32Array;
+  readonly ends: Float32Array;
+  readonly total: Float32Array;
+  readonly totalErrors: Float32Array;
+  /** True where values were added up here; their errors are then upper bounds (the sum of the parts' errors). */
+  readonly added: boolean;
+}
+
+/** Rows and columns of a matrix as it came. Made once a chart: frames change numbers only. */
+export interface Axes {
+  readonly rows: readonly Line[];
+  readonly columns: readonly Line[];
+}
+
+export function axesOf(chart: Chart): Axes {
+  const outputs = outputRanges(chart);
+  const features = featureRanges(chart);
+  return {
+    rows: chart.outputs.map((text, row) => ({ text, members: [row], ranges: [outputs[row] as Range] })),
+    columns: chart.features.map((text, column) => ({ text, members: [column], ranges: features[column] ?? [] })),
+  };
+}
+
+export function tableOf(matrix: Matrix, axes: Axes): Table {
+  return {
+    chart: matrix.chart,
+    rows: axes.rows,
+    columns: axes.columns,
+    values: matrix.values,
+    errors: matrix.errors,
+    ends: matrix.ends,
+    total: matrix.sequence,
+    totalErrors: matrix.sequenceErrors,
+    added: false,
+  };
+}
+
+/** Index of the line that holds a place, or -1. */
+export function lineAt(lines: readonly Line[], place: Range | null): number {
+  if (place === null) return -1;
+  return lines.findIndex((line) => line.ranges.some((range) => overlap(range, place)));
+}
+
+export function rowOf(values: Float32Array, row: number, columns: number): Float32Array {
+  return values.subarray(row * columns, (row + 1) * columns);
+}
+
+/** Sum of each row: what the model's score gained from the prompt, where the method adds up. */
+export function rowSums(values: Float32Array, rows: number, columns: number): Float32Array {
+  const sums = new Float32Array(rows);
+  for (let row = 0; row < rows; row++) {
+    let sum = 0;
+    for (let column = 0; column < columns; column++) sum += values[row * columns + column] as number;
+    sums[row] = sum;
+  }
+  return sums;
+}
+
+/** |value| as a share of all |values| of its row; NaN in an empty row. */
+export function shareOfRow(table: Table, row: number, column: number): number {
+  const columns = table.columns.length;
+  let all = 0;
+  for (const value of rowOf(table.values, row, columns)) all += Math.abs(value);
+  return Math.abs(table.values[row * columns + column] as number) / all;
+}

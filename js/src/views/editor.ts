@@ -1,0 +1,68 @@
+/** Where the prompt and the answer are written. */
+import { element, type Place, setAttributes, setText } from "../dom";
+import type { Settings } from "../protocol";
+import type { Waiting } from "../session";
+
+export interface EditorData {
+  readonly settings: Settings;
+  readonly busy: boolean;
+  readonly waiting: Waiting;
+}
+
+export interface EditorActions {
+  edit(patch: Partial<Settings>): void;
+  run(): void;
+  /** Lets the model write the answer. */
+  write(): void;
+}
+
+export interface Editor {
+  readonly element: HTMLElement;
+  update(data: EditorData): void;
+  focus(): void;
+}
+
+export function createEditor({ document }: Place, actions: EditorActions): Editor {
+  const prompt = element(document, "textarea", {
+    rows: 4,
+    "aria-label": "Prompt",
+    dir: "auto",
+    spellcheck: "false",
+    placeholder: "Write what the model reads…",
+  });
+  const target = element(document, "textarea", {
+    rows: 2,
+    "aria-label": "Answer",
+    dir: "auto",
+    spellcheck: "false",
+    placeholder: "Empty: the model writes it when you press Run",
+  });
+  const write = element(document, "button", { type: "button", class: "law-link" }, "Write");
+  prompt.addEventListener("input", () => actions.edit({ prompt: prompt.value }));
+  target.addEventListener("input", () => actions.edit({ target: target.value === "" ? null : target.value }));
+  write.addEventListener("click", () => actions.write());
+  const root = element(document, "div", { class: "law-editor" });
+  root.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      actions.run();
+    }
+    // The notebook must not take what is typed here for its own shortcuts.
+    event.stopPropagation();
+  });
+  const heading = (text: string, ...more: Node[]) => element(document, "div", { class: "law-heading" }, text, ...more);
+  root.append(heading("Prompt"), prompt, heading("Answer", write), target);
+  return {
+    element: root,
+    update({ settings, busy, waiting }) {
+      if (prompt.value !== settings.prompt) prompt.value = settings.prompt;
+      const text = settings.target ?? "";
+      if (target.value !== text) target.value = text;
+      setText(write, waiting === "generate" ? "Writing…" : "Write");
+      write.title = "Let the model write the answer";
+      write.disabled = busy || waiting === "generate" || settings.prompt === "";
+      setAttributes(write, { "aria-label": "Write" });
+    },
+    focus: () => prompt.focus(),
+  };
+}

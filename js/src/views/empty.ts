@@ -1,0 +1,28 @@
+/** What stands where the matrix will be. */
+import { element, type Place, setText } from "../dom";
+
+export interface Empty {
+  readonly element: HTMLElement;
+  update(data: { readonly busy: boolean; readonly ready: boolean }): void;
+}
+
+export function createEmpty({ document }: Place): Empty {
+  const title = element(document, "b", {});
+  const text = element(document, "p", {});
+  const ghost = element(document, "div", { class: "law-ghost", "aria-hidden": "true" });
+  ghost.append(...Array.from({ length: 40 }, () => element(document, "i")));
+  const root = element(document, "div", { class: "law-empty" }, ghost, title, text);
+  return {
+    element: root,
+    update({ busy, ready }) {
+      setText(title, busy ? "Asking the model…" : "What made the model say it?");
+      const next = ready ? "Press Run" : "Write a prompt, press Run";
+      setText(
+        text,
+        busy
+          ? "The first colours come in a moment."
+          : `${next}, and see which parts of the prompt speak for each word of the answer, and which against.`,
+      );
+    },
+  };
+}

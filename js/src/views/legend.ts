@@ -1,0 +1,50 @@
+/** What the colours mean, with zero in the middle. */
+import { element, type Place, setText } from "../dom";
+import { decimalsFor } from "../format";
+import { type Colours, css, ramp } from "../scale";
+
+export interface LegendData {
+  readonly colours: Colours;
+  /** null: every row has its own limit. */
+  readonly limit: number | null;
+  readonly unit: string;
+  readonly fades: boolean;
+}
+
+export interface Legend {
+  readonly element: HTMLElement;
+  update(data: LegendData): void;
+}
+
+export function createLegend({ document }: Place): Legend {
+  const strip = element(document, "div", { class: "law-strip" });
+  const [against, zero, pro] = ["", "0", ""].map((text) => element(document, "span", {}, text)) as [
+    HTMLElement,
+    HTMLElement,
+    HTMLElement,
+  ];
+  const scale = element(
+    document,
+    "div",
+    { class: "law-scale" },
+    strip,
+    element(document, "div", { class: "law-ticks" }, against, zero, pro),
+  );
+  const note = element(document, "div", { class: "law-note" });
+  const root = element(document, "div", { class: "law-legend" }, scale, note);
+  return {
+    element: root,
+    update({ colours, limit, unit, fades }) {
+      const stops = Array.from({ length: 21 }, (_, index) => css(ramp(colours, index / 10 - 1)));
+      const gradient = `linear-gradient(90deg, ${stops.join(", ")})`;
+      if (strip.dataset["gradient"] !== gradient) {
+        strip.dataset["gradient"] = gradient;
+        strip.style.background = gradient;
+      }
+      const size = limit === null ? "row’s largest" : String(Number(limit.toFixed(decimalsFor(limit))));
+      setText(against, `−${size} against`);
+      setText(pro, `for +${size} ${unit}`);
+      setText(note, fades ? "Faded: less than 2 standard errors from zero" : "");
+    },
+  };
+}

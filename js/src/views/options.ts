@@ -1,0 +1,78 @@
+/** The method's few parameters, in a small panel behind one button. */
+import { element, type Place, setAttributes, uniqueId } from "../dom";
+import type { Settings } from "../protocol";
+
+export interface Options {
+  readonly element: HTMLElement;
+  update(settings: Settings): void;
+}
+
+export function createOptions({ document, signal }: Place, edit: (patch: Partial<Settings>) => void): Options {
+  const id = uniqueId(document);
+  const button = element(
+    document,
+    "button",
+    { type: "button", class: "law-pill law-button", "aria-controls": id },
+    "Options",
+  );
+  const panel = element(document, "div", { class: "law-popover", id, role: "group", "aria-label": "Options" });
+  const root = element(document, "div", { class: "law-anchor" }, button, panel);
+
+  const budget = field(document, "Budget", "model calls; empty: the method's own", { min: 1, placeholder: "auto" });
+  const trials = field(document, "Trials", "independent repetitions, for standard errors", { min: 1 });
+  const seed = field(document, "Seed", "the same seed gives the same numbers", { min: 0 });
+  panel.append(budget.element, trials.element, seed.element);
+  budget.onChange((value) => edit({ budget: value }), null);
+  trials.onChange((value) => value !== null && edit({ trials: value }), 1);
+  seed.onChange((value) => value !== null && edit({ seed: value }), 0);
+
+  const open = (on: boolean) => {
+    panel.hidden = !on;
+    setAttributes(button, { "aria-expanded": String(on) });
+  };
+  open(false);
+  button.addEventListener("click", () => open(panel.hidden !== false));
+  root.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || panel.hidden) return;
+    event.stopPropagation();
+    open(false);
+    button.focus();
+  });
+  // In a shadow root the event's target is the host; the composed path still holds our element.
+  const outside = (event: Event) => {
+    if (!event.composedPath().includes(root)) open(false);
+  };
+  document.addEventListener("pointerdown", outside, { signal });
+
+  return {
+    element: root,
+    update(settings) {
+      budget.show(settings.budget);
+      trials.show(settings.trials);
+      seed.show(settings.seed);
+    },
+  };
+}
+
+function field(document: Document, name: string, about: string, attributes: { min: number; placeholder?: string }) {
+  const input = element(document, "input", { type: "number", step: 1, ...attributes });
+  const label = element(document, "label", {}, element(document, "span", {}, name), input);
+  label.append(element(document, "small", {}, about));
+  return {
+    element: label,
+    /** Whole numbers from `min` on; anything else shows the last good one again. */
+    onChange(changed: (value: number | null) => void, empty: number | null): void {
+      input.addEventListener("change", () => {
+        const value = input.value.trim() === "" ? empty : Number(input.value);
+        if (value !== null && !(Number.isInteger(value) && value >= attributes.min)) input.value = input.defaultValue;
+        else changed(value);
+      });
+    },
+    show(value: number | null): void {
+      const text = value === null ? "" : String(value);
+      if (input.defaultValue === text) return;
+      input.defaultValue = text;
+      input.value = text;
+    },
+  };
+}

@@ -1,0 +1,122 @@
+/** The left side: prompt and answer, painted, or the editor that changes them. */
+import { element, type Place, setAttributes } from "../dom";
+import { featureLabel, shorten } from "../format";
+import type { Lighting, Picture } from "../picture";
+import type { Settings } from "../protocol";
+import type { Colours } from "../scale";
+import type { Waiting } from "../session";
+import { createEditor } from "./editor";
+import { createFlow } from "./text";
+
+export interface PanelData {
+  readonly settings: Settings;
+  readonly busy: boolean;
+  readonly waiting: Waiting;
+  readonly picture: Picture | null;
+  readonly lighting: Lighting | null;
+  readonly colours: Colours;
+}
+
+export interface PanelActions {
+  edit(patch: Partial<Settings>): void;
+  run(): void;
+  write(): void;
+  hover(row: number, column: number): void;
+  pin(row: number, column: number): void;
+  span(from: number, to: number, more: boolean): void;
+  redraw(): void;
+}
+
+export interface Panel {
+  readonly element: HTMLElement;
+  update(data: PanelData): void;
+}
+
+export function createPanel(place: Place, actions: PanelActions): Panel {
+  const { document } = place;
+  const editor = createEditor(place, actions);
+  const prompt = createFlow(place, "Prompt", {
+    hover: (line) => actions.hover(-1, line),
+    pin: (line) => actions.pin(-1, line),
+  });
+  const answer = createFlow(place, "Answer", {
+    hover: (line) => actions.hover(line, -1),
+    pin: (line) => actions.pin(line, -1),
+    span: actions.span,
+  });
+  const edit = element(document, "button", { type: "button", class: "law-link" }, "Edit");
+  const say = element(document, "p", { class: "law-say" });
+  const heading = (...content: (Node | string)[]) => element(document, "div", { class: "law-heading" }, ...content);
+  const painted = element(
+    document,
+    "div",
+    {},
+    heading("Prompt", edit),
+    prompt.element,
+    heading("Answer"),
+    answer.element,
+    say,
+  );
+  const root = element(
+    document,
+    "section",
+    { class: "law-panel", "aria-label": "Prompt and answer" },
+    editor.element,
+    painted,
+  );
+  let editing = false;
+  edit.addEventListener("click", () => {
+    editing = true;
+    actions.redraw();
+    editor.focus();
+  });
+  let run = -1;
+  return {
+    element: root,
+    update(data) {
+      const chart = data.picture?.matrix.chart ?? null;
+      if (chart !== null && chart.run !== run) editing = false;
+      run = chart?.run ?? -1;
+      const changed = chart === null || !shows(chart.settings, data.settings);
+      editor.element.hidden = !(editing || changed);
+      painted.hidden = editing || changed;
+      if (!editor.element.hidden) editor.update(data);
+      edit.disabled = data.busy;
+      if (painted.hidden || data.picture === null || data.lighting === null) return;
+      const { picture, lighting, colours } = data;
+      const { lit } = lighting;
+      const none: ReadonlySet<number> = new Set();
+      prompt.update({
+        stretches: picture.prompt,
+        paint: lighting.promptPaint,
+        colours,
+        lit: lit.column,
+        span: none,
+        pins: lighting.columnPins,
+      });
+      answer.update({
+        stretches: picture.answer,
+        paint: lighting.answerPaint,
+        colours,
+        lit: lit.row,
+        span: lit.span,
+        pins: lighting.rowPins,
+      });
+      explain(document, say, picture, lighting);
+      setAttributes(root, { "data-painted": lighting.row });
+    },
+  };
+}
+
+/** True where the run on display is about the text in the editor. */
+function shows(run: Settings, now: Settings): boolean {
+  return run.prompt === now.prompt && (run.target === now.target || now.target === null);
+}
+
+function explain(document: Document, say: HTMLElement, { table }: Picture, { row }: Lighting): void {
+  const name = row < 0 ? "the whole answer" : `“${shorten(featureLabel(table.rows[row]?.text ?? ""), 24)}”`;
+  if (say.dataset["for"] === name) return;
+  say.dataset["for"] = name;
+  const hint = " Drag over the answer to explain a span, click a word to pin it.";
+  say.replaceChildren("Prompt painted for ", element(document, "b", {}, name), ".", hint);
+}

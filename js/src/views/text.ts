@@ -1,0 +1,170 @@
+/** Prompt and answer as flowing text, painted with the numbers of what is selected. */
+import { element, type Place, setAttributes } from "../dom";
+import { visible } from "../format";
+import { type Colours, cellColour, css, inkOn } from "../scale";
+import type { Range } from "../sources";
+import type { Table } from "../table";
+
+export interface Paint {
+  readonly values: ArrayLike<number>;
+  readonly errors: ArrayLike<number>;
+  readonly limit: number;
+}
+
+export interface Mark {
+  readonly line: number;
+  readonly letter: string;
+}
+
+export interface FlowData {
+  readonly stretches: readonly Stretch[];
+  readonly paint: Paint | null;
+  readonly colours: Colours;
+  readonly lit: number;
+  readonly span: ReadonlySet<number>;
+  readonly pins: readonly Mark[];
+}
+
+/** A stretch of text; `line` is the row or column it belongs to, -1 for text that is always there. */
+export interface Stretch {
+  readonly text: string;
+  readonly line: number;
+  readonly range: Range;
+}
+
+/** What the pointer does on the text; -1 is nowhere. */
+export interface FlowActions {
+  hover(line: number): void;
+  pin(line: number): void;
+  /** Dragged from one line to another; `more` with Ctrl or Cmd. */
+  span?(from: number, to: number, more: boolean): void;
+}
+
+export interface Flow {
+  readonly element: HTMLElement;
+  update(data: FlowData): void;
+}
+
+/** Share of the limit below which text stays unpainted: it would be noise to the eye. */
+const WORTH = 0.03;
+
+export function promptStretches(table: Table): readonly Stretch[] {
+  const lineOf = new Map(
+    table.columns.flatMap((line, index) => line.members.map((member) => [member, index] as const)),
+  );
+  let start = 0;
+  return table.chart.pieces.map(({ text, feature }) => {
+    const range = { start, end: start + text.length };
+    start = range.end;
+    return { text, line: feature === null ? -1 : (lineOf.get(feature) ?? -1), range };
+  });
+}
+
+export function answerStretches(table: Table): readonly Stretch[] {
+  const outputs = table.chart.outputs;
+  const lineOf = new Map(table.rows.flatMap((line, index) => line.members.map((member) => [member, index] as const)));
+  let start = 0;
+  return outputs.map((text, output) => {
+    const range = { start, end: start + text.length };
+    start = range.end;
+    return { text, line: lineOf.get(output) ?? -1, range };
+  });
+}
+
+export function createFlow(place: Place, name: string, actions: FlowActions): Flow {
+  const { document } = place;
+  const root = element(document, "div", { class: "law-flow", role: "group", "aria-label": name, dir: "auto" });
+  let shown: readonly Stretch[] = [];
+  let spans: readonly HTMLElement[] = [];
+  listen(root, place, actions);
+  return {
+    element: root,
+    update(data) {
+      if (data.stretches !== shown) {
+        spans = data.stretches.map((stretch) => spanOf(document, stretch));
+        root.replaceChildren(
+          ...data.stretches.flatMap((stretch, index) => around(stretch, spans[index] as HTMLElement)),
+        );
+        shown = data.stretches;
+      }
+      for (const [index, { line }] of data.stretches.entries()) paintSpan(spans[index] as HTMLElement, line, data);
+    },
+  };
+}
+
+/** White space at the start and end of a stretch stays unpainted, unless there is nothing else. */
+function parts(text: string): readonly [string, string, string] {
+  const body = text.trim();
+  if (body === "") return ["", text, ""];
+  const start = text.indexOf(body);
+  return [text.slice(0, start), body, text.slice(start + body.length)];
+}
+
+function spanOf(document: Document, { text, line }: Stretch): HTMLElement {
+  const body = parts(text)[1];
+  const glyph = visible(body);
+  const blank = body.trim() === "" && body !== "";
+  // The glyph is drawn by the style sheet, so that copied text stays the text.
+  return element(
+    document,
+    "span",
+    { "data-line": line < 0 ? null : line, "data-glyph": blank && glyph !== body ? glyph : null },
+    body,
+  );
+}
+
+function around({ text }: Stretch, span: HTMLElement): readonly (Node | string)[] {
+  const [before, , after] = parts(text);
+  return [before, span, after].filter((part) => part !== "");
+}
+
+function paintSpan(span: HTMLElement, line: number, data: FlowData): void {
+  const { paint, colours } = data;
+  const value = line < 0 || paint === null ? Number.NaN : (paint.values[line] ?? Number.NaN);
+  let back = "";
+  let ink = "";
+  if (paint !== null && Number.isFinite(value) && Math.abs(value) >= WORTH * paint.limit) {
+    const colour = cellColour(value, paint.errors[line] ?? 0, paint.limit, colours);
+    back = css(colour);
+    ink = inkOn(colour);
+  }
+  if (span.style.background !== back) span.style.background = back;
+  if (span.style.color !== ink) span.style.color = ink;
+  const pins = data.pins.filter((pin) => pin.line === line && line >= 0).map((pin) => pin.letter);
+  setAttributes(span, {
+    "data-lit": line >= 0 && line === data.lit,
+    "data-span": data.span.has(line),
+    "data-pin": pins.length > 0 ? pins.join("") : null,
+  });
+}
+
+function listen(root: HTMLElement, place: Place, actions: FlowActions): void {
+  let from = -1;
+  const lineOf = (event: Event): number => {
+    const span = event.target instanceof Element ? event.target.closest("[data-line]") : null;
+    return span ? Number(span.getAttribute("data-line")) : -1;
+  };
+  root.addEventListener("pointerover", (event) => {
+    const line = lineOf(event);
+    actions.hover(line);
+    if (from >= 0 && line >= 0 && line !== from) actions.span?.(from, line, event.ctrlKey || event.metaKey);
+  });
+  root.addEventListener("pointerleave", () => actions.hover(-1));
+  root.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0 || !actions.span) return;
+    from = lineOf(event);
+    if (from >= 0) event.preventDefault();
+  });
+  // The drag may end anywhere on the page.
+  place.document.addEventListener(
+    "pointerup",
+    () => {
+      from = -1;
+    },
+    { signal: place.signal },
+  );
+  root.addEventListener("click", (event) => {
+    const line = lineOf(event);
+    if (line >= 0) actions.pin(line);
+  });
+}
