@@ -109,7 +109,7 @@ function segments({ document }: Place, name: string, choose: (name: string) => v
     const move = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
     if (move === undefined) return;
     event.preventDefault();
-    const at = [...group.children].indexOf(event.target);
+    const at = [...group.children].indexOf(event.target as Element);
     const next = group.children[(at + move + shown.length) % shown.length];
     if (next instanceof HTMLElement) next.focus();
     next?.dispatchEvent(new Event("click"));
