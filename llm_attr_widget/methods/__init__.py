@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from llm_attr_widget.methods.ablation import AddOneIn, LeaveOneOut
+from llm_attr_widget.methods.banzhaf import Banzhaf
 from llm_attr_widget.methods.base import fit
 from llm_attr_widget.methods.kernel_shap import KernelShap
 from llm_attr_widget.methods.lime import Lime
+from llm_attr_widget.methods.owen import Groups, Owen
 from llm_attr_widget.methods.permutation import PermutationShapley
 from llm_attr_widget.methods.shapley import ExactShapley
+from llm_attr_widget.methods.sparse import Sparse
 from llm_attr_widget.methods.table import COALITION_METHODS, Entry, make_method
 
 __all__ = [
     "COALITION_METHODS",
     "AddOneIn",
+    "Banzhaf",
     "Entry",
     "ExactShapley",
+    "Groups",
     "KernelShap",
     "LeaveOneOut",
     "Lime",
+    "Owen",
     "PermutationShapley",
+    "Sparse",
     "fit",
     "make_method",
 ]

@@ -70,8 +70,7 @@ class Lime:
     def fold(self, features: int, outputs: int) -> RidgeFold | LassoFold:
         if self.penalty == "ridge":
             return RidgeFold(features, outputs, self._kernel, 1.0 if self.strength is None else self.strength)
-        strength = np.full(outputs, 0.01 if self.strength is None else self.strength)
-        return LassoFold(features, outputs, self._kernel, lambda _signs, _values: strength)
+        return LassoFold(features, outputs, self._kernel, 0.01 if self.strength is None else self.strength)
 
     def _kernel(self, coalitions: Array) -> Array:
         features = coalitions.shape[1]

@@ -17,6 +17,7 @@ Kernel: TypeAlias = Callable[[Array], Array]
 """Weights `(coalitions,)` of coalitions `(coalitions, features)` given as 0 and 1."""
 
 _LEAST_FREEDOM = 0.05
+_NOISE_ROUNDS = 12
 
 
 class WeightedRows:
@@ -95,18 +96,17 @@ class RidgeFold:
         return Estimate(coefficients.T.copy(), np.where(np.isnan(coefficients.T), np.nan, errors))
 
 
-Strength: TypeAlias = Callable[[Array, Values], Array]
-"""The lasso's s `(outputs,)` from centred coalitions and values."""
-
-
 class LassoFold:
     """Weighted lasso with a free intercept.
+
+    strength: the penalty's, or None for the scaled lasso (Sun and Zhang 2012, eq. 3–4): for each output the fixed
+    point of strength = noise · sqrt(2 log(features) / m) · spread of a feature, noise that of the residuals.
 
     The error of each coefficient is that of its own coordinate's update (before shrinking), whether it is zero or
     not: coalitions are drawn with features nearly uncorrelated, and a zero must not look certain.
     """
 
-    def __init__(self, features: int, outputs: int, kernel: Kernel, strength: Strength) -> None:
+    def __init__(self, features: int, outputs: int, kernel: Kernel, strength: float | None) -> None:
         self._rows = WeightedRows(features, outputs, kernel)
         self._strength = strength
         self._last = np.zeros((outputs, features))
@@ -123,7 +123,7 @@ class LassoFold:
         values = np.where(unknown, 0.0, values)
         share = signs * (self._rows.weights / self._rows.weights.sum())[:, None]
         gram = signs.T @ share
-        self._last = lasso(gram, values.T @ share, self._strength(signs, values), self._last)
+        self._last = self._solve(gram, values.T @ share, self._rows.weights @ np.square(values))
         influence = share / np.maximum(np.diagonal(gram), 1e-300)
         active = np.count_nonzero(self._last, axis=1).mean()
         leverage = np.full(len(signs), min(active / len(signs), 1.0))
@@ -131,3 +131,17 @@ class LassoFold:
         coefficients = self._last.copy()
         coefficients[unknown] = errors[unknown] = np.nan
         return Estimate(coefficients, errors)
+
+    def _solve(self, gram: Array, moments: Array, energy: Array) -> Array:
+        """energy: `(outputs,)`, weighted sum of squares of the centred values."""
+        if self._strength is not None:
+            return lasso(gram, moments, np.full(len(moments), self._strength), self._last)
+        energy = energy / self._rows.weights.sum()
+        level = np.sqrt(2.0 * np.log(max(len(gram), 2)) / len(self._rows) * np.diagonal(gram).mean())
+        solution, noise = self._last, np.sqrt(energy)
+        # A fixed number of rounds from a fixed start: the result must not depend on how often one has looked.
+        for _ in range(_NOISE_ROUNDS):
+            solution = lasso(gram, moments, noise * level, solution)
+            left = energy - np.sum(solution * (2.0 * moments - solution @ gram), axis=1)
+            noise = np.sqrt(np.maximum(left, 1e-12 * energy))
+        return solution

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 from llm_attr_widget.errors import MethodError
 from llm_attr_widget.methods.ablation import AddOneIn, LeaveOneOut
+from llm_attr_widget.methods.banzhaf import Banzhaf
 from llm_attr_widget.methods.kernel_shap import KernelShap
 from llm_attr_widget.methods.lime import Lime
+from llm_attr_widget.methods.owen import Owen
 from llm_attr_widget.methods.permutation import PermutationShapley
 from llm_attr_widget.methods.shapley import ExactShapley
+from llm_attr_widget.methods.sparse import Sparse
 from llm_attr_widget.types import Method
 
 
@@ -66,6 +69,21 @@ COALITION_METHODS: tuple[Entry, ...] = (
         "lime",
         "Weights of a linear model fitted near the full prompt. Not Shapley values; they do not add up.",
         lambda budget: Lime(budget=budget),
+    ),
+    Entry(
+        "banzhaf",
+        "Mean gain of a feature over all coalitions of the others, every coalition alike. Does not add up.",
+        lambda budget: Banzhaf(budget=budget),
+    ),
+    Entry(
+        "sparse",
+        "Lasso over few random coalitions, as ContextCite: for many features of which few matter. Does not add up.",
+        lambda budget: Sparse(budget=budget),
+    ),
+    Entry(
+        "owen",
+        "Shapley values that keep neighbouring features together, for hundreds of features and more.",
+        lambda budget: Owen(budget=budget),
     ),
 )
 
