@@ -85,7 +85,7 @@ class App {
     empty.element.hidden = picture !== null;
     empty.update({ busy, ready: state.settings.prompt.trim() !== "" });
     if (picture && lighting) {
-      const { table, limit, totalLimit } = picture;
+      const { table, limit, totalLimit, sums } = picture;
       const { progress } = state;
       const limits = () => limit;
       matrix.update({
@@ -95,6 +95,8 @@ class App {
         limits,
         limit,
         totalLimit,
+        totalName: "whole answer",
+        sums,
         lit: lighting.lit,
         open: this.#open,
       });

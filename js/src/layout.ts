@@ -37,7 +37,8 @@ export interface Layout {
   readonly cell: { readonly width: number; readonly height: number };
   readonly scroll: { readonly x: number; readonly y: number };
   readonly zoom: number;
-  readonly labelSlope: number;
+  /** Tilt of the column labels, in radians above the horizontal. */
+  readonly tilt: number;
 }
 
 export interface Cell {
@@ -49,8 +50,9 @@ const CELL = { width: 40, height: 30 };
 const LARGEST = { width: 72, height: 44 };
 const PLOT_HEIGHT = 480;
 const LABEL_CELL = 12;
+/** Lines of tilted labels stand this far apart, measured across them. */
+const LABEL_LINE = 12.3;
 const BAR = { height: 22, width: 44, number: 40, gap: 10 };
-const SLOPE = Math.SQRT1_2;
 
 /** Labels are drawn at this many pixels a cell or more, values inside at this width and height. */
 export const LABELS_FROM = 11;
@@ -62,13 +64,13 @@ export function layout(shape: Shape, viewport: Viewport = FIT): Layout {
   const { rows, columns, width } = shape;
   const left = shape.rowLabelWidth + 12;
   const right = BAR.gap + BAR.width + BAR.number;
-  const overhang = Math.max(0, Math.min(shape.columnLabelWidth * SLOPE - right + 8, 60));
-  const top = Math.ceil(shape.columnLabelWidth * SLOPE) + 14 + BAR.height + 4;
-  const room = Math.max(40, width - left - right - overhang);
+  const room = Math.max(40, width - left - right);
   const fit = {
     width: Math.min(CELL.width, room / Math.max(1, columns)),
     height: Math.min(CELL.height, Math.max(PLOT_HEIGHT / Math.max(1, rows), rows <= 50 ? LABEL_CELL : 0)),
   };
+  const tilt = tiltFor(fit.width);
+  const top = Math.ceil(shape.columnLabelWidth * Math.sin(tilt)) + 16 + BAR.height + 4;
   const cell = {
     width: Math.max(fit.width, Math.min(LARGEST.width, fit.width * viewport.zoom)),
     height: Math.max(fit.height, Math.min(LARGEST.height, fit.height * viewport.zoom)),
@@ -94,7 +96,7 @@ export function layout(shape: Shape, viewport: Viewport = FIT): Layout {
     cell,
     scroll,
     zoom: viewport.zoom,
-    labelSlope: SLOPE,
+    tilt,
   };
 }
 
@@ -128,7 +130,7 @@ export function rowAt(at: Layout, x: number, y: number): number {
 export function columnAt(at: Layout, x: number, y: number): number {
   if (y >= at.plot.y || at.columns === 0) return -1;
   const above = Math.max(0, at.columnBars.y - y);
-  const onAxis = x - above;
+  const onAxis = x - above / Math.tan(at.tilt);
   if (onAxis < at.plot.x || onAxis >= at.plot.x + at.plot.width) return -1;
   const column = Math.floor((onAxis - at.plot.x + at.scroll.x) / at.cell.width);
   return column < at.columns ? column : -1;
@@ -146,9 +148,16 @@ export function inSight(at: Layout): { rows: readonly [number, number]; columns:
   };
 }
 
-/** Every how-many-th label has room. */
-export function labelStride(cell: number): number {
-  return Math.max(1, Math.ceil(LABEL_CELL / cell - 1e-6));
+/** Every how-many-th label has room: of the rows (tilt of a right angle), or of the tilted columns. */
+export function labelStride(cell: number, tilt = Math.PI / 2): number {
+  if (cell >= LABELS_FROM && cell * Math.sin(tilt) > LABEL_LINE - 1.5) return 1;
+  return Math.max(1, Math.ceil(LABEL_LINE / Math.sin(tilt) / cell - 1e-6));
+}
+
+/** 45° where there is room, steeper where columns are narrow, and 60° where only some are labelled. */
+function tiltFor(cell: number): number {
+  if (cell < LABELS_FROM) return Math.PI / 3;
+  return Math.max(Math.PI / 4, Math.asin(Math.min(1, LABEL_LINE / cell)));
 }
 
 /** Zoomed by a factor around a point of the canvas, which stays where it is. */

@@ -4,7 +4,7 @@ import type { Lit } from "./paint";
 import type { Chart } from "./protocol";
 import { largest, limitFor, type ScaleMode } from "./scale";
 import { paintedFeature, paintedOutput, type Selection, type Spot } from "./selection";
-import { type Axes, axesOf, type Line, lineAt, rowOf, type Table, tableOf } from "./table";
+import { type Axes, axesOf, type Line, lineAt, rowOf, rowSums, type Table, tableOf } from "./table";
 import { answerStretches, type Mark, type Paint, promptStretches, type Stretch } from "./views/text";
 
 /** The matrix as shown: grouped, with the limits of its colours. */
@@ -16,6 +16,8 @@ export interface Picture {
   readonly answer: readonly Stretch[];
   readonly limit: number;
   readonly totalLimit: number;
+  /** Sum of each row of the table. */
+  readonly sums: Float32Array;
 }
 
 export function pictureOf(previous: Picture | null, matrix: Matrix, mode: ScaleMode, streaming: boolean): Picture {
@@ -28,6 +30,7 @@ export function pictureOf(previous: Picture | null, matrix: Matrix, mode: ScaleM
     table,
     prompt: kept?.prompt ?? promptStretches(table),
     answer: kept?.answer ?? answerStretches(table),
+    sums: rowSums(table.values, table.rows.length, table.columns.length),
     limit: limitFor(table.values, mode, kept?.limit ?? null, streaming),
     totalLimit: limitFor(table.total, mode, kept?.totalLimit ?? null, streaming),
   };

@@ -36,9 +36,9 @@ export function ramp(colours: Colours, t: number): Rgb {
   return mix(colours.none, clipped > 0 ? colours.for : colours.against, Math.abs(clipped) ** CURVE);
 }
 
-/** The colour of a cell whose value is less than two standard errors from zero. */
+/** The colour of a cell whose value is less than two standard errors from zero: drawn back towards zero's. */
 export function faded(colours: Colours, t: number): Rgb {
-  return mix(colours.ground, ramp(colours, t), FADE);
+  return mix(colours.none, ramp(colours, t), FADE);
 }
 
 /** What stands where there is no number. */
@@ -56,9 +56,11 @@ export function css([r, g, b]: Rgb): string {
   return `rgb(${r},${g},${b})`;
 }
 
-/** Colour of text on a colour: whichever of dark and light stands out more (WCAG relative luminance). */
+/** Colour of text on a colour, at a contrast of 4.5 or more (WCAG 2.2, 1.4.3) on every colour there is. */
 export function inkOn(colour: Rgb): string {
-  return luminance(colour) > 0.3 ? "#1d2430" : "#ffffff";
+  const light = luminance(colour);
+  if (light > 0.22) return "#10141b";
+  return light > 0.179 ? "#000000" : "#ffffff";
 }
 
 export function luminance(colour: Rgb): number {

@@ -1,5 +1,6 @@
 /** The matrix: canvas, highlights, tooltip and legend; zoom and scroll. */
 import { element, type Place, setAttributes, setText, uniqueId } from "../dom";
+import { measured, paintEdges } from "../edges";
 import { featureLabel, tokenLabel } from "../format";
 import {
   type Cell,
@@ -14,9 +15,9 @@ import {
   type Viewport,
   zoomAt,
 } from "../layout";
-import { type Lit, measured, type Palette, paintCells, paintEdges, paintLit, type Scene } from "../paint";
+import { type Lit, type Palette, paintCells, paintLit, type Scene } from "../paint";
 import type { Progress } from "../protocol";
-import { rowSums, type Table } from "../table";
+import type { Table } from "../table";
 import { createLegend } from "./legend";
 import { createTooltip, factsOf } from "./tooltip";
 
@@ -28,6 +29,8 @@ export interface MatrixData {
   /** Limit of the whole matrix, or null where every row has its own. */
   readonly limit: number | null;
   readonly totalLimit: number;
+  readonly totalName: string;
+  readonly sums: Float32Array;
   readonly lit: Lit;
   /** Row and column whose tooltip is open in this view. */
   readonly open: Cell | null;
@@ -139,14 +142,15 @@ export function createMatrix(place: Place, actions: MatrixActions): MatrixView {
 }
 
 function sceneOf(data: MatrixData, at: Layout, labels: Labels): Scene {
-  const { table, palette, limits, totalLimit } = data;
+  const { table, palette, limits, totalLimit, totalName, sums } = data;
   return {
     layout: at,
     table,
     palette,
     limits,
     totalLimit,
-    sums: rowSums(table.values, table.rows.length, table.columns.length),
+    totalName,
+    sums,
     rowLabels: labels.rows.labels,
     columnLabels: labels.columns.labels,
   };
@@ -220,7 +224,7 @@ function describe(
 }
 
 function showTooltip(tooltip: ReturnType<typeof createTooltip>, data: MatrixData, at: Layout, root: HTMLElement): void {
-  const room = { width: root.clientWidth, height: Number.POSITIVE_INFINITY };
+  const room = { width: root.clientWidth, height: root.clientHeight + 40 };
   if (!data.open) return tooltip.update(null, null, room);
   const box = cellBox(at, data.open);
   const grid = root.firstElementChild as HTMLElement;

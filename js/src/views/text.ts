@@ -75,21 +75,33 @@ export function createFlow(place: Place, name: string, actions: FlowActions): Fl
   const { document } = place;
   const root = element(document, "div", { class: "law-flow", role: "group", "aria-label": name, dir: "auto" });
   let shown: readonly Stretch[] = [];
-  let spans: readonly HTMLElement[] = [];
+  let words: readonly Word[] = [];
+  let lit = -1;
   listen(root, place, actions);
   return {
     element: root,
     update(data) {
       if (data.stretches !== shown) {
-        spans = data.stretches.map((stretch) => spanOf(document, stretch));
+        words = data.stretches.map((stretch) => wordOf(document, stretch));
         root.replaceChildren(
-          ...data.stretches.flatMap((stretch, index) => around(stretch, spans[index] as HTMLElement)),
+          ...data.stretches.flatMap((stretch, at) => around(document, stretch, words[at] as Word, at)),
         );
         shown = data.stretches;
       }
-      for (const [index, { line }] of data.stretches.entries()) paintSpan(spans[index] as HTMLElement, line, data);
+      for (const word of words) paintWord(word, data);
+      if (data.lit !== lit && data.lit >= 0 && !root.matches(":hover"))
+        scrollTo(root, words.find((word) => word.line === data.lit)?.span);
+      lit = data.lit;
     },
   };
+}
+
+/** A stretch on the page, with what was last painted on it: thousands of words must not be touched every frame. */
+interface Word {
+  readonly span: HTMLElement;
+  readonly line: number;
+  back: string;
+  marks: string;
 }
 
 /** White space at the start and end of a stretch stays unpainted, unless there is nothing else. */
@@ -100,42 +112,51 @@ function parts(text: string): readonly [string, string, string] {
   return [text.slice(0, start), body, text.slice(start + body.length)];
 }
 
-function spanOf(document: Document, { text, line }: Stretch): HTMLElement {
+function wordOf(document: Document, { text, line }: Stretch): Word {
   const body = parts(text)[1];
   const glyph = visible(body);
-  const blank = body.trim() === "" && body !== "";
+  const blank = body.trim() === "" && glyph !== body;
   // The glyph is drawn by the style sheet, so that copied text stays the text.
-  return element(
-    document,
-    "span",
-    { "data-line": line < 0 ? null : line, "data-glyph": blank && glyph !== body ? glyph : null },
-    body,
-  );
+  const attributes = { "data-line": line < 0 ? null : line, "data-glyph": blank ? glyph : null };
+  return { span: element(document, "span", attributes, body), line, back: "", marks: "" };
 }
 
-function around({ text }: Stretch, span: HTMLElement): readonly (Node | string)[] {
+/** The space that many an answer begins with stays in the text but takes no room. */
+function around(document: Document, { text }: Stretch, { span }: Word, at: number): readonly (Node | string)[] {
   const [before, , after] = parts(text);
-  return [before, span, after].filter((part) => part !== "");
+  const lead = at === 0 && before !== "" ? element(document, "span", { class: "law-lead" }, before) : before;
+  return [lead, span, after].filter((part) => part !== "");
 }
 
-function paintSpan(span: HTMLElement, line: number, data: FlowData): void {
+function paintWord(word: Word, data: FlowData): void {
+  const { span, line } = word;
   const { paint, colours } = data;
   const value = line < 0 || paint === null ? Number.NaN : (paint.values[line] ?? Number.NaN);
-  let back = "";
-  let ink = "";
-  if (paint !== null && Number.isFinite(value) && Math.abs(value) >= WORTH * paint.limit) {
-    const colour = cellColour(value, paint.errors[line] ?? 0, paint.limit, colours);
-    back = css(colour);
-    ink = inkOn(colour);
+  const worth = paint !== null && Math.abs(value) >= WORTH * paint.limit;
+  const colour = worth ? cellColour(value, paint.errors[line] ?? 0, paint.limit, colours) : null;
+  const back = colour ? css(colour) : "";
+  if (back !== word.back) {
+    span.style.background = back;
+    span.style.color = colour ? inkOn(colour) : "";
+    word.back = back;
   }
-  if (span.style.background !== back) span.style.background = back;
-  if (span.style.color !== ink) span.style.color = ink;
-  const pins = data.pins.filter((pin) => pin.line === line && line >= 0).map((pin) => pin.letter);
+  const pins = line < 0 ? "" : data.pins.map((pin) => (pin.line === line ? pin.letter : "")).join("");
+  const marks = `${line >= 0 && line === data.lit ? "lit" : ""} ${data.span.has(line) ? "span" : ""} ${pins}`;
+  if (marks === word.marks) return;
+  word.marks = marks;
   setAttributes(span, {
     "data-lit": line >= 0 && line === data.lit,
     "data-span": data.span.has(line),
-    "data-pin": pins.length > 0 ? pins.join("") : null,
+    "data-pin": pins || null,
   });
+}
+
+/** Brings a word into the box of its text, without moving the page. */
+function scrollTo(root: HTMLElement, span: HTMLElement | undefined): void {
+  if (!span) return;
+  const [top, bottom] = [span.offsetTop - root.offsetTop, span.offsetTop - root.offsetTop + span.offsetHeight];
+  if (top < root.scrollTop) root.scrollTop = top - 8;
+  else if (bottom > root.scrollTop + root.clientHeight) root.scrollTop = bottom - root.clientHeight + 8;
 }
 
 function listen(root: HTMLElement, place: Place, actions: FlowActions): void {
