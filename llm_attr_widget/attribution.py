@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_attr_widget.errors import AttributionError, MethodError
+from llm_attr_widget.check import Additive, Check, check
+from llm_attr_widget.errors import CapabilityError, MethodError, TargetError
+from llm_attr_widget.game import Game
 from llm_attr_widget.ledger import Ledger
+from llm_attr_widget.storage import Stored, read, write
 from llm_attr_widget.targets import Target
 from llm_attr_widget.trials import ends, refit
 from llm_attr_widget.types import LogProbs, Method, Piece, Values
 from llm_attr_widget.values import LogProb, Value
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas as pd
     from matplotlib.figure import Figure
 
 Phase: TypeAlias = Literal["running", "finished", "stopped"]
 Numbers: TypeAlias = NDArray[np.float64]
+
+_NUMBERS = ("values", "standard_errors", "sequence", "sequence_errors", "ends", "sequence_ends")
+_PLAIN = ("features", "outputs", "label", "unit", "adds_up", "sampled", "random", "phase")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,7 @@ class Attribution:
     value: Value
     ledger: Ledger
     provenance: Provenance
+    game: Game | None = field(default=None, repr=False, compare=False)
 
     @property
     def gap(self) -> float | None:
@@ -90,11 +98,12 @@ class Attribution:
         Needs a log-prob attribution, since log-probs are what adds up over tokens.
         """
         if not isinstance(self.value, LogProb):
-            raise AttributionError(
-                f"Expected a log-prob attribution to add tokens up, got {self.value.label}. Run again with value='log_prob'."
+            raise TargetError(
+                f"Expected a log-prob attribution to add tokens up, got {self.value.label}. "
+                "Run again with value='log_prob'."
             )
         if not 0 <= start < stop <= len(self.target.ids):
-            raise AttributionError(
+            raise TargetError(
                 f"Expected 0 <= start < stop <= {len(self.target.ids)} target tokens, got {start}:{stop}."
             )
         return self._with(self.method, _Span(start, stop))
@@ -130,7 +139,7 @@ class Attribution:
             sampled=method.sampled,
         )
 
-    def to_dataframe(self) -> pandas.DataFrame:
+    def to_dataframe(self) -> pd.DataFrame:
         """One row per cell: output, feature, their texts, value, standard error. Needs pandas."""
         import pandas as pd
 
@@ -147,11 +156,17 @@ class Attribution:
         )
 
     def plot_token_attr(self, *, values: bool | None = None) -> Figure:
-        """The matrix, outputs × features, as a matplotlib figure. values: write numbers into cells (None: if they fit)."""
+        """The matrix, outputs × features, as a matplotlib figure. values: write numbers into cells (None: if fit)."""
         from llm_attr_widget.plots import token_figure
 
         return token_figure(
-            self.values, self.standard_errors, self.features, self.outputs, name=self.label, unit=self.unit, write=values
+            self.values,
+            self.standard_errors,
+            self.features,
+            self.outputs,
+            name=self.label,
+            unit=self.unit,
+            write=values,
         )
 
     def plot_seq_attr(self) -> Figure:
@@ -160,22 +175,73 @@ class Attribution:
 
         return sequence_figure(self.sequence, self.sequence_errors, self.features, name=self.label, unit=self.unit)
 
+    def check(self, *, calls: int = 64, seed: int = 0) -> Check:
+        """How far to trust these numbers: about `calls` model calls on coalitions that they were not made from.
+
+        Raises CapabilityError for a result that was loaded from a file, and so has no model behind it.
+        """
+        if self.game is None:
+            raise CapabilityError(
+                "check() needs the model, but this result was loaded from a file. "
+                "Run check() before saving, or attribute again."
+            )
+        reading = Additive(self.sequence, float(self.sequence_ends[0]), float(self.sequence_ends[1]), self.adds_up)
+        return check(self.game, self.ledger.coalitions, reading, gap=self.gap, calls=calls, seed=seed)
+
+    def save(self, path: str | Path) -> None:
+        """One .npz file with the ledger, no pickle. The model is not saved, so a loaded result cannot `check()`.
+
+        Raises AttributionError for a method or value function of the caller's own, which a file cannot hold.
+        """
+        header = {name: getattr(self, name) for name in _PLAIN} | {
+            "pieces": [[piece.text, piece.feature] for piece in self.pieces],
+            "target": [list(self.target.ids), list(self.target.texts)],
+            "provenance": asdict(self.provenance),
+            "game": self.ledger.game,
+        }
+        arrays = {name: getattr(self, name) for name in _NUMBERS} | {
+            "coalitions": np.packbits(self.ledger.coalitions, axis=1),
+            "log_probs": self.ledger.log_probs,
+            "played_in": self.ledger.trials,
+        }
+        write(path, Stored(header, arrays, self.method, self.value))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Attribution:
+        """Read what `save` wrote. Raises LedgerError when the file is something else."""
+        stored = read(path)
+        header, arrays = stored.header, stored.arrays
+        features = tuple(header["features"])
+        coalitions = np.unpackbits(arrays["coalitions"], axis=1, count=len(features)).astype(bool)
+        plain = {name: header[name] for name in _PLAIN} | {"features": features, "outputs": tuple(header["outputs"])}
+        return cls(
+            **{name: arrays[name] for name in _NUMBERS},
+            **plain,
+            pieces=tuple(Piece(text, feature) for text, feature in header["pieces"]),
+            target=Target(tuple(header["target"][0]), tuple(header["target"][1])),
+            method=stored.method,
+            value=stored.value,
+            ledger=Ledger(coalitions, arrays["log_probs"], arrays["played_in"], header["game"]),
+            provenance=Provenance(**header["provenance"]),
+        )
+
     def top(self, count: int = 3) -> tuple[tuple[str, float, float], ...]:
         """The features with the largest |sequence attribution|: (text, value, standard error)."""
         order = np.argsort(-np.abs(np.nan_to_num(self.sequence)), kind="stable")[:count]
         return tuple((self.features[i], float(self.sequence[i]), float(self.sequence_errors[i])) for i in order)
 
     def __repr__(self) -> str:
-        lines = [
-            f"{self.label} of {len(self.features)} features for {self.target.text!r} "
-            f"({len(self.outputs)} outputs, {self.value.label}, {self.unit})"
-        ]
+        about = self.provenance
+        title = f"{self.label} of {len(self.features)} features for {self.target.text!r}"
+        lines = [f"{title} ({len(self.outputs)} outputs, {self.value.label}, {self.unit})"]
         width = max((len(repr(text)) for text, _, _ in self.top()), default=0)
         for text, value, error in self.top():
             band = f" ± {error:.3f}" if np.isfinite(error) and error > 0 else ""
             lines.append(f"  {text!r:<{width}}  {value:+.3f}{band}")
         about = self.provenance
-        lines.append(f"  {self.phase}: {about.calls} of {about.budget} calls, baseline: {about.baseline}, seed {about.seed}")
+        lines.append(
+            f"  {self.phase}: {about.calls} of {about.budget} calls, baseline: {about.baseline}, seed {about.seed}"
+        )
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:

@@ -13,9 +13,7 @@ from llm_attr_widget.plots import AGAINST, FOR, limit_of, visible
 MOST_CELLS = 6_000  # past that a table is slow to draw; the figure is the better picture
 
 
-def html_picture(
-    values: NDArray[np.float64], features: Sequence[str], outputs: Sequence[str], *, title: str
-) -> str:
+def html_picture(values: NDArray[np.float64], features: Sequence[str], outputs: Sequence[str], *, title: str) -> str:
     """The matrix as an HTML table, outputs × features, coloured, with the numbers as tooltips.
 
     Colours are translucent, so that they stand on a light and on a dark page. Past MOST_CELLS only the first rows

@@ -68,7 +68,9 @@ class Player:
         on how blocks are put together. Raises Cancelled, tested between batches; what was scored stays known.
         """
         plans = [self._plan(coalitions, rng) for coalitions, rng in blocks]
-        wanted = {key: prompt for plan in plans for key, prompt in plan if prompt is not None and key not in self._by_prompt}
+        wanted = {
+            key: prompt for plan in plans for key, prompt in plan if prompt is not None and key not in self._by_prompt
+        }
         self._score(list(wanted), list(wanted.values()), cancelled)
         return [
             np.stack([self._by_coalition[key] if prompt is None else self._by_prompt[key] for key, prompt in plan])

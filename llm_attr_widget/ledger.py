@@ -60,7 +60,9 @@ def load_ledger(path: str | Path) -> Ledger:
             coalitions = np.unpackbits(file["coalitions"], axis=1, count=features).astype(bool)
             ledger = Ledger(coalitions, file["log_probs"], file["trials"], str(header["game"]))
     except (KeyError, ValueError, OSError) as error:
-        raise LedgerError(f"Expected a ledger saved by Ledger.save at {path}, but it could not be read: {error}") from error
+        raise LedgerError(
+            f"Expected a ledger saved by Ledger.save at {path}, but it could not be read: {error}"
+        ) from error
     if header.get("format") != FORMAT:
         raise LedgerError(
             f"Expected a ledger of format {FORMAT} at {path}, got format {header.get('format')}. "

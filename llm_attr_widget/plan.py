@@ -70,11 +70,13 @@ def plan(
     Arguments are those of `run`. Raises InputError, TargetError, MethodError or CapabilityError.
     """
     scorer = as_model(model, tokenizer)
-    words = tokenizer if tokenizer is not None else getattr(scorer, "tokenizer", None)
+    words: Any = tokenizer if tokenizer is not None else getattr(scorer, "tokenizer", None)
     players = make_input(words, prompt, granularity=granularity)
     chosen = make_method(method, budget=budget) if isinstance(method, str) else method
     if budget is not None and not isinstance(method, str):
-        raise MethodError(f"Give the budget to the method itself, {method!r}, or name the method and keep budget={budget}.")
+        raise MethodError(
+            f"Give the budget to the method itself, {method!r}, or name the method and keep budget={budget}."
+        )
     vocabulary = getattr(scorer, "vocabulary", None)
     if target is None:
         whole = players.render(np.ones((1, len(players.features)), dtype=bool), np.random.default_rng(seed))[0]

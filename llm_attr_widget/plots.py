@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 # The widget's colours: blue against, orange for; told apart with any common colour blindness.
@@ -79,13 +79,12 @@ def sequence_figure(
     return figure
 
 
-def diverging() -> LinearSegmentedColormap:
+def diverging() -> Colormap:
     """The colour map of all views: zero is always the neutral middle."""
     from matplotlib.colors import LinearSegmentedColormap
 
     colours = LinearSegmentedColormap.from_list("llm_attr_widget", [AGAINST, NOTHING, FOR], N=511)
-    colours.set_bad("#c9ced6")
-    return colours
+    return colours.with_extremes(bad="#c9ced6")
 
 
 def limit_of(values: NDArray[np.float64]) -> float:
@@ -104,10 +103,10 @@ def visible(text: str) -> str:
 def _figure(width: float, height: float) -> Figure:
     # Importing pyplot is what makes IPython draw a Figure that a cell returns; the figure itself stays out of pyplot's
     # list, which would keep it in memory and draw it twice.
-    import matplotlib.pyplot as pyplot
+    import matplotlib.pyplot as plt
     from matplotlib.figure import Figure
 
-    del pyplot
+    del plt
     return Figure(figsize=(width, height), layout="constrained", dpi=120)
 
 

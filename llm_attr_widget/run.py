@@ -143,9 +143,7 @@ def attribute(
     return latest.attribution
 
 
-def play(
-    ready: Plan, *, cancelled: Callable[[], bool] = never, seconds_per_update: float = 0.1
-) -> Iterator[Update]:
+def play(ready: Plan, *, cancelled: Callable[[], bool] = never, seconds_per_update: float = 0.1) -> Iterator[Update]:
     """Play a plan. KeyboardInterrupt counts as a stop: what there is comes as the last event."""
     started = time.perf_counter()
     game = ready.game
@@ -253,6 +251,5 @@ def _attribution(
             scored=scored,
             seconds=seconds,
         ),
+        game=game,
     )
-
-

@@ -32,16 +32,24 @@ def encode(tokenizer: Tokenizer, texts: Sequence[str], *, add_special_tokens: bo
     return [ids[text] for text in texts]
 
 
+def special_ids(tokenizer: Tokenizer) -> frozenset[int]:
+    """Ids of the tokens that mark something (bos, eos, turns). The unk token is not one: it stands for a word."""
+    unknown = getattr(tokenizer, "unk_token_id", None)
+    markers = {getattr(tokenizer, f"{name}_token_id", None) for name in ("bos", "eos", "pad", "cls", "sep")}
+    return frozenset(i for i in tokenizer.all_special_ids if i != unknown or i in markers)
+
+
 def special_texts(tokenizer: Tokenizer) -> tuple[str, ...]:
     """How the special tokens are written, such as "<s>", longest first."""
-    texts = tokenizer.convert_ids_to_tokens(list(tokenizer.all_special_ids))
+    texts = tokenizer.convert_ids_to_tokens(sorted(special_ids(tokenizer)))
     return tuple(sorted({text for text in texts if text}, key=lambda text: (-len(text), text)))
 
 
 def token_texts(tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[str, ...]:
     """One text per token; joined, they are exactly `tokenizer.decode(ids)`.
 
-    A character that is spread over several tokens belongs to the first of them; the others have an empty text.
+    A character that is spread over several tokens belongs to the first of them (to the last, when the tokenizer's
+    decoder leaves out what is unfinished instead of writing U+FFFD); the others have an empty text.
     Cost: about three short decodings per token.
     """
     ids = [int(i) for i in ids]
@@ -67,13 +75,19 @@ def aligned_texts(tokenizer: Tokenizer, text: str) -> tuple[tuple[int, ...], tup
         ids = tuple(int(i) for i in encoded["input_ids"])
         return ids, _cut(text, [int(end) for _, end in encoded["offset_mapping"]])
     ids = tuple(int(i) for i in tokenizer(text)["input_ids"])
-    special = set(special_texts(tokenizer))
-    surfaces = token_texts(tokenizer, ids)
-    # Special tokens that were added are in the decoded text but not in the text itself.
+    special = special_ids(tokenizer)
     names = tokenizer.convert_ids_to_tokens(list(ids))
-    own = tuple("" if n in special and n not in text else s for n, s in zip(names, surfaces, strict=True))
-    if "".join(own) == text:
+    # Special tokens that were added are in the decoded text but not in the text itself.
+    own = tuple(
+        "" if i in special and name not in text else surface
+        for i, name, surface in zip(ids, names, token_texts(tokenizer, ids), strict=True)
+    )
+    decoded = "".join(own)
+    if decoded == text:
         return ids, own
+    if decoded == f" {text}":  # SentencePiece puts a space before the text
+        first = next(i for i, surface in enumerate(own) if surface)
+        return ids, (*own[:first], own[first][1:], *own[first + 1 :])
     return ids, _found(text, own)
 
 

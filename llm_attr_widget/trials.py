@@ -50,7 +50,9 @@ class Trials:
         return Estimate(mean, np.sqrt(np.einsum("t,tof->of", weights**2, own**2)))
 
 
-def _spread(weights: NDArray[np.float64], values: NDArray[np.float64], mean: NDArray[np.float64]) -> NDArray[np.float64]:
+def _spread(
+    weights: NDArray[np.float64], values: NDArray[np.float64], mean: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Standard error of a weighted mean from the spread of its terms; with equal weights, sd / sqrt(trials)."""
     scatter = np.einsum("t,tof->of", weights**2, (values - mean) ** 2)
     trials = len(weights)

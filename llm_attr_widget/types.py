@@ -177,4 +177,84 @@ class Method(Protocol):
     def fold(self, features: int, outputs: int) -> Fold: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The straight line between what one layer of a model says about two prompts of equally many tokens.
+
+    start, end: its ends are the layer's activations on them. layer: a module's name; None is the input embedding.
+    side: the layer's output or its input.
+    along: what gradients are multiplied with: the activations' "difference" (end - start), the "activation" at the
+        end, or nothing (the plain "gradient").
+    """
+
+    start: Prompt
+    end: Prompt
+    layer: str | None = None
+    side: Literal["output", "input"] = "output"
+    along: Literal["difference", "activation", "gradient"] = "difference"
+
+
+@dataclass(frozen=True, slots=True)
+class Slopes:
+    """Gradients at some points of a line, summed over the layer's width.
+
+    rows: positions in the list of points that was asked for. log_probs: `(rows, target tokens)` at these points, nats.
+    values: `(rows, outputs, positions)`, in nats: what each position of the prompt, and then of the target as far as
+    the model reads it, adds to each output.
+    """
+
+    rows: Sequence[int]
+    log_probs: LogProbs
+    values: NDArray[np.float64]
+
+
+@runtime_checkable
+class Differentiable(Protocol):
+    """Gradients of a target's log-probs with respect to a layer. What gradient methods ask for."""
+
+    def slopes(
+        self, line: Line, shares: Sequence[float], target: Sequence[int], weights: NDArray[np.float64]
+    ) -> Iterator[Slopes]:
+        """Yield batches as they finish, every point once. Closing the iterator stops it.
+
+        shares: where on the line, 0 at its start and 1 at its end. weights: `(outputs, target tokens)`; an output is
+        the weighted sum of the tokens' log-probs. Cost: a forward pass per point, a backward pass per point and output.
+        """
+        ...
+
+
+@runtime_checkable
+class GradientMethod(Protocol):
+    """How attributions come out of gradients. Never sees a model."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def adds_up(self) -> bool: ...
+
+    @property
+    def sampled(self) -> bool: ...
+
+    @property
+    def layer(self) -> str | None: ...
+
+    @property
+    def side(self) -> Literal["output", "input"]: ...
+
+    @property
+    def along(self) -> Literal["difference", "activation", "gradient"]: ...
+
+    def calls(self, features: int) -> int:
+        """How many points of the line are visited."""
+        ...
+
+    def points(self, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Shares of the line `(points,)`, in the order of their visit, and the weight of each in the sum."""
+        ...
+
+
 ValueFunction: TypeAlias = Callable[[LogProbs], Values]

@@ -27,7 +27,10 @@ _SCALARS: dict[Any, str] = {
 def typescript() -> str:
     """The whole of protocol.ts."""
     records = [item for item in vars(protocol).values() if is_dataclass(item) and isinstance(item, type)]
-    unions = [f"export type {name} = {' | '.join(m.__name__ for m in get_args(getattr(protocol, name)))};\n" for name in UNIONS]
+    unions = [
+        f"export type {name} = {' | '.join(m.__name__ for m in get_args(getattr(protocol, name)))};\n"
+        for name in UNIONS
+    ]
     return "\n".join([HEADER, *(_interface(record) for record in records), *unions])
 
 

@@ -16,7 +16,7 @@ from llm_attr_widget.attribution import Attribution
 from llm_attr_widget.errors import AttributionError, TargetError
 from llm_attr_widget.plan import Plan, PromptLike, as_model, plan
 from llm_attr_widget.run import Update, play
-from llm_attr_widget.targets import TargetLike, make_target
+from llm_attr_widget.targets import Target, TargetLike, make_target
 from llm_attr_widget.types import Granularity, Input, Tokenizer
 from llm_attr_widget.widget.choices import CHOICES
 from llm_attr_widget.widget.frames import BUFFERS, buffers_of, chart_of, failure, frames_of, nothing_yet, progress_of
@@ -83,7 +83,7 @@ class AttrWidget(anywidget.AnyWidget):
         self._given = _Given(prompt, target, tokenizer)
         self._max_new_tokens, self._gen_args = max_new_tokens, gen_args
         self._worker = Worker(model)
-        self._publisher = Publisher(lambda message, buffers: self.send(message, buffers))
+        self._publisher = Publisher(lambda message, buffers: self.send(message, buffers))  # noqa: PLW0108  (late: `send` may be replaced)
         self._shown = _Shown(0, nothing_yet(0, ""))
         super().__init__(
             prompt=self._given.prompt_text,
@@ -122,7 +122,7 @@ class AttrWidget(anywidget.AnyWidget):
         await asyncio.to_thread(self._worker.wait)
         return self.result
 
-    def _on_message(self, _: object, content: object, buffers: object) -> None:
+    def _on_message(self, _widget: object, content: object, _buffers: object) -> None:
         self._publisher.arrived()
         try:
             self._obey(content)
@@ -255,12 +255,7 @@ class _Given:
     def __init__(self, prompt: PromptLike, target: TargetLike | None, tokenizer: Tokenizer | None) -> None:
         self._prompt, self._target = prompt, target
         self.prompt_text = prompt if isinstance(prompt, str) else _text_of(prompt)
-        if target is None or isinstance(target, str):
-            self.target_text = target
-        elif tokenizer is None:
-            raise TargetError("A target given as token ids needs the tokenizer that they belong to. Pass tokenizer=…")
-        else:
-            self.target_text = make_target(tokenizer, target).text
+        self.target_text = _target_text(target, tokenizer)
 
     def prompt(self, text: str) -> PromptLike:
         return self._prompt if text == self.prompt_text else text
@@ -273,3 +268,13 @@ def _text_of(prompt: Input | Sequence[Mapping[str, Any]]) -> str:
     if isinstance(prompt, Sequence):
         return "\n".join(str(message.get("content", "")) for message in prompt)
     return "".join(piece.text for piece in prompt.pieces)
+
+
+def _target_text(target: TargetLike | None, tokenizer: Tokenizer | None) -> str | None:
+    if target is None or isinstance(target, str):
+        return target
+    if isinstance(target, Target):
+        return target.text
+    if tokenizer is None:
+        raise TargetError("A target given as token ids needs the tokenizer that they belong to. Pass it as tokenizer.")
+    return make_target(tokenizer, target).text

@@ -1,0 +1,142 @@
+"""What is left after a run: saved and loaded, checked, drawn, told in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from llm_attr_widget.attribution import Attribution
+from llm_attr_widget.errors import AttributionError, CapabilityError, LedgerError
+from llm_attr_widget.game import Game
+from llm_attr_widget.methods import ExactShapley, KernelShap, LeaveOneOut
+from llm_attr_widget.models.table import TableModel
+from llm_attr_widget.plan import Plan
+from llm_attr_widget.run import play
+from llm_attr_widget.targets import Target
+from llm_attr_widget.types import Method
+from llm_attr_widget.values import Custom, LogProb
+from tests.support import BitsInput, table_game
+
+WEIGHTS = np.random.default_rng(0).normal(size=14)
+
+
+def attribution(method: Method, game: Game | None = None) -> Attribution:
+    ready = Plan(game or table_game(6, 3)[0], method, 1, 0, "table", "word")
+    return list(play(ready))[-1].attribution
+
+
+def additive_game(features: int = 14) -> Game:
+    """log p = -9 + sum of weights of the features present: an additive reading is the whole truth."""
+    weights = WEIGHTS[:features]
+    model = TableModel(lambda ids, target: [-9 + weights[list(ids)].sum()] * len(target))
+    return Game(BitsInput(features), model, (Target((0, 1), (" a", " b")),), LogProb())
+
+
+def parity_game(features: int = 14) -> Game:
+    """log p tells only whether the number of features present is even: no additive reading can predict that."""
+    model = TableModel(lambda ids, target: [-1.0 - 4 * (len(ids) % 2)] * len(target))
+    return Game(BitsInput(features), model, (Target((0,), (" a",)),), LogProb())
+
+
+def test_survives_a_file_and_still_answers_without_the_model(tmp_path: Path) -> None:
+    result = attribution(KernelShap(budget=40))
+    result.save(tmp_path / "result.npz")
+    back = Attribution.load(tmp_path / "result.npz")
+    for name in ("values", "standard_errors", "sequence", "sequence_errors", "ends", "sequence_ends"):
+        np.testing.assert_array_equal(getattr(back, name), getattr(result, name))
+    assert (back.features, back.outputs, back.pieces, back.target) == (
+        result.features, result.outputs, result.pieces, result.target,
+    )  # fmt: skip
+    assert (back.method, back.value, back.provenance) == (result.method, result.value, result.provenance)
+    np.testing.assert_array_equal(back.span(0, 2).values, result.span(0, 2).values)
+    assert repr(back) == repr(result)
+    with pytest.raises(CapabilityError, match="loaded from a file"):
+        back.check()
+
+
+def test_what_a_file_cannot_hold_is_refused(tmp_path: Path) -> None:
+    game, _ = table_game(4, 2, value=Custom(lambda log_probs: log_probs[:, 0]))
+    with pytest.raises(AttributionError, match="a file cannot hold"):
+        attribution(ExactShapley(), game).save(tmp_path / "result.npz")
+    np.savez(tmp_path / "other.npz", a=np.ones(2))
+    with pytest.raises(LedgerError, match="saved by save"):
+        Attribution.load(tmp_path / "other.npz")
+
+
+def test_check_trusts_an_additive_game_and_no_parity() -> None:
+    good = attribution(KernelShap(budget=100), additive_game()).check(calls=64)
+    assert good.rank_correlation == pytest.approx(1, abs=1e-3)
+    assert good.r_squared == pytest.approx(1, abs=1e-3)
+    assert good.seen == 0
+    assert good.calls <= 64
+    assert good.trusted
+    bad = attribution(KernelShap(budget=100), parity_game()).check(calls=64)
+    assert not bad.trusted
+    assert "Do not read these numbers" in bad.verdict
+
+
+def test_check_agrees_with_scipy_and_counts_what_was_seen() -> None:
+    game, model = table_game(6, 3)
+    result = attribution(ExactShapley(), game)
+    check = result.check(calls=40, seed=3)
+    assert check.seen == check.held_out == 20  # exact Shapley has played them all
+    model.asked.clear()
+    coalitions = np.array([[i in prompt.ids for i in range(6)] for prompt in _asked_by(result, model, 40, 3)])[:20]
+    predicted = result.sequence_ends[1] + coalitions @ result.sequence
+    rows = (coalitions * 2 ** np.arange(6)).sum(axis=1)
+    from tests.support import table
+
+    real = table(6, 3)[rows].astype(float).sum(axis=1)
+    assert check.rank_correlation == pytest.approx(spearmanr(predicted, real).statistic)
+    assert check.r_squared == pytest.approx(1 - ((real - predicted) ** 2).sum() / ((real - real.mean()) ** 2).sum())
+
+
+def _asked_by(result: Attribution, model: TableModel, calls: int, seed: int):
+    result.check(calls=calls, seed=seed)
+    return model.asked
+
+
+def test_deletion_and_insertion_take_the_strongest_first() -> None:
+    check = attribution(KernelShap(budget=100), additive_game()).check(calls=64)
+    weights = np.sort(WEIGHTS)[::-1]
+    removed = np.round(check.deletion[:, 0] * 14).astype(int)
+    np.testing.assert_allclose(check.deletion[:, 1], [2 * (-9 + weights[n:].sum()) for n in removed], atol=1e-4)
+    np.testing.assert_allclose(check.insertion[:, 1], [2 * (-9 + weights[:n].sum()) for n in removed], atol=1e-4)
+
+
+def test_leave_one_out_promises_no_sum() -> None:
+    result = attribution(LeaveOneOut())
+    assert result.gap is None
+    assert "add" not in result.label
+
+
+def test_figures_show_every_number(tmp_path: Path) -> None:
+    result = attribution(ExactShapley())
+    image = result.plot_token_attr().axes[0].get_images()[0]
+    np.testing.assert_allclose(np.asarray(image.get_array()), result.values)
+    assert image.norm.vmin == -image.norm.vmax
+    bars = result.plot_seq_attr().axes[0].patches
+    np.testing.assert_allclose([bar.get_height() for bar in bars], result.sequence)
+    result.plot_token_attr().savefig(tmp_path / "figure.png")
+
+
+def test_five_hundred_tokens_stay_readable() -> None:
+    target = Target(tuple(range(500)), tuple(f" t{i}" for i in range(500)))
+    model = TableModel(lambda ids, target: -np.ones(len(target)) * (1 + len(ids)))
+    result = attribution(LeaveOneOut(), Game(BitsInput(300), model, (target,), LogProb()))
+    figure = result.plot_token_attr()
+    assert max(figure.get_size_inches()) <= 18
+    assert len(figure.axes[0].get_xticklabels()) <= 60
+
+
+def test_the_picture_for_hosts_without_widgets_shows_text_as_text() -> None:
+    game, _ = table_game(3, 2)
+    html = attribution(ExactShapley(), game)._repr_html_()
+    assert html.count("<td") == 6
+    evil = Game(game.input, game.scorer, (Target((0, 1), ("<img src=x>", "&")),), game.value)
+    html = attribution(ExactShapley(), evil)._repr_html_()
+    assert "<img" not in html
+    assert "&lt;img src=x&gt;" in html

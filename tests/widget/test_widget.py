@@ -1,0 +1,221 @@
+"""The widget without a browser: commands in, events and traits out."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import Any
+
+import numpy as np
+from llm_attr_widget import AttrWidget
+from llm_attr_widget.models.table import TableModel
+from llm_attr_widget.targets import Target
+from tests.support import BitsInput, table, table_model
+
+TARGET = Target((0, 1, 2), (" t0", " t1", " t2"))
+
+
+class Front:
+    """What a front end sees of a widget: every event it sends, and a way to send commands."""
+
+    def __init__(self, widget: AttrWidget) -> None:
+        self.widget = widget
+        self.events: list[tuple[dict[str, Any], list[bytes]]] = []
+        widget.send = lambda content, buffers=None: self.events.append((content, list(buffers or ())))  # type: ignore[method-assign]
+
+    def says(self, message: object) -> None:
+        self.widget._handle_custom_msg(message, [])
+
+    def frames(self) -> list[dict[str, Any]]:
+        return [event for event, _ in self.events if event["kind"] == "frame"]
+
+
+def widget(model: TableModel | None = None, *, features: int = 6, **options: Any) -> AttrWidget:
+    model = model or table_model(table(features, 3), features)
+    return AttrWidget(model, None, BitsInput(features), TARGET, **options)
+
+
+def slow(features: int, seconds: float = 0.02) -> TableModel:
+    quick = table_model(table(features, 3), features)
+    answer = quick._log_probs
+
+    def score(ids: tuple[int, ...], target: tuple[int, ...]) -> Any:
+        time.sleep(seconds)
+        return answer(ids, target)
+
+    return TableModel(score, batch=1)
+
+
+def test_a_run_streams_frames_and_ends_in_traits() -> None:
+    w = widget(slow(6), budget=40, method="permutation_shapley")
+    front = Front(w)
+    w.run()
+    assert w.status == "running"
+    result = w.wait(30)
+    assert w.status == "finished"
+    frames = front.frames()
+    assert len([frame for frame in frames if frame["rows"]]) > 5
+    assert [event["seq"] for event, _ in front.events] == list(range(1, len(front.events) + 1))
+    assert frames[-1]["progress"]["phase"] == "finished"
+    shown = np.frombuffer(w.values, "<f4").reshape(3, 6)
+    np.testing.assert_array_equal(shown, result.values.astype("f4"))
+    np.testing.assert_array_equal(np.frombuffer(w.sequence, "<f4"), result.sequence.astype("f4"))
+    np.testing.assert_array_equal(np.frombuffer(w.ends, "<f4").reshape(3, 2), result.ends.astype("f4"))
+    assert w.chart["features"] == result.features or tuple(w.chart["features"]) == result.features
+    assert w.progress["calls"] == result.provenance.calls
+
+
+def test_the_first_frame_of_a_run_carries_its_chart_and_no_other_does() -> None:
+    w = widget()
+    front = Front(w)
+    w.run()
+    w.wait(30)
+    with_chart = [frame for frame in front.frames() if frame["chart"] is not None]
+    assert len(with_chart) == 1
+    assert with_chart[0] is next(frame for frame in front.frames() if frame["rows"])
+
+
+def test_hello_and_resend_are_answered_with_everything() -> None:
+    w = widget()
+    front = Front(w)
+    w.run()
+    w.wait(30)
+    for kind in ("hello", "resend"):
+        front.events.clear()
+        front.says({"kind": kind})
+        ((frame, buffers),) = front.events
+        assert frame["chart"]["outputs"] == (" t0", " t1", " t2")
+        np.testing.assert_array_equal(np.frombuffer(buffers[0], "<f4"), np.frombuffer(w.values, "<f4"))
+
+
+def test_run_and_stop_as_commands() -> None:
+    w = widget(slow(10), features=10)
+    front = Front(w)
+    settings = {name: getattr(w, name) for name in ("prompt", "target", "granularity", "value", "trials", "seed")}
+    front.says({"kind": "run", "settings": {**settings, "method": "kernel_shap", "budget": 900}})
+    assert w.budget == 900
+    assert w.method == "kernel_shap"
+    while w.result is None or w.result.provenance.calls < 30:
+        time.sleep(0.01)
+    began = time.monotonic()
+    front.says({"kind": "stop"})
+    result = w.wait(5)
+    assert time.monotonic() - began < 5
+    assert w.status == result.phase == "stopped"
+    assert 30 <= result.provenance.calls < 900
+    assert np.isfinite(np.frombuffer(w.values, "<f4")).all()
+
+
+def test_bad_messages_are_answered_never_met_with_silence() -> None:
+    w = widget()
+    front = Front(w)
+    front.says({"kind": "dance"})
+    ((event, _),) = front.events
+    assert event["kind"] == "failed"
+    assert "dance" in event["message"]
+
+
+def test_a_failing_run_says_why_and_the_widget_runs_again() -> None:
+    broken = threading.Event()
+    quick = table_model(table(6, 3), 6)
+
+    def score(ids: tuple[int, ...], target: tuple[int, ...]) -> Any:
+        if broken.is_set():
+            raise RuntimeError("CUDA is on fire")
+        return quick._log_probs(ids, target)
+
+    w = widget(TableModel(score))
+    front = Front(w)
+    broken.set()
+    w.run()
+    w.wait(10)
+    assert w.status == "failed"
+    assert "CUDA is on fire" in w.progress["message"]
+    assert "Traceback" in w.progress["traceback"]
+    assert front.frames()[-1]["progress"]["phase"] == "failed"
+    broken.clear()
+    w.run()
+    w.wait(10)
+    assert w.status == "finished"
+    assert w.progress["message"] == ""
+
+
+def test_a_mistake_in_the_settings_is_told_in_plain_words() -> None:
+    w = widget(method="shapely")
+    Front(w)
+    w.run()
+    w.wait(10)
+    assert w.status == "failed"
+    assert "shapely" in w.progress["message"]
+
+
+def test_a_new_run_ends_the_one_before_it() -> None:
+    w = widget(slow(10), features=10, budget=900)
+    front = Front(w)
+    w.run()
+    while w.result is None or w.result.provenance.calls < 10:
+        time.sleep(0.01)
+    w.budget = 20
+    w.run()
+    result = w.wait(30)
+    assert w.status == "finished"
+    assert result.provenance.budget <= 20
+    runs = [frame["run"] for frame in front.frames()]
+    assert runs == sorted(runs)
+
+
+def test_two_widgets_on_one_model_take_turns() -> None:
+    inside = threading.Semaphore(1)
+    quick = table_model(table(6, 3), 6)
+    clashes: list[int] = []
+
+    def score(ids: tuple[int, ...], target: tuple[int, ...]) -> Any:
+        if not inside.acquire(blocking=False):
+            clashes.append(1)
+            return quick._log_probs(ids, target)
+        time.sleep(0.005)
+        inside.release()
+        return quick._log_probs(ids, target)
+
+    model = TableModel(score)
+    one, two = widget(model), widget(model)
+    front = Front(two)
+    one.run()
+    two.run()
+    assert one.wait(30) is not None
+    assert two.wait(30) is not None
+    assert not clashes
+    assert any("Waiting for another run" in frame["progress"]["message"] for frame in front.frames())
+
+
+def test_finished_can_be_awaited() -> None:
+    w = widget()
+
+    async def main() -> None:
+        w.run()
+        result = await w.finished()
+        assert result is not None
+        assert result.phase == "finished"
+
+    asyncio.run(main())
+
+
+def test_large_matrices_travel_in_messages_of_less_than_a_megabyte() -> None:
+    tokens, features = 900, 6
+    target = Target(tuple(range(tokens)), tuple(f"t{i}" for i in range(tokens)))
+    model = TableModel(lambda ids, target: -np.ones(len(target)) * (1 + len(ids)))
+    w = AttrWidget(model, None, BitsInput(features), target, method="leave_one_out")
+    front = Front(w)
+    w.run()
+    w.wait(30)
+    rows = sum(frame["rows"] for frame in front.frames()[-1:])
+    assert rows == 900
+    assert all(sum(map(len, buffers)) < 1_000_000 for _, buffers in front.events)
+
+
+@pytest.mark.parametrize(
+    "name", ["prompt", "target", "method", "granularity", "value", "budget", "trials", "seed", "status"]
+)
+def test_settings_and_status_are_synced(name: str) -> None:
+    assert name in widget().keys
