@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs.base import checked, feature_texts
-from llm_attr_widget.tokens import aligned_texts, token_texts
+from llm_attr_widget.tokens import aligned_texts, special_ids, token_texts
 from llm_attr_widget.types import Coalitions, Piece, Prompt, Tokenizer
 
 
@@ -22,8 +22,8 @@ class TokenInput:
     prompt: text, encoded as the tokenizer does by default, or token ids, taken as they are.
     baseline_token: what stands in for an absent token. "remove" drops it from the ids; None replaces it by the
         tokenizer's pad, unk or eos token, the first it has; a token id or a token's text replaces it by that token.
-    perturb_special: whether special tokens (bos, chat markers) are features, too. skip_tokens: ids or texts of tokens
-        that are always present.
+    perturb_special: whether special tokens (bos, chat markers) are features, too; unk, which stands for a word,
+        always is one. skip_tokens: ids or names of tokens that are always present.
 
     Raises InputError for a prompt without features or a baseline that is not one token. `render` calls no tokenizer.
     """
@@ -48,7 +48,7 @@ class TokenInput:
             texts = token_texts(self.tokenizer, ids)
         stays = _always_present(self.tokenizer, ids, self.skip_tokens)
         if not self.perturb_special:
-            special = set(self.tokenizer.all_special_ids)
+            special = special_ids(self.tokenizer)
             stays = [s or i in special for s, i in zip(stays, ids, strict=True)]
         numbers = np.cumsum(~np.asarray(stays, dtype=bool)) - 1
         pieces = tuple(
