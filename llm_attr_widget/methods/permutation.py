@@ -17,18 +17,22 @@ from llm_attr_widget.methods.base import (
 )
 from llm_attr_widget.types import Coalitions, Estimate, Values
 
+_PRIOR_DEGREES = 2
+"""Weight of the mean variance of all features in the variance of each, in pairs of orders."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PermutationShapley:
     """Mean gain of each feature over random orders in which the features join (Castro et al. 2009).
 
     Orders come in antithetic pairs, an order and its reverse (Mitchell et al. 2022, section 4.1), and cyclically
-    stratified: the cyclic shifts of one drawn order put every feature at every position once, and are played in random
-    sequence. The mean over any number of pairs is unbiased.
+    stratified (see `stratified_orders`). The mean over any number of pairs is unbiased.
 
     budget: model calls; None means max(256, 16 features). Cost: 2 + 2 (features - 1) for each pair of orders.
-    Standard errors: from the spread of whole pairs, widened by Student's t (plain ones are too small below ten
-    pairs); a little wide, since stratification helps the mean more than the spread tells. NaN until the second pair.
+    Standard errors: from the spread of whole pairs. Plain ones are too small below about 20 pairs, and zero where a
+    feature happened to meet the same coalitions twice; so each feature's variance takes in the mean variance of all
+    features as if it were two more pairs (Smyth 2004, "moderated t", with a fixed prior), and the error is widened by Student's t. A little wide (z-scores spread by 0.8 on 12 features), since stratification helps the mean
+    more than the spread of pairs tells. NaN until the second pair.
 
     The fold recognises chains: consecutive rows that each add one feature to the row before, from one feature to all
     but one. v(all) and v(none) may stand anywhere; rows that belong to no whole chain are passed over.
@@ -63,11 +67,27 @@ class PermutationShapley:
 
 
 def stratified_orders(features: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
-    """Orders without end: each drawn one in all its cyclic shifts, in random sequence."""
+    """Orders without end, in rounds that put every feature at every position equally often.
+
+    A round shifts the features cyclically through the positions, in a random arrangement of the positions. Shifting an
+    order itself would do that too, but the coalitions before a feature would be nested from shift to shift, which costs
+    more than stratifying gains (on 12 features and 400 calls: error .083 so, .071 without, .053 here).
+    With an even number of features half a round suffices, as an order and its reverse fill mirrored positions.
+    """
+    half = features // 2
     while True:
         order = rng.permutation(features)
-        for shift in rng.permutation(features):
-            yield np.roll(order, int(shift))
+        places = rng.permutation(features)
+        rounds = features
+        if features % 2 == 0:
+            # Half a turn apart means mirrored: then the first half of the shifts meets each mirrored pair once.
+            low = rng.permutation(half)
+            first = np.where(rng.random(half) < 0.5, low, features - 1 - low)
+            places, rounds = np.concatenate([first, features - 1 - first]), half
+        for shift in rng.permutation(rounds):
+            placed = np.empty(features, dtype=np.intp)
+            placed[np.roll(places, -int(shift))] = order
+            yield placed
 
 
 def chain(order: NDArray[np.intp]) -> Coalitions:
@@ -144,5 +164,7 @@ class ChainFold:
     def _standard_errors(self) -> Values:
         if self._pairs < 2:
             return np.full_like(self._pair_mean, np.nan)
-        plain = np.sqrt(self._pair_squares / (self._pairs - 1) / self._pairs)
-        return student_inflation(self._pairs - 1) * plain
+        degrees = self._pairs - 1
+        pooled = self._pair_squares.mean(axis=0) / degrees
+        variance = (self._pair_squares + _PRIOR_DEGREES * pooled) / (degrees + _PRIOR_DEGREES)
+        return student_inflation(degrees + _PRIOR_DEGREES) * np.sqrt(variance / self._pairs)
