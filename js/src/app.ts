@@ -95,7 +95,7 @@ class App {
         limits,
         limit,
         totalLimit,
-        totalName: "whole answer",
+        totalName: "total",
         sums,
         lit: lighting.lit,
         open: this.#open,

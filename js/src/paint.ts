@@ -116,7 +116,7 @@ function paintPicture(to: Context, scene: Scene, pixelRatio: number, makeCanvas:
   const level = down * across > 1 ? strongest(table.values, rows, columns, down, across) : null;
   const [height, width] = level ? [level.rows, level.columns] : [rows, columns];
   const colours = colourTable(palette.colours);
-  const image = new ImageData(width, height);
+  const image = to.createImageData(width, height);
   const pixels = new Uint32Array(image.data.buffer);
   for (let at = 0; at < pixels.length; at++) {
     const index = level ? (level.index[at] as number) : at;

@@ -183,7 +183,9 @@ export class Session {
     const known = Math.max(state.matrix?.chart.run ?? -1, state.progress?.run ?? -1);
     const over = frame.run <= this.#ended && frame.progress.phase === "running";
     if (frame.run < known || over) return;
-    if (frame.run > known || frame.progress.phase === "running") this.#answered(frame.progress.phase);
+    // While a run is asked for, a word about the one before it (the answer to a hello) is no answer.
+    if (frame.run > known || frame.progress.phase === "running" || state.waiting !== "run")
+      this.#answered(frame.progress.phase);
     if (isOver(frame.progress.phase)) this.#ended = Math.max(this.#ended, frame.run);
     if (frame.chart) this.#cancel("resend");
     const patch = { ...outcome(frame.progress), progress: frame.progress };

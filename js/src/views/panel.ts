@@ -2,7 +2,7 @@
 import { element, type Place, setAttributes } from "../dom";
 import { featureLabel, shorten } from "../format";
 import type { Lighting, Picture } from "../picture";
-import type { Settings } from "../protocol";
+import type { Chart, Settings } from "../protocol";
 import type { Colours } from "../scale";
 import type { Waiting } from "../session";
 import { createEditor } from "./editor";
@@ -77,7 +77,7 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
       const chart = data.picture?.matrix.chart ?? null;
       if (chart !== null && chart.run !== run) editing = false;
       run = chart?.run ?? -1;
-      const changed = chart === null || !shows(chart.settings, data.settings);
+      const changed = chart === null || !shows(chart, data.settings);
       editor.element.hidden = !(editing || changed);
       painted.hidden = editing || changed;
       if (!editor.element.hidden) editor.update(data);
@@ -109,8 +109,10 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
 }
 
 /** True where the run on display is about the text in the editor. */
-function shows(run: Settings, now: Settings): boolean {
-  return run.prompt === now.prompt && (run.target === now.target || now.target === null);
+function shows(chart: Chart, now: Settings): boolean {
+  const run = chart.settings;
+  if (run.prompt !== now.prompt) return false;
+  return now.target === null || now.target === run.target || now.target === chart.outputs.join("");
 }
 
 function explain(document: Document, say: HTMLElement, { table }: Picture, { row }: Lighting): void {
