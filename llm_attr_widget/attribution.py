@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -213,9 +213,13 @@ class Attribution:
         header, arrays = stored.header, stored.arrays
         features = tuple(header["features"])
         coalitions = np.unpackbits(arrays["coalitions"], axis=1, count=len(features)).astype(bool)
-        plain = {name: header[name] for name in _PLAIN} | {"features": features, "outputs": tuple(header["outputs"])}
+        plain: dict[str, Any] = {name: header[name] for name in _PLAIN} | {
+            "features": features,
+            "outputs": tuple(header["outputs"]),
+        }
+        numbers: dict[str, Any] = {name: arrays[name] for name in _NUMBERS}
         return cls(
-            **{name: arrays[name] for name in _NUMBERS},
+            **numbers,
             **plain,
             pieces=tuple(Piece(text, feature) for text, feature in header["pieces"]),
             target=Target(tuple(header["target"][0]), tuple(header["target"][1])),

@@ -16,6 +16,7 @@ from llm_attr_widget.game import Player
 from llm_attr_widget.ledger import Ledger, LedgerWriter
 from llm_attr_widget.plan import Block, Plan, PromptLike, plan
 from llm_attr_widget.targets import TargetLike
+from llm_attr_widget.tempo import Tempo
 from llm_attr_widget.trials import Trials, ends
 from llm_attr_widget.types import Estimate, Granularity, LogProbs, Method, Tokenizer
 from llm_attr_widget.values import Value, ValueName
@@ -175,20 +176,15 @@ def play(ready: Plan, *, cancelled: Callable[[], bool] = never, seconds_per_upda
 
 
 def _gathered(ready: Plan, seconds: float) -> Iterator[list[Block]]:
-    """Blocks put together so that playing them takes about `seconds`, by how fast the last ones went.
-
-    The first are played at once, so that there is something to see.
-    """
-    wanted, began, gathered = 1, time.perf_counter(), list[Block]()
+    """Blocks put together so that playing them takes about `seconds`; the first at once, so that there is something."""
+    tempo, gathered = Tempo(seconds, time.perf_counter), list[Block]()
     for block in ready.blocks():
         gathered.append(block)
         size = sum(len(coalitions) for _, coalitions, _ in gathered)
-        if size >= wanted:
-            began = time.perf_counter()
+        if size >= tempo.wanted():
+            tempo.begin()
             yield gathered
-            rate = size / max(time.perf_counter() - began, 1e-6)
-            # At most four times more than before: one lucky reading must not cost the reader a frozen view.
-            wanted = int(min(4 * size, max(1, rate * seconds)))
+            tempo.end(size)
             gathered = []
     if gathered:
         yield gathered

@@ -68,7 +68,7 @@ def written_target(
     ids = model.generate(prompt, max_new_tokens=max_new_tokens, options=options)
     if not ids:
         raise TargetError(
-            "Expected the model to write a target, but it ended the text at once (its first token was end-of-sequence). "
+            "Expected the model to write a target, but it ended the text at once, with end-of-sequence first. "
             "Give a target, or end the prompt so that there is something to continue."
         )
     return make_target(tokenizer, ids)

@@ -23,7 +23,7 @@ FLOORS = (
     ("values", "export"),
     ("game", "trials", "storage"),
     ("check",),
-    ("attribution", "plan"),
+    ("attribution", "plan", "tempo"),
     ("run",),
     ("captum", "demo", "widget"),
     ("__init__",),
