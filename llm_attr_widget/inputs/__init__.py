@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from llm_attr_widget.errors import InputError
+from llm_attr_widget.inputs.chat import ChatInput
 from llm_attr_widget.inputs.text import TextInput
 from llm_attr_widget.inputs.tokens import TokenInput
 from llm_attr_widget.types import Granularity, Input, Tokenizer
 
-INPUTS = (TextInput, TokenInput)
+INPUTS = (TextInput, TokenInput, ChatInput)
 
-__all__ = ["INPUTS", "TextInput", "TokenInput", "make_input"]
+__all__ = ["INPUTS", "ChatInput", "TextInput", "TokenInput", "make_input"]
 
 
 def make_input(
@@ -25,13 +26,21 @@ def make_input(
 
     Raises InputError for anything that is no prompt, or that needs a tokenizer and has none.
     """
+    if hasattr(prompt, "tolist"):  # an array or a tensor of ids
+        return make_input(tokenizer, cast(Any, prompt).tolist(), granularity=granularity)
     if not isinstance(prompt, str | Sequence):
         return _as_input(prompt)
     if tokenizer is None:
         raise InputError("Expected a tokenizer to make features of the prompt, got None. Give the model's tokenizer.")
-    if isinstance(prompt, str) and granularity != "token":
-        return TextInput(tokenizer, prompt, granularity=granularity)
-    return TokenInput(tokenizer, prompt)  # type: ignore[arg-type]
+    if isinstance(prompt, str):
+        return (
+            TokenInput(tokenizer, prompt)
+            if granularity == "token"
+            else TextInput(tokenizer, prompt, granularity=granularity)
+        )
+    if prompt and isinstance(prompt[0], Mapping):
+        return ChatInput(tokenizer, cast("Sequence[Mapping[str, Any]]", prompt), granularity=granularity)
+    return TokenInput(tokenizer, cast("Sequence[int]", prompt))
 
 
 def _as_input(prompt: Any) -> Input:

@@ -1,0 +1,148 @@
+"""Texts inside a conversation: where they are, how a chat template shows them, and how others take their place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, cast
+
+from jinja2 import TemplateError
+
+from llm_attr_widget.errors import InputError
+
+Message: TypeAlias = "Mapping[str, Any]"
+
+# Private-use characters, which no template looks for: they show where a template puts each text.
+_MARK = "\ue000{}\ue001"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A text in a conversation: a message's content, a text part of it, or a document's text.
+
+    part: position within a content that is a list, else None.
+    """
+
+    kind: Literal["message", "document"]
+    index: int
+    part: int | None
+    role: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What a chat template is rendered from.
+
+    template: a tokenizer or a processor, whatever has `apply_chat_template`. arguments: further ones for the template.
+    """
+
+    template: Any
+    messages: Sequence[Message]
+    documents: Sequence[Mapping[str, Any]]
+    arguments: Mapping[str, Any]
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """Documents, then messages, whatever order the template shows them in."""
+        return (*_document_slots(self.documents), *_message_slots(self.messages))
+
+    def rendered(self, texts: Sequence[str]) -> str:
+        """What the template makes of the conversation with these texts in its slots, one for each.
+
+        Raises InputError where the tokenizer has no template, or the template refuses the conversation.
+        """
+        messages = [dict(message) for message in self.messages]
+        documents = [dict(document) for document in self.documents]
+        for slot, text in zip(self.slots, texts, strict=True):
+            if slot.kind == "document":
+                documents[slot.index]["text"] = text
+            elif slot.part is None:
+                messages[slot.index]["content"] = text
+            else:
+                content = [dict(part) for part in messages[slot.index]["content"]]
+                content[slot.part]["text"] = text
+                messages[slot.index]["content"] = content
+        arguments = {**self.arguments, **({"documents": documents} if documents else {})}
+        return _apply(self.template, messages, arguments)
+
+    def shown(self) -> tuple[str, tuple[tuple[int, int] | None, ...]]:
+        """The rendered text, and for each slot the stretch of it that is the slot's text, less whitespace around it.
+
+        None for a text that is not shown word for word.
+        """
+        texts = [slot.text for slot in self.slots]
+        marks = [_MARK.format(i) for i in range(len(texts))]
+        whole, marked = self.rendered(texts), self.rendered(marks)
+        places: list[tuple[int, int] | None] = [None] * len(texts)
+        behind, position, sure = 0, 0, True
+        for at, i in sorted((marked.find(mark), i) for i, mark in enumerate(marks)):
+            if at < 0:
+                continue
+            between = marked[behind:at]
+            behind = at + len(marks[i])
+            # After a text that is shown otherwise, its end is where the template goes on.
+            found = position if sure else whole.find(between, position)
+            sure = False
+            if found < 0 or not whole.startswith(between, found):
+                continue
+            position = found + len(between)
+            text = next((t for t in (texts[i], texts[i].strip()) if whole.startswith(t, position)), None)
+            if text is not None:
+                places[i] = (position, position + len(text))
+                position, sure = position + len(text), True
+        return whole, tuple(places)
+
+
+def check(messages: Sequence[Message], documents: Sequence[Mapping[str, Any]]) -> None:
+    """Raises InputError unless these are messages, and documents, as chat templates take them."""
+    if isinstance(messages, str | Mapping) or not messages:
+        raise InputError(
+            f"Expected chat messages as a list of {{'role', 'content'}}, got {messages!r:.80}. "
+            'Write [{"role": "user", "content": "…"}].'
+        )
+    for i, message in enumerate(messages):
+        if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InputError(f"Expected message {i} as a dict with a 'role', got {message!r:.80}.")
+        content = message.get("content")
+        parts_are_dicts = isinstance(content, list) and all(isinstance(p, Mapping) for p in cast("list[Any]", content))
+        if not (content is None or isinstance(content, str) or parts_are_dicts):
+            raise InputError(
+                f"Expected the content of message {i} as a text or a list of parts such as "
+                f"{{'type': 'text', 'text': '…'}}, got {content!r:.80}."
+            )
+    for i, document in enumerate(documents):
+        if not isinstance(document.get("text"), str):
+            raise InputError(f"Expected document {i} as a dict with a 'text', got {document!r:.80}.")
+
+
+def _document_slots(documents: Sequence[Mapping[str, Any]]) -> Iterator[Slot]:
+    for i, document in enumerate(documents):
+        yield Slot("document", i, None, "document", str(document["text"]))
+
+
+def _message_slots(messages: Sequence[Message]) -> Iterator[Slot]:
+    for i, message in enumerate(messages):
+        content, role = message.get("content"), str(message["role"])
+        if isinstance(content, str):
+            yield Slot("message", i, None, role, content)
+        elif isinstance(content, list):
+            for j, part in enumerate(cast("list[Mapping[str, Any]]", content)):
+                if part.get("type") == "text":
+                    yield Slot("message", i, j, role, str(part["text"]))
+
+
+def _apply(template: Any, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any]) -> str:
+    apply = getattr(template, "apply_chat_template", None)
+    if apply is None or not getattr(template, "chat_template", None):
+        raise InputError(
+            f"Expected a tokenizer with a chat template, but {type(template).__name__} has none. "
+            "Set tokenizer.chat_template, or write the prompt as text."
+        )
+    try:
+        return str(apply(list(messages), tokenize=False, **arguments))
+    except (TemplateError, TypeError, ValueError, KeyError) as error:
+        raise InputError(
+            f"The chat template cannot render this conversation: {error}. "
+            "Look at the roles and their order, and at what kind of content the model takes."
+        ) from error
