@@ -67,13 +67,13 @@ def finite_or_nan(values: Values) -> Values:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def student_inflation(degrees: float) -> float:
+def student_inflation(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
     """How much wider a standard error from few samples must be so that 1.96 of them cover 95%.
 
     The quotient of the 97.5% quantiles of Student's t with so many degrees of freedom and of the normal distribution:
     6.5 with 1, 1.6 with 3, 1.1 with 11, 1 in the limit. NaN below one degree of freedom.
     """
-    return float(stdtrit(degrees, 0.975)) / NORMAL_95 if degrees >= 1 else float("nan")
+    return np.where(degrees >= 1, stdtrit(np.maximum(degrees, 1.0), 0.975) / NORMAL_95, np.nan)
 
 
 def in_blocks(rows: Coalitions, size: int = 8) -> Iterator[Coalitions]:

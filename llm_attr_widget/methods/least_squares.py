@@ -130,9 +130,9 @@ def _standard_errors(problem: Problem, residuals: Values, influence: Array, leve
     if not problem.unplayed.any():
         return np.zeros((residuals.shape[1], influence.shape[1]))
     freedom = np.clip(1.0 - leverage, 0.0, 1.0)
-    inflation = student_inflation(float(freedom[problem.unplayed > 0].sum()))
+    inflation = student_inflation(freedom[problem.unplayed > 0].sum())
     free = freedom > _STUCK
-    if np.isnan(inflation) or not free.any():
+    if not free.any():
         return np.full((residuals.shape[1], influence.shape[1]), np.nan)
     squares = np.square(residuals / np.maximum(freedom, _STUCK)[:, None])
     squares[~free] = squares[free].mean(axis=0)

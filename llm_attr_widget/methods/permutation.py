@@ -31,8 +31,9 @@ class PermutationShapley:
     budget: model calls; None means max(256, 16 features). Cost: 2 + 2 (features - 1) for each pair of orders.
     Standard errors: from the spread of whole pairs. Plain ones are too small below about 20 pairs, and zero where a
     feature happened to meet the same coalitions twice; so each feature's variance takes in the mean variance of all
-    features as if it were two more pairs (Smyth 2004, "moderated t", with a fixed prior), and the error is widened by Student's t. A little wide (z-scores spread by 0.8 on 12 features), since stratification helps the mean
-    more than the spread of pairs tells. NaN until the second pair.
+    features as if it were two more pairs (Smyth 2004, "moderated t", with a fixed prior), and the error is widened by
+    Student's t. On the wide side (z-scores spread by 0.6 to 0.8), since stratification helps the mean more than the
+    spread of pairs tells. NaN until the second pair.
 
     The fold recognises chains: consecutive rows that each add one feature to the row before, from one feature to all
     but one. v(all) and v(none) may stand anywhere; rows that belong to no whole chain are passed over.
@@ -167,4 +168,4 @@ class ChainFold:
         degrees = self._pairs - 1
         pooled = self._pair_squares.mean(axis=0) / degrees
         variance = (self._pair_squares + _PRIOR_DEGREES * pooled) / (degrees + _PRIOR_DEGREES)
-        return student_inflation(degrees + _PRIOR_DEGREES) * np.sqrt(variance / self._pairs)
+        return student_inflation(np.float64(degrees + _PRIOR_DEGREES)) * np.sqrt(variance / self._pairs)

@@ -58,18 +58,16 @@ class WeightedRows:
         """`(outputs, features)`: the sandwich (HC3) over coalitions, times the share of all that was not played.
 
         residuals: `(coalitions, outputs)`; influence: `(coalitions, features)`, dβ / dvalue; leverage:
-        `(coalitions,)`, intercept left out. Zero once all 2^features were played, NaN while there is no freedom.
+        `(coalitions, 1 or outputs)`, intercept left out. Zero once all 2^features were played, NaN while there is no freedom.
         """
         shape = residuals.shape[1], influence.shape[1]
         unplayed = 1.0 - len(self) / 2.0**self._features if self._features < 60 else 1.0
         if unplayed <= 0:
             return np.zeros(shape)
-        freedom = np.clip(1.0 - self.weights / self.weights.sum() - leverage, _LEAST_FREEDOM, 1.0)
-        inflation = student_inflation(float(freedom.sum()))
-        if np.isnan(inflation):
-            return np.full(shape, np.nan)
-        squares = np.square(residuals / freedom[:, None])
-        return inflation * np.sqrt(unplayed * (squares.T @ np.square(influence)))
+        freedom = np.clip(1.0 - (self.weights / self.weights.sum())[:, None] - leverage, _LEAST_FREEDOM, 1.0)
+        inflation = student_inflation(freedom.sum(axis=0))
+        squares = np.square(residuals / freedom)
+        return inflation[:, None] * np.sqrt(unplayed * (squares.T @ np.square(influence)))
 
 
 class RidgeFold:
@@ -92,7 +90,8 @@ class RidgeFold:
         gram[np.diag_indices_from(gram)] += self._strength
         influence = weighted @ pseudo_inverse(gram)
         coefficients = influence.T @ values
-        errors = self._rows.errors(values - signs @ coefficients, influence, np.sum(influence * signs, axis=1))
+        leverage = np.sum(influence * signs, axis=1, keepdims=True)
+        errors = self._rows.errors(values - signs @ coefficients, influence, leverage)
         return Estimate(coefficients.T.copy(), np.where(np.isnan(coefficients.T), np.nan, errors))
 
 
@@ -125,8 +124,7 @@ class LassoFold:
         gram = signs.T @ share
         self._last = self._solve(gram, values.T @ share, self._rows.weights @ np.square(values))
         influence = share / np.maximum(np.diagonal(gram), 1e-300)
-        active = np.count_nonzero(self._last, axis=1).mean()
-        leverage = np.full(len(signs), min(active / len(signs), 1.0))
+        leverage = np.tile(np.count_nonzero(self._last, axis=1) / len(signs), (len(signs), 1))
         errors = self._rows.errors(values - signs @ self._last.T, influence, leverage)
         coefficients = self._last.copy()
         coefficients[unknown] = errors[unknown] = np.nan

@@ -1,4 +1,4 @@
-"""The coalition methods by name."""
+"""The methods by name."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from llm_attr_widget.errors import MethodError
 from llm_attr_widget.methods.ablation import AddOneIn, LeaveOneOut
 from llm_attr_widget.methods.banzhaf import Banzhaf
+from llm_attr_widget.methods.gradients import (
+    LayerGradientShap,
+    LayerGradientXActivation,
+    LayerIntegratedGradients,
+)
 from llm_attr_widget.methods.kernel_shap import KernelShap
 from llm_attr_widget.methods.lime import Lime
 from llm_attr_widget.methods.owen import Owen
 from llm_attr_widget.methods.permutation import PermutationShapley
 from llm_attr_widget.methods.shapley import ExactShapley
 from llm_attr_widget.methods.sparse import Sparse
-from llm_attr_widget.types import Method
+from llm_attr_widget.types import GradientMethod, Method
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class Entry:
 
     name: str
     about: str
-    make: Callable[[int | None], Method]
+    make: Callable[[int | None], Method | GradientMethod]
     takes_budget: bool = True
 
 
@@ -87,14 +92,35 @@ COALITION_METHODS: tuple[Entry, ...] = (
     ),
 )
 
+GRADIENT_METHODS: tuple[Entry, ...] = (
+    Entry(
+        "layer_integrated_gradients",
+        "The gradient averaged on the way from a neutral prompt to yours. Needs a local model; nearly adds up.",
+        lambda budget: LayerIntegratedGradients() if budget is None else LayerIntegratedGradients(steps=budget),
+    ),
+    Entry(
+        "layer_gradient_x_activation",
+        "The gradient at your prompt times the embedding. One forward pass; rough, and does not add up.",
+        lambda _: LayerGradientXActivation(),
+        takes_budget=False,
+    ),
+    Entry(
+        "layer_gradient_shap",
+        "Integrated gradients at random points, with standard errors. Needs a local model.",
+        lambda budget: LayerGradientShap() if budget is None else LayerGradientShap(samples=budget),
+    ),
+)
 
-def make_method(name: str, *, budget: int | None = None) -> Method:
+METHODS: tuple[Entry, ...] = COALITION_METHODS + GRADIENT_METHODS
+
+
+def make_method(name: str, *, budget: int | None = None) -> Method | GradientMethod:
     """The method of that name with its defaults.
 
-    budget: model calls, None for the method's own default. Raises MethodError for an unknown name, naming the known
+    budget: model calls (points for a gradient method), None for the method's own default. Raises MethodError for an unknown name, naming the known
     ones, and for a budget given to a method whose cost is fixed. For more options, make the class itself.
     """
-    for entry in COALITION_METHODS:
+    for entry in METHODS:
         if entry.name == name:
             if budget is not None and not entry.takes_budget:
                 raise MethodError(
@@ -102,5 +128,5 @@ def make_method(name: str, *, budget: int | None = None) -> Method:
                     "Leave the budget out, or choose 'shapley'."
                 )
             return entry.make(budget)
-    known = ", ".join(repr(entry.name) for entry in COALITION_METHODS)
+    known = ", ".join(repr(entry.name) for entry in METHODS)
     raise MethodError(f"Expected a method among {known}; got {name!r}.")

@@ -83,3 +83,13 @@ def play(method: Method, game: TableGame, seed: int = 0) -> Estimate:
     estimate = fold.estimate()
     assert estimate is not None
     return estimate
+
+
+def subset_banzhaf(game: TableGame) -> NDArray[np.float64]:
+    """`(outputs, features)`: mean gain over all coalitions of the others."""
+    everyone = every_coalition(game.features)
+    values = np.zeros((game.outputs, game.features))
+    for i in range(game.features):
+        without = np.flatnonzero(~everyone[:, i])
+        values[:, i] = np.mean(game.table[without | 1 << i] - game.table[without], axis=0)
+    return values
