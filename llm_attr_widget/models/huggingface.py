@@ -85,7 +85,7 @@ class HuggingFaceModel:
 
         Raises InputError for ends of different length, CapabilityError for a layer that does not keep positions apart.
         """
-        return slopes(self._anatomy, line, shares, target, weights)
+        return slopes(look_at(self.model, self.tokenizer), line, shares, target, weights)
 
 
 def _scored(anatomy: Anatomy, prompts: list[Prompt], target: tuple[int, ...], scoring: str) -> Iterator[Scored]:
@@ -99,7 +99,7 @@ def _scored(anatomy: Anatomy, prompts: list[Prompt], target: tuple[int, ...], sc
         few = [rest.pop(len(rest) // 2), rest.pop()] if len(rest) > 1 else [rest.pop()]
         path, scores = probe(anatomy, [prompts[index] for index in few], target, scoring)
         budgets = remembered[key].budgets if key in remembered else {}
-        # One prompt alone says little about batches.
+        # One prompt alone says nothing about batches: the next prompts are probed again.
         remembered[key] = Settled(path.name, longest if len(few) > 1 else 0, budgets)
         yield Scored(few, scores)
     if rest:

@@ -25,11 +25,13 @@ class Output:
     logits: torch.Tensor
     """`(rows, positions kept, vocabulary)`, in the model's own type."""
     cache: Any
+    encoded: torch.Tensor | None
+    """The encoder's last states, `(rows, tokens, width)`, for encoder-decoder models."""
 
 
 def forward(
     anatomy: Anatomy,
-    ids: torch.Tensor,
+    ids: torch.Tensor | None,
     *,
     mask: Any = None,
     positions: torch.Tensor | None = None,
@@ -40,7 +42,8 @@ def forward(
 ) -> Output:
     """Call the model with those of the arguments that it takes.
 
-    ids: `(rows, tokens)`. mask: what the model takes as `attention_mask`. positions: `(rows, tokens)`.
+    ids: `(rows, tokens)`; None where an encoder-decoder model's encoder has run.
+    mask: what the model takes as `attention_mask`. positions: `(rows, tokens)`.
     keep: positions in the row whose logits are wanted, ascending; all where None.
     """
     cache_name = "cache_params" if "cache_params" in anatomy.accepts else "past_key_values"
@@ -52,13 +55,12 @@ def forward(
         "logits_to_keep": keep,
     }
     given = {name: value for name, value in offered.items() if name in anatomy.accepts and value is not None}
-    returned = anatomy.model(ids, **given, **(further or {}))
+    returned = anatomy.model(*(() if ids is None else (ids,)), **given, **(further or {}))
     logits = _logits(returned)
-    length = logits.shape[1]
-    if "logits_to_keep" not in given and keep is not None and logits.shape[1] != len(keep):
-        # Prompt tuning returns logits for its own tokens too: ours are the last ones.
-        logits = logits[:, (keep.to(logits.device) + length - ids.shape[1])]
-    return Output(logits, getattr(returned, cache_name, None))
+    if keep is not None and ids is not None and "logits_to_keep" not in given:
+        # Prompt tuning returns logits for tokens of its own too: ours are the last ones.
+        logits = logits[:, keep.to(logits.device) + logits.shape[1] - ids.shape[1]]
+    return Output(logits, getattr(returned, cache_name, None), getattr(returned, "encoder_last_hidden_state", None))
 
 
 def _logits(returned: Any) -> torch.Tensor:
@@ -77,31 +79,28 @@ def _logits(returned: Any) -> torch.Tensor:
     return logits
 
 
-def read(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-    """Natural log-prob of each token, in float32. logits: `(n, vocabulary)`, tokens: `(n,)`; returned: `(n,)`, on CPU.
+def read(logits: torch.Tensor, tokens: torch.Tensor, *, rows: torch.Tensor | None = None) -> torch.Tensor:
+    """Natural log-prob of each token, in float32, on CPU.
 
+    logits: `(n, vocabulary)`. tokens: `(m,)`. rows: `(m,)`, where in the logits each token is read; one by one if None.
     Raises ScoreError for NaN, TargetError for a token outside the logits' vocabulary.
     """
-    tokens = tokens.to(logits.device)
     if int(tokens.max()) >= logits.shape[-1]:
         raise TargetError(
             f"Target token id {int(tokens.max())} is outside the model's vocabulary of {logits.shape[-1]} tokens. "
             "Use the tokenizer that belongs to the model."
         )
+    tokens = tokens.to(logits.device)
+    rows = torch.arange(len(tokens), device=logits.device) if rows is None else rows.to(logits.device)
     step = max(1, _ELEMENTS // logits.shape[-1])
-    parts = [_log_softmax_at(logits[at : at + step], tokens[at : at + step]) for at in range(0, len(logits), step)]
-    found = torch.cat(parts).cpu()
+    sums = torch.cat([logits[at : at + step].float().logsumexp(1) for at in range(0, len(logits), step)])
+    found = (logits[rows, tokens].float() - sums[rows]).cpu()
     if bool(torch.isnan(found).any()):
         raise ScoreError(
             "The model returned NaN logits. Check its weights and its number type: float16 overflows in many models, "
             "bfloat16 and float32 do not."
         )
     return found
-
-
-def _log_softmax_at(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-    exact = logits.float()
-    return exact.gather(1, tokens[:, None]).squeeze(1) - exact.logsumexp(1)
 
 
 def started(prompt: Prompt, anatomy: Anatomy) -> Sequence[int]:
