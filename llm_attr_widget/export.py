@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
 
@@ -34,6 +35,11 @@ def html_picture(values: NDArray[np.float64], features: Sequence[str], outputs: 
         f"<div style='{_BOX}'><div style='margin-bottom:4px'>{escape(title)}</div>"
         f"<table style='border-collapse:separate;border-spacing:2px'><tr><th></th>{head}</tr>{body}</table></div>"
     )
+
+
+def img(png: bytes, *, alt: str) -> str:
+    """A PNG as an HTML image that needs no file beside it."""
+    return f"<img alt='{escape(alt, quote=True)}' src='data:image/png;base64,{b64encode(png).decode()}'>"
 
 
 _BOX = "font:12px/1.4 system-ui,sans-serif;overflow-x:auto"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -77,6 +78,13 @@ def sequence_figure(
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     axes.set_ylabel(f"{name}, {unit}" if unit else name)
     return figure
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as a PNG file."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
 
 
 def diverging() -> Colormap:

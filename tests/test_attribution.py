@@ -12,13 +12,12 @@ from llm_attr_widget.attribution import Attribution
 from llm_attr_widget.errors import AttributionError, CapabilityError, LedgerError
 from llm_attr_widget.game import Game
 from llm_attr_widget.methods import ExactShapley, KernelShap, LeaveOneOut
-from llm_attr_widget.models.table import TableModel
 from llm_attr_widget.plan import Plan
 from llm_attr_widget.run import play
 from llm_attr_widget.targets import Target
 from llm_attr_widget.types import Method
 from llm_attr_widget.values import Custom, LogProb
-from tests.support import BitsInput, table_game
+from tests.support import BitsInput, FunctionModel, table_game
 
 WEIGHTS = np.random.default_rng(0).normal(size=14)
 
@@ -31,13 +30,13 @@ def attribution(method: Method, game: Game | None = None) -> Attribution:
 def additive_game(features: int = 14) -> Game:
     """log p = -9 + sum of weights of the features present: an additive reading is the whole truth."""
     weights = WEIGHTS[:features]
-    model = TableModel(lambda ids, target: [-9 + weights[list(ids)].sum()] * len(target))
+    model = FunctionModel(lambda ids, target: [-9 + weights[list(ids)].sum()] * len(target))
     return Game(BitsInput(features), model, (Target((0, 1), (" a", " b")),), LogProb())
 
 
 def parity_game(features: int = 14) -> Game:
     """log p tells only whether the number of features present is even: no additive reading can predict that."""
-    model = TableModel(lambda ids, target: [-1.0 - 4 * (len(ids) % 2)] * len(target))
+    model = FunctionModel(lambda ids, target: [-1.0 - 4 * (len(ids) % 2)] * len(target))
     return Game(BitsInput(features), model, (Target((0,), (" a",)),), LogProb())
 
 
@@ -94,7 +93,7 @@ def test_check_agrees_with_scipy_and_counts_what_was_seen() -> None:
     assert check.r_squared == pytest.approx(1 - ((real - predicted) ** 2).sum() / ((real - real.mean()) ** 2).sum())
 
 
-def _asked_by(result: Attribution, model: TableModel, calls: int, seed: int):
+def _asked_by(result: Attribution, model: FunctionModel, calls: int, seed: int):
     result.check(calls=calls, seed=seed)
     return model.asked
 
@@ -125,7 +124,7 @@ def test_figures_show_every_number(tmp_path: Path) -> None:
 
 def test_five_hundred_tokens_stay_readable() -> None:
     target = Target(tuple(range(500)), tuple(f" t{i}" for i in range(500)))
-    model = TableModel(lambda ids, target: -np.ones(len(target)) * (1 + len(ids)))
+    model = FunctionModel(lambda ids, target: -np.ones(len(target)) * (1 + len(ids)))
     result = attribution(LeaveOneOut(), Game(BitsInput(300), model, (target,), LogProb()))
     figure = result.plot_token_attr()
     assert max(figure.get_size_inches()) <= 18

@@ -8,10 +8,9 @@ import pytest
 from llm_attr_widget.errors import Cancelled, ScoreError
 from llm_attr_widget.game import Game, Player
 from llm_attr_widget.ledger import Ledger
-from llm_attr_widget.models.table import TableModel
 from llm_attr_widget.targets import Target
 from llm_attr_widget.values import Contrast, LogProb
-from tests.support import BitsInput, table, table_game
+from tests.support import BitsInput, FunctionModel, table, table_game
 
 
 def rows_of(coalitions: np.ndarray) -> np.ndarray:
@@ -69,7 +68,7 @@ def test_a_stop_comes_between_batches_and_keeps_what_was_scored() -> None:
 
 def test_a_contrast_scores_both_targets_side_by_side() -> None:
     log_probs = table(3, 4)
-    model = TableModel(lambda ids, target: log_probs[sum(2**i for i in ids)][list(target)])
+    model = FunctionModel(lambda ids, target: log_probs[sum(2**i for i in ids)][list(target)])
     first, second = Target((0, 1, 2), (" a", " b", " c")), Target((3,), (" d",))
     game = Game(BitsInput(3), model, (first, second), Contrast(3))
     coalitions = np.array([[1, 0, 1], [0, 0, 0]], dtype=bool)
@@ -80,7 +79,7 @@ def test_a_contrast_scores_both_targets_side_by_side() -> None:
 
 
 def test_nan_from_the_model_is_an_error_not_a_number() -> None:
-    model = TableModel(lambda ids, target: [float("nan")] * len(target))
+    model = FunctionModel(lambda ids, target: [float("nan")] * len(target))
     game = Game(BitsInput(2), model, (Target((0,), ("x",)),), LogProb())
     with pytest.raises(ScoreError, match="NaN"):
         Player(game).play([(np.ones((1, 2), dtype=bool), np.random.default_rng(0))], never)

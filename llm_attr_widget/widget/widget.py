@@ -11,10 +11,13 @@ from typing import Any
 
 import anywidget
 import traitlets
+from IPython.display import HTML
 
 from llm_attr_widget.attribution import Attribution
 from llm_attr_widget.errors import AttributionError, TargetError
+from llm_attr_widget.export import img
 from llm_attr_widget.plan import Plan, PromptLike, as_model, plan
+from llm_attr_widget.plots import png
 from llm_attr_widget.run import Update, play
 from llm_attr_widget.targets import Target, TargetLike, make_target
 from llm_attr_widget.types import Granularity, Input, Tokenizer
@@ -121,6 +124,25 @@ class AttrWidget(anywidget.AnyWidget):
         """Wait for the end of the run without blocking the kernel, so that Stop still works."""
         await asyncio.to_thread(self._worker.wait)
         return self.result
+
+    def snapshot(self) -> HTML:
+        """The result as a still picture, for hosts that show no widgets: saved with the notebook, needs no kernel.
+
+        Raises AttributionError while there is no result.
+        """
+        if self.result is None:
+            raise AttributionError("There is nothing to take a picture of yet. Press Run, or call run() and wait().")
+        return HTML(self._picture(self.result))
+
+    def _picture(self, result: Attribution) -> str:
+        return img(png(result.plot_token_attr()), alt=repr(result))
+
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        bundle = super()._repr_mimebundle_(**options)
+        # Where no widget can be drawn (GitHub, a PDF, a notebook opened without its state) the HTML is shown instead.
+        if bundle is not None and self.result is not None and self.status != "running":
+            bundle[0]["text/html"] = self._picture(self.result)
+        return bundle
 
     def _on_message(self, _widget: object, content: object, _buffers: object) -> None:
         self._publisher.arrived()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
+from base64 import b64decode
 from typing import Any
 
 import numpy as np
-from llm_attr_widget import AttrWidget
-from llm_attr_widget.models.table import TableModel
+import pytest
+
+from llm_attr_widget import AttributionError, AttrWidget
 from llm_attr_widget.targets import Target
-from tests.support import BitsInput, table, table_model
+from tests.support import BitsInput, FunctionModel, table, table_model
 
 TARGET = Target((0, 1, 2), (" t0", " t1", " t2"))
 
@@ -31,12 +34,12 @@ class Front:
         return [event for event, _ in self.events if event["kind"] == "frame"]
 
 
-def widget(model: TableModel | None = None, *, features: int = 6, **options: Any) -> AttrWidget:
+def widget(model: FunctionModel | None = None, *, features: int = 6, **options: Any) -> AttrWidget:
     model = model or table_model(table(features, 3), features)
     return AttrWidget(model, None, BitsInput(features), TARGET, **options)
 
 
-def slow(features: int, seconds: float = 0.02) -> TableModel:
+def slow(features: int, seconds: float = 0.02) -> FunctionModel:
     quick = table_model(table(features, 3), features)
     answer = quick._log_probs
 
@@ -44,7 +47,7 @@ def slow(features: int, seconds: float = 0.02) -> TableModel:
         time.sleep(seconds)
         return answer(ids, target)
 
-    return TableModel(score, batch=1)
+    return FunctionModel(score, batch=1)
 
 
 def test_a_run_streams_frames_and_ends_in_traits() -> None:
@@ -125,7 +128,7 @@ def test_a_failing_run_says_why_and_the_widget_runs_again() -> None:
             raise RuntimeError("CUDA is on fire")
         return quick._log_probs(ids, target)
 
-    w = widget(TableModel(score))
+    w = widget(FunctionModel(score))
     front = Front(w)
     broken.set()
     w.run()
@@ -178,7 +181,7 @@ def test_two_widgets_on_one_model_take_turns() -> None:
         inside.release()
         return quick._log_probs(ids, target)
 
-    model = TableModel(score)
+    model = FunctionModel(score)
     one, two = widget(model), widget(model)
     front = Front(two)
     one.run()
@@ -204,7 +207,7 @@ def test_finished_can_be_awaited() -> None:
 def test_large_matrices_travel_in_messages_of_less_than_a_megabyte() -> None:
     tokens, features = 900, 6
     target = Target(tuple(range(tokens)), tuple(f"t{i}" for i in range(tokens)))
-    model = TableModel(lambda ids, target: -np.ones(len(target)) * (1 + len(ids)))
+    model = FunctionModel(lambda ids, target: -np.ones(len(target)) * (1 + len(ids)))
     w = AttrWidget(model, None, BitsInput(features), target, method="leave_one_out")
     front = Front(w)
     w.run()
@@ -214,8 +217,20 @@ def test_large_matrices_travel_in_messages_of_less_than_a_megabyte() -> None:
     assert all(sum(map(len, buffers)) < 1_000_000 for _, buffers in front.events)
 
 
-@pytest.mark.parametrize(
-    "name", ["prompt", "target", "method", "granularity", "value", "budget", "trials", "seed", "status"]
-)
-def test_settings_and_status_are_synced(name: str) -> None:
-    assert name in widget().keys
+def test_settings_and_status_are_synced() -> None:
+    synced = {"prompt", "target", "method", "granularity", "value", "budget", "trials", "seed", "status"}
+    assert synced <= set(widget().keys)
+
+
+def test_hosts_without_widgets_get_a_picture() -> None:
+    w = widget()
+    Front(w)
+    with pytest.raises(AttributionError, match="nothing to take a picture of"):
+        w.snapshot()
+    assert "text/html" not in w._repr_mimebundle_()[0]
+    w.run()
+    w.wait(30)
+    assert w.snapshot().data.startswith("<img alt='Shapley value of 6 features")
+    data, _ = w._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in data
+    assert b64decode(re.search("base64,([^']+)", data["text/html"])[1]).startswith(b"\x89PNG")
