@@ -7,13 +7,23 @@ from typing import Any, cast
 
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs.chat import ChatInput
+from llm_attr_widget.inputs.template import ProductBaselines, SampledBaselines, TemplateInput
 from llm_attr_widget.inputs.text import TextInput
 from llm_attr_widget.inputs.tokens import TokenInput
 from llm_attr_widget.types import Granularity, Input, Tokenizer
 
-INPUTS = (TextInput, TokenInput, ChatInput)
+INPUTS = (TextInput, TokenInput, TemplateInput, ChatInput)
 
-__all__ = ["INPUTS", "ChatInput", "TextInput", "TokenInput", "make_input"]
+__all__ = [
+    "INPUTS",
+    "ChatInput",
+    "ProductBaselines",
+    "SampledBaselines",
+    "TemplateInput",
+    "TextInput",
+    "TokenInput",
+    "make_input",
+]
 
 
 def make_input(

@@ -11,6 +11,7 @@ import numpy as np
 
 from llm_attr_widget.inputs.base import Locked, checked, feature_texts, lock
 from llm_attr_widget.inputs.conversation import Conversation, Message, Slot, check
+from llm_attr_widget.inputs.places import places
 from llm_attr_widget.inputs.text import Cut, Part, compose, cut, parts
 from llm_attr_widget.tokens import encode, special_texts
 from llm_attr_widget.types import Coalitions, Piece, Prompt, Tokenizer
@@ -103,15 +104,17 @@ class ChatInput:
 
     def _units(self, conversation: Conversation) -> list[tuple[str, bool, int | None]]:
         """The rendered text in units: each with whether it may be absent, and the slot it is in."""
-        whole, places = conversation.shown()
+        slots = conversation.slots
+        whole, found = places(conversation.rendered, [slot.text for slot in slots])
         units: list[tuple[str, bool, int | None]] = []
         position = 0
-        shown = sorted((place, i) for i, place in enumerate(places) if place is not None)
-        for (start, end), i in shown:
-            texts, may_go = self._cut(conversation.slots[i], whole[start:end])
-            units.append((whole[position:start], False, None))
-            units += [(text, may, i) for text, may in zip(texts, may_go, strict=True)]
-            position = end
+        # A turn that is shown again has its features where it is shown first.
+        first = {place.slot: place for place in reversed(found)}
+        for place in sorted(first.values(), key=lambda place: place.start):
+            texts, may_go = self._cut(slots[place.slot], whole[place.start : place.end])
+            units.append((whole[position : place.start], False, None))
+            units += [(text, may, place.slot) for text, may in zip(texts, may_go, strict=True)]
+            position = place.end
         units.append((whole[position:], False, None))
         return [unit for unit in units if unit[0]]
 

@@ -1,4 +1,4 @@
-"""Texts inside a conversation: where they are, how a chat template shows them, and how others take their place."""
+"""Texts inside a conversation, and what a chat template makes of it with other texts in their place."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from jinja2 import TemplateError
 from llm_attr_widget.errors import InputError
 
 Message: TypeAlias = "Mapping[str, Any]"
-
-# Private-use characters, which no template looks for: they show where a template puts each text.
-_MARK = "\ue000{}\ue001"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,33 +62,6 @@ class Conversation:
                 messages[slot.index]["content"] = content
         arguments = {**self.arguments, **({"documents": documents} if documents else {})}
         return _apply(self.template, messages, arguments)
-
-    def shown(self) -> tuple[str, tuple[tuple[int, int] | None, ...]]:
-        """The rendered text, and for each slot the stretch of it that is the slot's text, less whitespace around it.
-
-        None for a text that is not shown word for word.
-        """
-        texts = [slot.text for slot in self.slots]
-        marks = [_MARK.format(i) for i in range(len(texts))]
-        whole, marked = self.rendered(texts), self.rendered(marks)
-        places: list[tuple[int, int] | None] = [None] * len(texts)
-        behind, position, sure = 0, 0, True
-        for at, i in sorted((marked.find(mark), i) for i, mark in enumerate(marks)):
-            if at < 0:
-                continue
-            between = marked[behind:at]
-            behind = at + len(marks[i])
-            # After a text that is shown otherwise, its end is where the template goes on.
-            found = position if sure else whole.find(between, position)
-            sure = False
-            if found < 0 or not whole.startswith(between, found):
-                continue
-            position = found + len(between)
-            text = next((t for t in (texts[i], texts[i].strip()) if whole.startswith(t, position)), None)
-            if text is not None:
-                places[i] = (position, position + len(text))
-                position, sure = position + len(text), True
-        return whole, tuple(places)
 
 
 def check(messages: Sequence[Message], documents: Sequence[Mapping[str, Any]]) -> None:

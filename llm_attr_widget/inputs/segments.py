@@ -7,7 +7,7 @@ Whitespace goes with the unit after it (" lives"), as it does in most tokenizers
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
@@ -18,6 +18,9 @@ from llm_attr_widget.errors import InputError
 from llm_attr_widget.types import Piece
 
 Level: TypeAlias = Literal["word", "phrase", "sentence", "paragraph"]
+
+Tree: TypeAlias = "tuple[int | Tree, ...]"
+"""Nested groups of features."""
 
 LEVELS: tuple[Level, ...] = ("paragraph", "sentence", "phrase", "word")
 """From coarse to fine."""
@@ -63,19 +66,49 @@ def groups(pieces: Sequence[Piece], level: Level) -> tuple[tuple[int, ...], ...]
 
     A feature that reaches over a boundary belongs to the unit of its first letter.
     """
-    text = "".join(piece.text for piece in pieces)
-    starts = boundaries(text, level)[1:]
     found: dict[int, list[int]] = {}
-    unit, position, seen = 0, 0, set[int]()
+    for feature, unit in _unit_of_each(pieces, level).items():
+        found.setdefault(unit, []).append(feature)
+    return tuple(tuple(members) for members in found.values())
+
+
+def tree(pieces: Sequence[Piece], levels: Sequence[Level] = ("paragraph", "sentence", "phrase")) -> Tree:
+    """Features in nested groups, from the first (coarsest) of the levels to the last, as hierarchical methods take.
+
+    A group that would hold all that its parent holds is left out, and so is one around a single feature.
+    """
+    units = [_unit_of_each(pieces, level) for level in levels]
+    features = list(_unit_of_each(pieces, "paragraph"))
+    grown = _grown(features, units)
+    return grown if isinstance(grown, tuple) else (grown,)
+
+
+def _grown(features: Sequence[int], units: Sequence[Mapping[int, int]]) -> int | Tree:
+    if len(features) == 1:
+        return features[0]
+    if not units:
+        return tuple(features)
+    members: dict[int, list[int]] = {}
+    for feature in features:
+        members.setdefault(units[0][feature], []).append(feature)
+    if len(members) == 1:
+        return _grown(features, units[1:])
+    return tuple(_grown(group, units[1:]) for group in members.values())
+
+
+def _unit_of_each(pieces: Sequence[Piece], level: Level) -> dict[int, int]:
+    """Feature → number of the unit it begins in; features in reading order."""
+    starts = boundaries("".join(piece.text for piece in pieces), level)[1:]
+    units: dict[int, int] = {}
+    unit = position = 0
     for piece in pieces:
         first = position + len(piece.text) - len(piece.text.lstrip())
         position += len(piece.text)
         while unit < len(starts) - 1 and starts[unit] <= first:
             unit += 1
-        if piece.feature is not None and piece.feature not in seen:
-            seen.add(piece.feature)
-            found.setdefault(unit, []).append(piece.feature)
-    return tuple(tuple(members) for members in found.values())
+        if piece.feature is not None:
+            units.setdefault(piece.feature, unit)
+    return units
 
 
 def _words(text: str) -> Iterator[int]:

@@ -5,7 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llm_attr_widget.errors import InputError
-from llm_attr_widget.inputs.segments import LEVELS, Level, boundaries, groups, units
+from llm_attr_widget.inputs.segments import LEVELS, Level, Tree, boundaries, groups, tree, units
 from llm_attr_widget.types import Piece
 from tests.inputs.kinds import TEXTS
 
@@ -97,3 +97,25 @@ def test_half_a_surrogate_pair_is_refused() -> None:
 def test_an_unknown_level_is_refused() -> None:
     with pytest.raises(InputError, match="'letter'"):
         boundaries("ab", "letter")  # pyright: ignore[reportArgumentType]
+
+
+def test_a_tree_nests_features_from_coarse_to_fine() -> None:
+    text = "One, two. Three four.\nFive."
+    pieces = [Piece(unit, i) for i, unit in enumerate(units(text, "word"))]
+    #   One , two . | Three four . | Five .
+    assert tree(pieces) == ((((0, 1), (2, 3)), (4, 5, 6)), (7, 8))
+    assert tree(pieces, ("sentence",)) == ((0, 1, 2, 3), (4, 5, 6), (7, 8))
+    assert tree(pieces[:2]) == (0, 1)
+    assert tree(pieces[:1]) == (0,)
+
+
+def leaves(node: int | Tree) -> list[int]:
+    return [node] if isinstance(node, int) else [leaf for child in node for leaf in leaves(child)]
+
+
+@given(TEXTS)
+@settings(max_examples=100, deadline=None)
+def test_a_tree_holds_every_feature_once(text: str) -> None:
+    pieces = [Piece(unit, i) for i, unit in enumerate(units(text, "word"))]
+    if pieces:
+        assert leaves(tree(pieces)) == list(range(len(pieces)))
