@@ -87,7 +87,7 @@ class AttrWidget(anywidget.AnyWidget):
         self._max_new_tokens, self._gen_args = max_new_tokens, gen_args
         self._worker = Worker(model)
         self._publisher = Publisher(lambda message, buffers: self.send(message, buffers))  # noqa: PLW0108  (late: `send` may be replaced)
-        self._shown = _Shown(0, nothing_yet(0, ""))
+        self._shown = _Shown(0, replace(nothing_yet(0, ""), phase="idle"))
         super().__init__(
             prompt=self._given.prompt_text,
             target=self._given.target_text,
