@@ -100,7 +100,7 @@ class View:
 
     def lit(self, name: str) -> list[str]:
         """Texts of the words that are lit in the "Prompt" or the "Answer"."""
-        return self.root.get_by_role("group", name=name).locator("[data-lit=true]").all_inner_texts()
+        return self.root.get_by_role("group", name=name).locator("[data-lit]").all_inner_texts()
 
     def matrix(self) -> str:
         """What is on the canvas, labels included."""
