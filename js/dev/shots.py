@@ -34,6 +34,26 @@ def mock(page: Page) -> None:
     hover(page, 2, 8)
 
 
+def zoomed(page: Page) -> None:
+    for _ in range(5):
+        page.get_by_role("button", name="Zoom in").click()
+    hover(page, 252, 250)
+
+
+def span(page: Page) -> None:
+    words = page.locator(".law-flow[aria-label=Answer] [data-line]")
+    words.nth(2).hover()
+    page.mouse.down()
+    words.nth(4).hover()
+    page.mouse.up()
+    page.mouse.move(5, 5)
+
+
+def brush(page: Page) -> None:
+    page.get_by_role("radio", name="sentence").click()
+    page.get_by_role("button", name="View as table").click()
+
+
 # name: (query, width, what to do first)
 SHOTS = {
     "empty": ("state=empty", 1088, None),
@@ -53,6 +73,10 @@ SHOTS = {
     "large": ("state=finished&size=500x500", 1088, lambda page: hover(page, 212, 240)),
     "large-dark": ("state=finished&size=500x500&dark", 1088, None),
     "wide": ("state=finished&size=100x8000", 1088, None),
+    "zoomed": ("state=finished&size=500x500", 1088, zoomed),
+    "span": ("state=finished", 1088, span),
+    "regrouped": ("state=finished", 1088, brush),
+    "help": ("state=finished&dark", 1088, lambda page: page.locator(".law-grid").press("?")),
     "options": ("state=finished", 1088, lambda page: page.get_by_role("button", name="Options").click()),
 }
 

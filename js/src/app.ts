@@ -1,18 +1,14 @@
 /** One opened view of a session: puts the parts together and draws at most once a frame. */
 import { element, type Place, setAttributes } from "./dom";
 import type { Cell } from "./layout";
+import { lightingOf, rangeOf, spotOf } from "./lighting";
 import type { Palette } from "./paint";
-import { lightingOf, type Picture, pictureOf, spotOf } from "./picture";
-import { chooseSpan, hover, NOTHING, type Selection, togglePin } from "./selection";
+import { type Look, type Picture, pictureOf, samePicture } from "./picture";
+import { chooseSpan, clear, group, hover, type Selection, togglePin } from "./selection";
 import type { Session, SessionState } from "./session";
 import type { Store } from "./store";
 import { hostTheme, paletteOf, watchTheme } from "./theme";
-import { createBar } from "./views/bar";
-import { createEmpty } from "./views/empty";
-import { createFailure } from "./views/failure";
-import { createMatrix } from "./views/matrix";
-import { createPanel } from "./views/panel";
-import { createTrust } from "./views/trust";
+import { createParts, type Parts } from "./views/parts";
 
 /** Shows a session inside `host` until the returned function is called; nothing is left then. */
 export function mount(host: HTMLElement, session: Session, selection: Store<Selection>): () => void {
@@ -33,12 +29,12 @@ class App {
   readonly #session: Session;
   readonly #selection: Store<Selection>;
   readonly #root: HTMLElement;
-  readonly #parts: ReturnType<App["build"]>;
+  readonly #parts: Parts;
   #palette: Palette;
   #picture: Picture | null = null;
-  #pictureOver = false;
   /** The cell under the pointer in this view: it has the tooltip. */
   #open: Cell | null = null;
+  #listed = false;
   #frames = { run: -1, seq: -1, count: 0 };
   #request = 0;
 
@@ -46,8 +42,8 @@ class App {
     this.#place = place;
     this.#session = session;
     this.#selection = selection;
-    this.#root = element(place.document, "div", { class: "law" });
-    this.#parts = this.build();
+    this.#parts = this.#build();
+    this.#root = element(place.document, "div", { class: "law" }, ...this.#parts.elements);
     host.append(this.#root);
     this.#palette = this.#readTheme();
     const changed = () => {
@@ -75,34 +71,18 @@ class App {
     const state = this.#session.store.get();
     const selection = this.#selection.get();
     const busy = state.phase === "running" || state.waiting === "run";
-    const picture = this.#look(state);
-    const lighting = picture && lightingOf(picture, selection);
-    const { bar, failure, panel, matrix, empty, trust } = this.#parts;
-    bar.update({ ...state, busy });
-    failure.update(state.failure);
-    panel.update({ ...state, busy, picture, lighting, colours: this.#palette.colours });
-    matrix.element.hidden = picture === null;
-    empty.element.hidden = picture !== null;
-    empty.update({ busy, ready: state.settings.prompt.trim() !== "" });
-    if (picture && lighting) {
-      const { table, limit, totalLimit, sums } = picture;
-      const { progress } = state;
-      const limits = () => limit;
-      matrix.update({
-        table,
-        progress,
-        palette: this.#palette,
-        limits,
-        limit,
-        totalLimit,
-        totalName: "total",
-        sums,
-        lit: lighting.lit,
-        open: this.#open,
-      });
-      this.#count(picture.matrix.chart.run, state.seq);
-    }
-    trust.update({ ...state, chart: picture?.matrix.chart ?? null, limit: picture?.limit ?? 1 });
+    const picture = this.#look(state, selection);
+    this.#parts.update({
+      state,
+      busy,
+      picture,
+      selection,
+      lighting: picture && lightingOf(picture, selection),
+      palette: this.#palette,
+      open: this.#open,
+      listed: this.#listed,
+    });
+    if (picture) this.#count(picture.matrix.chart.run, state.seq);
     setAttributes(this.#root, {
       "data-phase": state.waiting === "run" ? "starting" : state.phase,
       "data-run": picture?.matrix.chart.run ?? null,
@@ -113,12 +93,11 @@ class App {
   }
 
   /** The picture of the matrix now; the one before where nothing came. */
-  #look(state: SessionState): Picture | null {
-    if (state.matrix === null) return null;
-    const over = state.phase !== "running";
-    if (this.#picture?.matrix === state.matrix && this.#pictureOver === over) return this.#picture;
-    this.#picture = pictureOf(this.#picture, state.matrix, "whole", !over);
-    this.#pictureOver = over;
+  #look({ matrix, settings, phase }: SessionState, { groups, span, scale }: Selection): Picture | null {
+    if (matrix === null) return null;
+    const look: Look = { level: settings.granularity, groups, span, scale, streaming: phase === "running" };
+    if (this.#picture === null || !samePicture(this.#picture, matrix, look))
+      this.#picture = pictureOf(this.#picture, matrix, look);
     return this.#picture;
   }
 
@@ -136,59 +115,59 @@ class App {
 
   // What the parts can do
 
+  #select(change: (selection: Selection) => Selection): void {
+    this.#selection.set(change(this.#selection.get()));
+  }
+
   #hover(row: number, column: number, open: boolean): void {
     const table = this.#picture?.table;
     this.#open = open && row >= 0 && column >= 0 ? { row, column } : null;
-    if (table) this.#selection.set(hover(this.#selection.get(), spotOf(table, row, column)));
+    if (table) this.#select((selection) => hover(selection, spotOf(table, row, column)));
     this.redraw();
   }
 
   #pin(row: number, column: number): void {
     const spot = this.#picture && spotOf(this.#picture.table, row, column);
-    if (spot) this.#selection.set(togglePin(this.#selection.get(), spot));
+    if (spot) this.#select((selection) => togglePin(selection, spot));
   }
 
   #span(from: number, to: number, more: boolean): void {
-    const rows = this.#picture?.table.rows;
-    const first = rows?.[Math.min(from, to)]?.ranges[0];
-    const last = rows?.[Math.max(from, to)]?.ranges.at(-1);
-    if (first && last)
-      this.#selection.set(chooseSpan(this.#selection.get(), { start: first.start, end: last.end }, more));
+    const range = this.#picture && rangeOf(this.#picture.table.rows, from, to);
+    if (range) this.#select((selection) => chooseSpan(selection, range, more));
   }
 
-  private build() {
-    const place = this.#place;
+  #group(from: number, to: number): void {
+    const range = this.#picture && rangeOf(this.#picture.table.columns, from, to);
+    if (range) this.#select((selection) => group(selection, range));
+  }
+
+  #brush(from: Cell, to: Cell): void {
+    const table = this.#picture?.table;
+    const output = table && rangeOf(table.rows, from.row, to.row);
+    const feature = table && rangeOf(table.columns, from.column, to.column);
+    if (output && feature) this.#select((selection) => ({ ...selection, brush: { output, feature } }));
+  }
+
+  #build(): Parts {
     const session = this.#session;
-    const run = () => session.run();
-    const edit = session.edit.bind(session);
-    const bar = createBar(place, { edit, run, stop: () => session.stop() });
-    const failure = createFailure(place, () => session.dismissFailure());
-    const empty = createEmpty(place);
-    const trust = createTrust(place);
-    const panel = createPanel(place, {
-      edit,
-      run,
+    return createParts(this.#place, {
+      edit: (patch) => session.edit(patch),
+      run: () => session.run(),
+      stop: () => session.stop(),
       write: () => session.generate(),
-      hover: (row, column) => this.#hover(row, column, false),
+      dismiss: () => session.dismissFailure(),
+      hover: (row, column, open) => this.#hover(row, column, open),
       pin: (row, column) => this.#pin(row, column),
       span: (from, to, more) => this.#span(from, to, more),
+      group: (from, to) => this.#group(from, to),
+      brush: (from, to) => this.#brush(from, to),
+      clear: () => this.#select(clear),
+      scale: (scale) => this.#select((selection) => ({ ...selection, scale })),
+      list: () => {
+        this.#listed = !this.#listed;
+        this.redraw();
+      },
       redraw: () => this.redraw(),
     });
-    const matrix = createMatrix(place, {
-      hover: (cell) => this.#hover(cell?.row ?? -1, cell?.column ?? -1, true),
-      pin: ({ row, column }) => this.#pin(row, column),
-      clear: () => this.#selection.set(NOTHING),
-      redraw: () => this.redraw(),
-    });
-    const stage = element(
-      place.document,
-      "section",
-      { class: "law-stage", "aria-label": "Attributions" },
-      matrix.element,
-      empty.element,
-    );
-    const main = element(place.document, "div", { class: "law-main" }, panel.element, stage);
-    this.#root.append(bar.element, failure.element, main, trust.element);
-    return { bar, failure, panel, matrix, empty, trust };
   }
 }

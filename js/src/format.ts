@@ -69,7 +69,6 @@ const GLYPHS: readonly (readonly [RegExp, string])[] = [
 export function visible(text: string): string {
   let shown = text;
   for (const [pattern, glyph] of GLYPHS) shown = shown.replace(pattern, glyph);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   shown = shown.replace(/[\u0000-\u001f]/g, (char) => String.fromCodePoint(0x2400 + char.charCodeAt(0)));
   return shown.replace(/\u007f/g, "␡");
 }

@@ -39,6 +39,8 @@ export interface Lit {
   readonly column: number;
   readonly cell: Cell | null;
   readonly span: ReadonlySet<number>;
+  /** First and last cell of a rectangle. */
+  readonly brush: readonly [Cell, Cell] | null;
   readonly pins: readonly { readonly letter: string; readonly row: number; readonly column: number }[];
 }
 
@@ -147,21 +149,20 @@ export function paintLit(to: Context, scene: Scene, lit: Lit): void {
     to.fillRect(box.x, layout.plot.y, 1, box.y - layout.plot.y);
     to.globalAlpha = 1;
   }
+  if (lit.brush) outline(to, boxOf(layout, ...lit.brush), palette.accent);
   for (const pin of lit.pins) paintPin(to, scene, pin);
-  if (lit.cell) outline(to, cellBox(layout, lit.cell), palette.text);
+  if (lit.cell) outline(to, boxOf(layout, lit.cell, lit.cell), palette.text);
   to.restore();
 }
 
 function paintPin(to: Context, scene: Scene, pin: { letter: string; row: number; column: number }): void {
   const { layout, palette } = scene;
-  const whole = { row: Math.max(0, pin.row), column: Math.max(0, pin.column) };
-  const from = cellBox(layout, whole);
-  const box = {
-    x: from.x,
-    y: from.y,
-    width: pin.column < 0 ? layout.cell.width * layout.columns : from.width,
-    height: pin.row < 0 ? layout.cell.height * layout.rows : from.height,
-  };
+  const { rows, columns } = layout;
+  const [first, last] = [
+    { row: Math.max(0, pin.row), column: Math.max(0, pin.column) },
+    { row: pin.row < 0 ? rows - 1 : pin.row, column: pin.column < 0 ? columns - 1 : pin.column },
+  ];
+  const box = boxOf(layout, first, last);
   outline(to, box, palette.text);
   if (Math.min(layout.cell.width, layout.cell.height) < LABELS_FROM) return;
   to.fillStyle = palette.text;
@@ -173,6 +174,12 @@ function paintPin(to: Context, scene: Scene, pin: { letter: string; row: number;
   to.textAlign = "center";
   to.textBaseline = "middle";
   to.fillText(pin.letter, box.x + box.width - 5, box.y + 5.5);
+}
+
+/** The box around the cells from one to another. */
+export function boxOf(layout: Layout, first: Cell, last: Cell): Box {
+  const [from, to] = [cellBox(layout, first), cellBox(layout, last)];
+  return { x: from.x, y: from.y, width: to.x + to.width - from.x, height: to.y + to.height - from.y };
 }
 
 function outline(to: Context, box: Box, colour: string): void {

@@ -1,112 +1,94 @@
 /** From state to what the views draw: kept from one frame to the next where nothing changed. */
 import type { Matrix } from "./matrix";
-import type { Lit } from "./paint";
 import type { Chart } from "./protocol";
-import { largest, limitFor, type ScaleMode } from "./scale";
-import { paintedFeature, paintedOutput, type Selection, type Spot } from "./selection";
-import { type Axes, axesOf, type Line, lineAt, rowOf, rowSums, type Table, tableOf } from "./table";
-import { answerStretches, type Mark, type Paint, promptStretches, type Stretch } from "./views/text";
+import { addColumns, addRows, regrouped, spansAdd } from "./regroup";
+import { largest, limitFor, niceCeil, type ScaleMode } from "./scale";
+import type { Level } from "./segments";
+import { overlap, type Range } from "./sources";
+import { type Axes, axesOf, rowOf, rowSums, type Table, tableOf } from "./table";
+import { answerStretches, promptStretches, type Stretch } from "./views/text";
 
-/** The matrix as shown: grouped, with the limits of its colours. */
+/** How the user wants to see it. */
+export interface Look {
+  readonly level: Level;
+  readonly groups: readonly Range[];
+  readonly span: readonly Range[];
+  readonly scale: ScaleMode;
+  readonly streaming: boolean;
+}
+
+/** The matrix as shown: grouped, with its sums and the limits of its colours. */
 export interface Picture {
   readonly matrix: Matrix;
+  readonly look: Look;
+  /** Of the run, and as grouped here (the same where nothing is grouped). */
+  readonly base: Axes;
   readonly axes: Axes;
   readonly table: Table;
   readonly prompt: readonly Stretch[];
   readonly answer: readonly Stretch[];
+  /** Limit of the colours of all cells, of each row, and of the bars above. */
   readonly limit: number;
+  readonly limits: (row: number) => number;
   readonly totalLimit: number;
   /** Sum of each row of the table. */
   readonly sums: Float32Array;
+  /** Rows of the span; empty: the total is that of the whole answer. */
+  readonly spanned: ReadonlySet<number>;
 }
 
-export function pictureOf(previous: Picture | null, matrix: Matrix, mode: ScaleMode, streaming: boolean): Picture {
-  const kept = previous !== null && sameAxes(previous.matrix.chart, matrix.chart) ? previous : null;
-  const axes = kept?.axes ?? axesOf(matrix.chart);
-  const table = tableOf(matrix, axes);
+export function pictureOf(previous: Picture | null, matrix: Matrix, look: Look): Picture {
+  const kept = previous !== null && sameTexts(previous.matrix.chart, matrix.chart) ? previous : null;
+  const base = kept?.base ?? axesOf(matrix.chart);
+  const stays = kept !== null && kept.look.level === look.level && kept.look.groups === look.groups;
+  const axes = stays ? kept.axes : (regrouped(base, matrix.chart, look.level, look.groups) ?? base);
+  const whole = axes === base ? tableOf(matrix, axes) : addColumns(matrix, axes);
+  const spanned = spansAdd(matrix.chart) ? rowsIn(whole, look.span) : [];
+  const table = spanned.length > 0 && spanned.length < whole.rows.length ? withSpan(whole, spanned) : whole;
+  const limit = limitFor(table.values, look.scale, kept?.limit ?? null, look.streaming);
+  const rows = look.scale === "row" ? rowLimits(table) : null;
   return {
     matrix,
+    look,
+    base,
     axes,
     table,
-    prompt: kept?.prompt ?? promptStretches(table),
+    prompt: stays ? kept.prompt : promptStretches(table),
     answer: kept?.answer ?? answerStretches(table),
+    limit,
+    limits: rows ? (row) => rows[row] as number : () => limit,
+    totalLimit: limitFor(table.total, look.scale, kept?.totalLimit ?? null, look.streaming),
     sums: rowSums(table.values, table.rows.length, table.columns.length),
-    limit: limitFor(table.values, mode, kept?.limit ?? null, streaming),
-    totalLimit: limitFor(table.total, mode, kept?.totalLimit ?? null, streaming),
+    spanned: new Set(spanned),
   };
 }
 
+/** True where the same picture would come out again. */
+export function samePicture(picture: Picture, matrix: Matrix, look: Look): boolean {
+  const names = ["level", "groups", "span", "scale", "streaming"] as const;
+  return picture.matrix === matrix && names.every((name) => picture.look[name] === look[name]);
+}
+
 /** A full frame brings its chart again; the same texts need no new elements. */
-function sameAxes(a: Chart, b: Chart): boolean {
+function sameTexts(a: Chart, b: Chart): boolean {
   if (a === b) return true;
   const same = (x: readonly string[], y: readonly string[]) =>
     x.length === y.length && x.every((text, at) => text === y[at]);
   return a.run === b.run && same(a.features, b.features) && same(a.outputs, b.outputs);
 }
 
-export interface Lighting {
-  readonly lit: Lit;
-  /** Row that the prompt is painted for, and column that the answer is painted for; -1: the whole, none. */
-  readonly row: number;
-  readonly column: number;
-  readonly promptPaint: Paint;
-  readonly answerPaint: Paint | null;
-  readonly rowPins: readonly Mark[];
-  readonly columnPins: readonly Mark[];
+function rowsIn(table: Table, span: readonly Range[]): readonly number[] {
+  if (span.length === 0) return [];
+  const inside = (range: Range) => span.some((part) => overlap(part, range));
+  return table.rows.flatMap((line, row) => (line.ranges.some(inside) ? [row] : []));
 }
 
-export function lightingOf(picture: Picture, selection: Selection): Lighting {
-  const { table, limit, totalLimit } = picture;
-  const row = lineAt(table.rows, paintedOutput(selection));
-  const column = lineAt(table.columns, paintedFeature(selection));
-  const hovered = selection.hovered;
-  const cell = {
-    row: lineAt(table.rows, hovered?.output ?? null),
-    column: lineAt(table.columns, hovered?.feature ?? null),
-  };
-  const pins = selection.pins.map((pin) => ({
-    letter: pin.letter,
-    row: lineAt(table.rows, pin.output),
-    column: lineAt(table.columns, pin.feature),
-  }));
-  const span = new Set(table.rows.flatMap((_, index) => (inSpan(table, index, selection) ? [index] : [])));
-  return {
-    lit: { row, column, cell: cell.row >= 0 && cell.column >= 0 ? cell : null, span, pins },
-    row,
-    column,
-    promptPaint:
-      row < 0
-        ? { values: table.total, errors: table.totalErrors, limit: totalLimit }
-        : {
-            values: rowOf(table.values, row, table.columns.length),
-            errors: rowOf(table.errors, row, table.columns.length),
-            limit,
-          },
-    answerPaint: column < 0 ? null : columnPaint(table, column, limit),
-    rowPins: pins.filter((pin) => pin.row >= 0).map((pin) => ({ letter: pin.letter, line: pin.row })),
-    columnPins: pins.filter((pin) => pin.column >= 0).map((pin) => ({ letter: pin.letter, line: pin.column })),
-  };
+function withSpan(table: Table, rows: readonly number[]): Table {
+  const { values, errors } = addRows(table, rows);
+  return { ...table, total: values, totalErrors: errors };
 }
 
-function inSpan(table: Table, row: number, { span }: Selection): boolean {
-  const range = table.rows[row]?.ranges[0];
-  return range !== undefined && span.some((part) => range.start >= part.start && range.end <= part.end);
-}
-
-function columnPaint(table: Table, column: number, limit: number): Paint {
-  const pick = (from: Float32Array) =>
-    Float32Array.from(table.rows, (_, row) => from[row * table.columns.length + column] as number);
-  return { values: pick(table.values), errors: pick(table.errors), limit };
-}
-
-/** The places in the source of a row and a column (-1: none). */
-export function spotOf(table: Table, row: number, column: number): Spot | null {
-  const place = (line: Line | undefined) => line?.ranges[0] ?? null;
-  const spot = { output: place(table.rows[row]), feature: place(table.columns[column]) };
-  return spot.output === null && spot.feature === null ? null : spot;
-}
-
-/** Largest |value| of the numbers shown; what decimals are chosen by. */
-export function sizeOf(table: Table): number {
-  return largest(table.values);
+function rowLimits(table: Table): Float32Array {
+  const columns = table.columns.length;
+  return Float32Array.from(table.rows, (_, row) => niceCeil(largest(rowOf(table.values, row, columns))));
 }

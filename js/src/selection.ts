@@ -1,4 +1,5 @@
-/** What is hovered, pinned and spanned: one state that every view reads and writes, in terms of source places. */
+/** What is hovered, pinned, spanned and grouped: one state that every view reads and writes, in terms of source places. */
+import type { ScaleMode } from "./scale";
 import { overlap, type Range } from "./sources";
 
 /** A row (a place in the answer), a column (a place in the prompt), or the cell where both meet. */
@@ -11,14 +12,26 @@ export interface Pin extends Spot {
   readonly letter: string;
 }
 
-/** span: the output tokens explained together; empty means the whole answer. */
+/** A rectangle of cells. */
+export interface Brush {
+  readonly output: Range;
+  readonly feature: Range;
+}
+
+/**
+ * span: the output tokens explained together; empty means the whole answer. groups: stretches of the prompt put
+ * together by hand. scale: how the limit of the colours is chosen.
+ */
 export interface Selection {
   readonly hovered: Spot | null;
   readonly pins: readonly Pin[];
   readonly span: readonly Range[];
+  readonly brush: Brush | null;
+  readonly groups: readonly Range[];
+  readonly scale: ScaleMode;
 }
 
-export const NOTHING: Selection = { hovered: null, pins: [], span: [] };
+export const NOTHING: Selection = { hovered: null, pins: [], span: [], brush: null, groups: [], scale: "whole" };
 
 const LETTERS = ["A", "B", "C", "D"] as const;
 
@@ -29,10 +42,11 @@ export function hover(selection: Selection, hovered: Spot | null): Selection {
 /** Pins a spot, or lifts the pin that is on it. A fifth pin takes the place of the oldest. */
 export function togglePin(selection: Selection, spot: Spot): Selection {
   const kept = selection.pins.filter((pin) => !same(pin, spot));
-  if (kept.length < selection.pins.length) return { ...selection, pins: kept };
+  const rest = { ...selection, span: [], brush: null };
+  if (kept.length < selection.pins.length) return { ...rest, pins: kept };
   const room = kept.length < LETTERS.length ? kept : kept.slice(1);
   const letter = LETTERS.find((name) => room.every((pin) => pin.letter !== name)) ?? "A";
-  return { ...selection, pins: [...room, { ...spot, letter }] };
+  return { ...rest, pins: [...room, { ...spot, letter }] };
 }
 
 /** `more`: adds to the span that is there (a disjoint one), else takes its place. */
@@ -42,9 +56,28 @@ export function chooseSpan(selection: Selection, range: Range, more: boolean): S
   return { ...selection, span: [...apart, range].sort((a, b) => a.start - b.start) };
 }
 
-/** The row to paint the prompt for: the one under the pointer, else that of the last pin, else none (the total). */
+/** Puts a stretch of the prompt together; it swallows the groups that it touches. */
+export function group(selection: Selection, range: Range): Selection {
+  const touched = selection.groups.filter((other) => overlap(other, range));
+  const whole = {
+    start: Math.min(range.start, ...touched.map((other) => other.start)),
+    end: Math.max(range.end, ...touched.map((other) => other.end)),
+  };
+  return { ...selection, groups: [...selection.groups.filter((other) => !touched.includes(other)), whole] };
+}
+
+/** One step back at a time: the brush, then the span, then the pins, then the groups. */
+export function clear(selection: Selection): Selection {
+  if (selection.brush) return { ...selection, brush: null };
+  if (selection.span.length > 0) return { ...selection, span: [] };
+  if (selection.pins.length > 0) return { ...selection, pins: [] };
+  return { ...selection, groups: [] };
+}
+
+/** The row to paint the prompt for: the one under the pointer, else none (a span), else that of the last pin. */
 export function paintedOutput(selection: Selection): Range | null {
   if (selection.hovered?.output) return selection.hovered.output;
+  if (selection.span.length > 0) return null;
   return selection.pins.findLast((pin) => pin.output !== null)?.output ?? null;
 }
 

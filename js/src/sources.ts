@@ -1,5 +1,5 @@
 /**
- * Places in the prompt and in the answer, as ranges of UTF-16 units in their texts.
+ * Places in the prompt and in the answer, as ranges of UTF-16 units in their texts (an empty text counts as one).
  *
  * A selection kept this way survives regrouping, streaming and a run at another granularity.
  */
@@ -15,7 +15,7 @@ export function featureRanges(chart: Chart): readonly (readonly Range[])[] {
   const ranges: Range[][] = chart.features.map(() => []);
   let start = 0;
   for (const piece of chart.pieces) {
-    const end = start + piece.text.length;
+    const end = start + Math.max(1, piece.text.length);
     if (piece.feature !== null) ranges[piece.feature]?.push({ start, end });
     start = end;
   }
@@ -27,12 +27,11 @@ export function outputRanges(chart: Chart): readonly Range[] {
   let end = 0;
   return chart.outputs.map((text) => {
     const start = end;
-    end += text.length;
+    end += Math.max(1, text.length);
     return { start, end };
   });
 }
 
 export function overlap(a: Range, b: Range): boolean {
-  // An empty text (a token of no characters) still is somewhere.
-  return a.start === b.start || (a.start < b.end && b.start < a.end);
+  return a.start < b.end && b.start < a.end;
 }

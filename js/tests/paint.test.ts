@@ -19,7 +19,7 @@ const palette: Palette = {
   accent: "#2f5fd0",
   font: "sans-serif",
 };
-const NOTHING: Lit = { row: -1, column: -1, cell: null, span: new Set(), pins: [] };
+const NOTHING: Lit = { row: -1, column: -1, cell: null, span: new Set(), brush: null, pins: [] };
 
 /** A matrix of `rows` × `columns` where cell (r, c) is `value(r, c)`. */
 function matrixOf(rows: number, columns: number, value: (row: number, column: number) => number, error = 0): Matrix {

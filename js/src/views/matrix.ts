@@ -1,5 +1,5 @@
-/** The matrix: canvas, highlights, tooltip and legend; zoom and scroll. */
-import { element, type Place, setAttributes, setText, uniqueId } from "../dom";
+/** The matrix: canvas, highlights, tooltip, legend and tools; zoom and scroll. */
+import { element, type Place, uniqueId } from "../dom";
 import { measured, paintEdges } from "../edges";
 import { featureLabel, tokenLabel } from "../format";
 import {
@@ -16,32 +16,37 @@ import {
   zoomAt,
 } from "../layout";
 import { type Lit, type Palette, paintCells, paintLit, type Scene } from "../paint";
+import type { Picture } from "../picture";
 import type { Progress } from "../protocol";
+import type { ScaleMode } from "../scale";
 import type { Table } from "../table";
+import { createGrid } from "./describe";
+import { listenKeys } from "./keys";
 import { createLegend } from "./legend";
-import { createTooltip, factsOf } from "./tooltip";
+import { createMinimap } from "./minimap";
+import { listenPointer } from "./pointer";
+import { createTools } from "./tools";
+import { createTooltip } from "./tooltip";
 
 export interface MatrixData {
-  readonly table: Table;
+  readonly picture: Picture;
   readonly progress: Progress | null;
   readonly palette: Palette;
-  readonly limits: (row: number) => number;
-  /** Limit of the whole matrix, or null where every row has its own. */
-  readonly limit: number | null;
-  readonly totalLimit: number;
-  readonly totalName: string;
-  readonly sums: Float32Array;
   readonly lit: Lit;
-  /** Row and column whose tooltip is open in this view. */
+  /** The cell whose tooltip is open in this view. */
   readonly open: Cell | null;
+  readonly listed: boolean;
 }
 
 export interface MatrixActions {
-  /** Row and column under the pointer; -1 where it is on a label only, null outside. */
+  /** Row and column under the pointer; -1 for the other side where it is on a label, null outside. */
   hover(cell: Cell | null): void;
   pin(cell: Cell): void;
-  /** Lifts all pins and the span. */
+  brush(from: Cell, to: Cell): void;
   clear(): void;
+  scale(mode: ScaleMode): void;
+  /** Shows or hides the table of the largest values. */
+  list(): void;
   /** Something here changed (size, zoom): draw again. */
   redraw(): void;
 }
@@ -49,128 +54,220 @@ export interface MatrixActions {
 export interface MatrixView {
   readonly element: HTMLElement;
   update(data: MatrixData): void;
+  focus(): void;
+  /** What was last drawn, for export. */
+  scene(): Scene | null;
 }
 
 interface Labels {
-  readonly table: Table;
+  readonly axes: unknown;
   readonly font: string;
   readonly rows: { readonly labels: readonly string[]; readonly width: number };
   readonly columns: { readonly labels: readonly string[]; readonly width: number };
 }
 
 export function createMatrix(place: Place, actions: MatrixActions): MatrixView {
-  const { document } = place;
-  const id = uniqueId(document);
-  const canvas = element(document, "canvas", { "aria-hidden": "true" });
-  const cells = element(document, "canvas");
-  const active = element(document, "div", { role: "gridcell", id: `${id}-cell` });
-  const row = element(document, "div", { role: "row", class: "law-hidden" }, active);
-  const grid = element(document, "div", {
-    class: "law-grid",
-    role: "grid",
-    tabindex: 0,
-    "aria-label": "Attribution of each output token (rows) to each part of the prompt (columns)",
-  });
-  grid.append(canvas, row);
-  const tooltip = createTooltip(place, `${id}-tip`);
-  const legend = createLegend(place);
-  const root = element(document, "div", { class: "law-matrix" }, grid, legend.element, tooltip.element);
-
-  let viewport: Viewport = FIT;
-  let labels: Labels | null = null;
-  let drawn: { key: readonly unknown[]; layout: Layout } | null = null;
-  let shape: Shape | null = null;
-
-  listen(grid, place, {
-    at: (x, y) => (drawn ? spotAt(drawn.layout, x, y) : null),
-    hover: actions.hover,
-    pin: actions.pin,
-    zoom(factor, x, y) {
-      if (!shape) return;
-      viewport = factor === null ? FIT : zoomAt(shape, viewport, factor, x, y);
-      actions.redraw();
-    },
-  });
-  observeSize(root, place, actions.redraw);
-
-  return {
-    element: root,
-    update(data) {
-      const to = canvas.getContext("2d");
-      const width = Math.floor(grid.clientWidth);
-      if (!to || width < 40) return;
-      const { table, palette } = data;
-      if (
-        !labels ||
-        labels.table.rows !== table.rows ||
-        labels.table.columns !== table.columns ||
-        labels.font !== palette.font
-      )
-        labels = labelsOf(to, table, palette.font);
-      shape = {
-        rows: table.rows.length,
-        columns: table.columns.length,
-        width,
-        rowLabelWidth: labels.rows.width,
-        columnLabelWidth: labels.columns.width,
-      };
-      const at = layout(shape, viewport);
-      const scene = sceneOf(data, at, labels);
-      const ratio = document.defaultView?.devicePixelRatio ?? 1;
-      const key = [table.values, table, palette, data.limit, width, ratio, at.zoom, at.scroll.x, at.scroll.y];
-      if (!drawn || key.some((part, index) => part !== drawn?.key[index])) {
-        resize(cells, at.plot.width, at.plot.height, ratio, null);
-        const layer = cells.getContext("2d");
-        if (layer) {
-          layer.setTransform(ratio, 0, 0, ratio, 0, 0);
-          paintCells(layer, scene, ratio, () => element(document, "canvas"));
-        }
-      }
-      drawn = { key, layout: at };
-      resize(canvas, width, at.height, ratio, canvas.style);
-      to.setTransform(ratio, 0, 0, ratio, 0, 0);
-      to.drawImage(cells, at.plot.x, at.plot.y, cells.width / ratio, cells.height / ratio);
-      paintEdges(to, scene, data.lit);
-      paintLit(to, scene, data.lit);
-      describe(grid, row, active, data, at, `${id}-cell`);
-      const chart = table.chart;
-      legend.update({ colours: palette.colours, limit: data.limit, unit: chart.unit, fades: chart.sampled });
-      legend.element.style.marginLeft = `${at.plot.x}px`;
-      showTooltip(tooltip, data, at, root);
-    },
-  };
+  return new Matrix(place, actions);
 }
 
-function sceneOf(data: MatrixData, at: Layout, labels: Labels): Scene {
-  const { table, palette, limits, totalLimit, totalName, sums } = data;
-  return {
-    layout: at,
-    table,
-    palette,
-    limits,
-    totalLimit,
-    totalName,
-    sums,
-    rowLabels: labels.rows.labels,
-    columnLabels: labels.columns.labels,
-  };
+class Matrix implements MatrixView {
+  readonly element: HTMLElement;
+  readonly #document: Document;
+  readonly #actions: MatrixActions;
+  readonly #canvas: HTMLCanvasElement;
+  readonly #cells: HTMLCanvasElement;
+  readonly #grid: ReturnType<typeof createGrid>;
+  readonly #tooltip: ReturnType<typeof createTooltip>;
+  readonly #legend: ReturnType<typeof createLegend>;
+  readonly #tools: ReturnType<typeof createTools>;
+  readonly #minimap: ReturnType<typeof createMinimap>;
+  #viewport: Viewport = FIT;
+  #shape: Shape | null = null;
+  #labels: Labels | null = null;
+  #scene: Scene | null = null;
+  #drawn: readonly unknown[] = [];
+  #active: Cell | null = null;
+
+  constructor(place: Place, actions: MatrixActions) {
+    const { document } = place;
+    const id = uniqueId(document);
+    this.#document = document;
+    this.#actions = actions;
+    this.#canvas = element(document, "canvas", { "aria-hidden": "true" });
+    this.#cells = element(document, "canvas");
+    this.#grid = createGrid(document, id, this.#canvas);
+    this.#tooltip = createTooltip(place, `${id}-tip`);
+    this.#legend = createLegend(place);
+    const zoom = (factor: number | null) => this.#zoom(factor);
+    this.#tools = createTools(place, { scale: actions.scale, list: actions.list, zoom });
+    this.#minimap = createMinimap(
+      place,
+      () => this.#ratio(),
+      (x, y) => this.#center(x, y),
+    );
+    const below = element(document, "div", { class: "law-below" }, this.#legend.element, this.#minimap.element);
+    below.append(this.#tools.element);
+    this.element = element(document, "div", { class: "law-matrix" }, this.#grid.element, below, this.#tooltip.element);
+    this.#listen(place);
+    observeSize(this.element, place, actions.redraw);
+  }
+
+  focus(): void {
+    this.#grid.element.focus();
+  }
+
+  scene(): Scene | null {
+    return this.#scene;
+  }
+
+  update(data: MatrixData): void {
+    const to = this.#canvas.getContext("2d");
+    const width = Math.floor(this.#grid.element.clientWidth);
+    if (!to || width < 40) return;
+    this.#active = data.lit.cell;
+    const scene = this.#sceneOf(to, data, width);
+    const { layout: at, palette } = scene;
+    const fresh = this.#paintCells(scene, data.picture);
+    const ratio = this.#ratio();
+    resize(this.#canvas, width, at.height, ratio, this.#canvas.style);
+    to.setTransform(ratio, 0, 0, ratio, 0, 0);
+    to.drawImage(this.#cells, at.plot.x, at.plot.y, this.#cells.width / ratio, this.#cells.height / ratio);
+    paintEdges(to, scene, data.lit);
+    paintLit(to, scene, data.lit);
+    this.#scene = scene;
+    this.#minimap.update(scene, fresh);
+    this.#around(data, at, palette);
+  }
+
+  #sceneOf(to: CanvasRenderingContext2D, { picture, palette }: MatrixData, width: number): Scene {
+    const { table } = picture;
+    if (this.#labels?.axes !== picture.axes || this.#labels.font !== palette.font)
+      this.#labels = labelsOf(to, table, picture.axes, palette.font);
+    const labels = this.#labels;
+    this.#shape = {
+      rows: table.rows.length,
+      columns: table.columns.length,
+      width,
+      rowLabelWidth: labels.rows.width,
+      columnLabelWidth: labels.columns.width,
+    };
+    return {
+      layout: layout(this.#shape, this.#viewport),
+      table,
+      palette,
+      limits: picture.limits,
+      totalLimit: picture.totalLimit,
+      totalName: picture.spanned.size > 0 ? "span" : "total",
+      sums: picture.sums,
+      rowLabels: labels.rows.labels,
+      columnLabels: labels.columns.labels,
+    };
+  }
+
+  /** Draws the cells where anything of them changed; says whether numbers or colours did. */
+  #paintCells(scene: Scene, picture: Picture): boolean {
+    const { layout: at, palette } = scene;
+    const ratio = this.#ratio();
+    const key = [picture, palette, at.width, ratio, at.zoom, at.scroll.x, at.scroll.y];
+    const before = this.#drawn;
+    if (key.every((part, index) => part === before[index])) return false;
+    this.#drawn = key;
+    resize(this.#cells, at.plot.width, at.plot.height, ratio, null);
+    const layer = this.#cells.getContext("2d");
+    layer?.setTransform(ratio, 0, 0, ratio, 0, 0);
+    if (layer) paintCells(layer, scene, ratio, () => element(this.#document, "canvas"));
+    return before[0] !== picture || before[1] !== palette;
+  }
+
+  #around({ picture, progress, lit, open, listed }: MatrixData, at: Layout, { colours }: Palette): void {
+    const { table, limits: limit, look } = picture;
+    this.#grid.describe({ table, progress, limit, cell: lit.cell, layout: at });
+    const { unit, sampled } = table.chart;
+    const size = look.scale === "row" ? null : picture.limit;
+    this.#legend.update({ colours, limit: size, unit, fades: sampled });
+    this.#legend.element.style.marginLeft = `${at.plot.x}px`;
+    const zoomable = at.cell.width < 24 || at.cell.height < 20 || at.zoom > 1;
+    this.#tools.update({ scale: look.scale, zoom: at.zoom, zoomable, listed });
+    const room = { width: this.element.clientWidth, height: this.element.clientHeight + 40 };
+    if (!open || open.row >= at.rows || open.column >= at.columns) return this.#tooltip.update(null, null, room);
+    const box = cellBox(at, open);
+    const grid = this.#grid.element;
+    const anchor = { ...box, x: box.x + grid.offsetLeft, y: box.y + grid.offsetTop };
+    this.#tooltip.update({ table, progress, ...open, limit: picture.limits(open.row) }, anchor, room);
+  }
+
+  #listen(place: Place): void {
+    const { hover, pin, brush, clear, redraw } = this.#actions;
+    listenPointer(this.#grid.element, place, {
+      at: (x, y) => (this.#scene ? spotAt(this.#scene.layout, x, y) : null),
+      hover,
+      pin,
+      brush,
+      scroll: (dx, dy) => {
+        const scroll = this.#scene?.layout.scroll ?? FIT;
+        this.#viewport = { ...this.#viewport, x: scroll.x + dx, y: scroll.y + dy };
+        redraw();
+      },
+      zoom: (factor, x, y) => this.#zoom(factor, { x, y }),
+    });
+    listenKeys(this.#grid.element, {
+      size: () => ({ rows: this.#shape?.rows ?? 0, columns: this.#shape?.columns ?? 0 }),
+      active: () => this.#active,
+      move: (cell) => {
+        this.#show(cell);
+        hover(cell);
+      },
+      pin,
+      brush,
+      clear,
+      zoom: (factor) => this.#zoom(factor),
+    });
+  }
+
+  /** Zooms around a point, else around the middle of the plot; null: back to the whole. */
+  #zoom(factor: number | null, point?: { readonly x: number; readonly y: number }): void {
+    if (!this.#shape || !this.#scene) return;
+    const { plot } = this.#scene.layout;
+    const { x, y } = point ?? { x: plot.x + plot.width / 2, y: plot.y + plot.height / 2 };
+    this.#viewport = factor === null ? FIT : zoomAt(this.#shape, this.#viewport, factor, x, y);
+    this.#actions.redraw();
+  }
+
+  /** Scrolls so that a point (shares of the whole) is in the middle. */
+  #center(x: number, y: number): void {
+    const at = this.#scene?.layout;
+    if (!at) return;
+    const to = (share: number, cell: number, lines: number, room: number) => share * cell * lines - room / 2;
+    this.#viewport = {
+      ...this.#viewport,
+      x: to(x, at.cell.width, at.columns, at.plot.width),
+      y: to(y, at.cell.height, at.rows, at.plot.height),
+    };
+    this.#actions.redraw();
+  }
+
+  /** Scrolls a cell into sight. */
+  #show(cell: Cell): void {
+    const at = this.#scene?.layout;
+    if (!at) return;
+    const into = (scroll: number, from: number, size: number, room: number) =>
+      Math.max(from + size - room, Math.min(scroll, from));
+    this.#viewport = {
+      ...this.#viewport,
+      x: into(at.scroll.x, cell.column * at.cell.width, at.cell.width, at.plot.width),
+      y: into(at.scroll.y, cell.row * at.cell.height, at.cell.height, at.plot.height),
+    };
+  }
+
+  #ratio(): number {
+    return this.#document.defaultView?.devicePixelRatio ?? 1;
+  }
 }
 
-function labelsOf(to: CanvasRenderingContext2D, table: Table, font: string): Labels {
-  return {
-    table,
-    font,
-    rows: measured(
-      to,
-      table.rows.map((line) => tokenLabel(line.text)),
-      font,
-    ),
-    columns: measured(
-      to,
-      table.columns.map((line) => featureLabel(line.text)),
-      font,
-    ),
-  };
+function labelsOf(to: CanvasRenderingContext2D, table: Table, axes: unknown, font: string): Labels {
+  const rows = table.rows.map((line) => tokenLabel(line.text));
+  const columns = table.columns.map((line) => featureLabel(line.text));
+  return { axes, font, rows: measured(to, rows, font), columns: measured(to, columns, font) };
 }
 
 /** Sets a canvas to a size in CSS pixels and clears it. */
@@ -180,7 +277,7 @@ function resize(
   height: number,
   ratio: number,
   style: CSSStyleDeclaration | null,
-): void {
+) {
   canvas.width = Math.max(1, Math.round(width * ratio));
   canvas.height = Math.max(1, Math.round(height * ratio));
   if (!style) return;
@@ -193,69 +290,6 @@ function spotAt(at: Layout, x: number, y: number): Cell | null {
   if (cell) return cell;
   const [row, column] = [rowAt(at, x, y), columnAt(at, x, y)];
   return row < 0 && column < 0 ? null : { row, column: row < 0 ? column : -1 };
-}
-
-/** For screen readers, and for whoever needs to know where the cells are. */
-function describe(
-  grid: HTMLElement,
-  row: HTMLElement,
-  active: HTMLElement,
-  data: MatrixData,
-  at: Layout,
-  id: string,
-): void {
-  const { table, lit } = data;
-  setAttributes(grid, {
-    "aria-rowcount": table.rows.length,
-    "aria-colcount": table.columns.length,
-    "aria-activedescendant": lit.cell ? id : null,
-    "data-x0": at.plot.x - at.scroll.x,
-    "data-y0": at.plot.y - at.scroll.y,
-    "data-cell-width": at.cell.width,
-    "data-cell-height": at.cell.height,
-    "data-zoom": at.zoom,
-    "data-limit": data.limit,
-  });
-  if (!lit.cell) return setText(active, "");
-  setAttributes(row, { "aria-rowindex": lit.cell.row + 1 });
-  setAttributes(active, { "aria-colindex": lit.cell.column + 1 });
-  const { title, facts } = factsOf({ table, progress: data.progress, ...lit.cell, limit: data.limits(lit.cell.row) });
-  setText(active, `${title}: ${facts.map(({ name, value }) => `${name} ${value}`).join(", ")}`);
-}
-
-function showTooltip(tooltip: ReturnType<typeof createTooltip>, data: MatrixData, at: Layout, root: HTMLElement): void {
-  const room = { width: root.clientWidth, height: root.clientHeight + 40 };
-  if (!data.open) return tooltip.update(null, null, room);
-  const box = cellBox(at, data.open);
-  const grid = root.firstElementChild as HTMLElement;
-  const anchor = { ...box, x: box.x + grid.offsetLeft, y: box.y + grid.offsetTop };
-  const { table, progress } = data;
-  tooltip.update({ table, progress, ...data.open, limit: data.limits(data.open.row) }, anchor, room);
-}
-
-interface Pointer {
-  at(x: number, y: number): Cell | null;
-  hover(cell: Cell | null): void;
-  pin(cell: Cell): void;
-  /** null: back to the whole. */
-  zoom(factor: number | null, x: number, y: number): void;
-}
-
-function listen(grid: HTMLElement, { signal }: Place, pointer: Pointer): void {
-  const place = (event: MouseEvent): readonly [number, number] => {
-    const box = grid.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
-  };
-  grid.addEventListener("pointermove", (event) => pointer.hover(pointer.at(...place(event))), { signal });
-  grid.addEventListener("pointerleave", () => pointer.hover(null), { signal });
-  grid.addEventListener(
-    "click",
-    (event) => {
-      const cell = pointer.at(...place(event));
-      if (cell) pointer.pin(cell);
-    },
-    { signal },
-  );
 }
 
 /** Redraws when the width changes; where there is no ResizeObserver, when the window does. */

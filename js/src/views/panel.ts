@@ -1,11 +1,15 @@
 /** The left side: prompt and answer, painted, or the editor that changes them. */
 import { element, type Place, setAttributes } from "../dom";
 import { featureLabel, shorten } from "../format";
-import type { Lighting, Picture } from "../picture";
+import type { Lighting } from "../lighting";
+import type { Picture } from "../picture";
 import type { Chart, Settings } from "../protocol";
+import { spansAdd } from "../regroup";
 import type { Colours } from "../scale";
 import type { Waiting } from "../session";
+import type { Table } from "../table";
 import { createEditor } from "./editor";
+import { createFind } from "./find";
 import { createFlow } from "./text";
 
 export interface PanelData {
@@ -24,33 +28,47 @@ export interface PanelActions {
   hover(row: number, column: number): void;
   pin(row: number, column: number): void;
   span(from: number, to: number, more: boolean): void;
+  /** Puts the columns from one to another together. */
+  group(from: number, to: number): void;
   redraw(): void;
 }
 
 export interface Panel {
   readonly element: HTMLElement;
   update(data: PanelData): void;
+  /** Asks for a token and lights it. */
+  find(): void;
 }
 
 export function createPanel(place: Place, actions: PanelActions): Panel {
   const { document } = place;
+  let spans = false;
+  let adds = false;
   const editor = createEditor(place, actions);
   const prompt = createFlow(place, "Prompt", {
     hover: (line) => actions.hover(-1, line),
     pin: (line) => actions.pin(-1, line),
+    span: (from, to) => adds && actions.group(from, to),
   });
   const answer = createFlow(place, "Answer", {
     hover: (line) => actions.hover(line, -1),
     pin: (line) => actions.pin(line, -1),
-    span: actions.span,
+    span: (from, to, more) => spans && actions.span(from, to, more),
   });
   const edit = element(document, "button", { type: "button", class: "law-link" }, "Edit");
+  let table: Table | null = null;
+  const find = createFind(
+    place,
+    () => table,
+    (match) => actions.hover(match?.row ?? -1, match?.column ?? -1),
+  );
   const say = element(document, "p", { class: "law-say" });
   const heading = (...content: (Node | string)[]) => element(document, "div", { class: "law-heading" }, ...content);
   const painted = element(
     document,
     "div",
     {},
+    find.element,
     heading("Prompt", edit),
     prompt.element,
     heading("Answer"),
@@ -73,6 +91,9 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
   let run = -1;
   return {
     element: root,
+    find() {
+      if (!painted.hidden) find.open();
+    },
     update(data) {
       const chart = data.picture?.matrix.chart ?? null;
       if (chart !== null && chart.run !== run) editing = false;
@@ -85,6 +106,9 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
       if (painted.hidden || data.picture === null || data.lighting === null) return;
       const { picture, lighting, colours } = data;
       const { lit } = lighting;
+      table = picture.table;
+      spans = spansAdd(picture.matrix.chart);
+      adds = picture.matrix.chart.adds_up;
       const none: ReadonlySet<number> = new Set();
       prompt.update({
         stretches: picture.prompt,
@@ -115,10 +139,13 @@ function shows(chart: Chart, now: Settings): boolean {
   return now.target === null || now.target === run.target || now.target === chart.outputs.join("");
 }
 
-function explain(document: Document, say: HTMLElement, { table }: Picture, { row }: Lighting): void {
-  const name = row < 0 ? "the whole answer" : `“${shorten(featureLabel(table.rows[row]?.text ?? ""), 24)}”`;
-  if (say.dataset["for"] === name) return;
-  say.dataset["for"] = name;
-  const hint = " Drag over the answer to explain a span, click a word to pin it.";
+function explain(document: Document, say: HTMLElement, { table, spanned }: Picture, { row }: Lighting): void {
+  const words = row >= 0 ? [row] : [...spanned];
+  const text = words.map((at) => table.rows[at]?.text ?? "").join("");
+  const name = text === "" ? "the whole answer" : `“${shorten(featureLabel(text), 40)}”`;
+  const spans = spansAdd(table.chart) ? "Drag over the answer to explain a span, click" : "Click";
+  const hint = ` ${spans} a word to pin it${spanned.size > 0 ? ", Esc to clear" : ""}.`;
+  if (say.dataset["for"] === name + hint) return;
+  say.dataset["for"] = name + hint;
   say.replaceChildren("Prompt painted for ", element(document, "b", {}, name), ".", hint);
 }

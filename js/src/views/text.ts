@@ -2,8 +2,7 @@
 import { element, type Place, setAttributes } from "../dom";
 import { visible } from "../format";
 import { type Colours, cellColour, css, inkOn } from "../scale";
-import type { Range } from "../sources";
-import type { Table } from "../table";
+import type { Line, Table } from "../table";
 
 export interface Paint {
   readonly values: ArrayLike<number>;
@@ -29,7 +28,6 @@ export interface FlowData {
 export interface Stretch {
   readonly text: string;
   readonly line: number;
-  readonly range: Range;
 }
 
 /** What the pointer does on the text; -1 is nowhere. */
@@ -48,27 +46,18 @@ export interface Flow {
 /** Share of the limit below which text stays unpainted: it would be noise to the eye. */
 const WORTH = 0.03;
 
-export function promptStretches(table: Table): readonly Stretch[] {
-  const lineOf = new Map(
-    table.columns.flatMap((line, index) => line.members.map((member) => [member, index] as const)),
-  );
-  let start = 0;
-  return table.chart.pieces.map(({ text, feature }) => {
-    const range = { start, end: start + text.length };
-    start = range.end;
-    return { text, line: feature === null ? -1 : (lineOf.get(feature) ?? -1), range };
-  });
+export function promptStretches({ chart, columns }: Table): readonly Stretch[] {
+  const lineOf = linesOf(columns);
+  return chart.pieces.map(({ text, feature }) => ({ text, line: feature === null ? -1 : (lineOf.get(feature) ?? -1) }));
 }
 
-export function answerStretches(table: Table): readonly Stretch[] {
-  const outputs = table.chart.outputs;
-  const lineOf = new Map(table.rows.flatMap((line, index) => line.members.map((member) => [member, index] as const)));
-  let start = 0;
-  return outputs.map((text, output) => {
-    const range = { start, end: start + text.length };
-    start = range.end;
-    return { text, line: lineOf.get(output) ?? -1, range };
-  });
+export function answerStretches({ chart, rows }: Table): readonly Stretch[] {
+  const lineOf = linesOf(rows);
+  return chart.outputs.map((text, output) => ({ text, line: lineOf.get(output) ?? -1 }));
+}
+
+function linesOf(lines: readonly Line[]): ReadonlyMap<number, number> {
+  return new Map(lines.flatMap((line, index) => line.members.map((member) => [member, index] as const)));
 }
 
 export function createFlow(place: Place, name: string, actions: FlowActions): Flow {

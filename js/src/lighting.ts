@@ -1,0 +1,84 @@
+/** From what is selected to what is lit and painted, in rows and columns of the table. */
+import type { Cell } from "./layout";
+import type { Lit } from "./paint";
+import type { Picture } from "./picture";
+import { type Brush, paintedFeature, paintedOutput, type Selection, type Spot } from "./selection";
+import type { Range } from "./sources";
+import { type Line, lineAt, rowOf, type Table } from "./table";
+import type { Mark, Paint } from "./views/text";
+
+export interface Lighting {
+  readonly lit: Lit;
+  /** Row that the prompt is painted for, and column that the answer is painted for; -1: the total, none. */
+  readonly row: number;
+  readonly column: number;
+  readonly promptPaint: Paint;
+  readonly answerPaint: Paint | null;
+  readonly rowPins: readonly Mark[];
+  readonly columnPins: readonly Mark[];
+}
+
+export function lightingOf(picture: Picture, selection: Selection): Lighting {
+  const { table } = picture;
+  const row = lineAt(table.rows, paintedOutput(selection));
+  const column = lineAt(table.columns, paintedFeature(selection));
+  const { hovered, pins: pinned, brush } = selection;
+  const over: Cell = {
+    row: lineAt(table.rows, hovered?.output ?? null),
+    column: lineAt(table.columns, hovered?.feature ?? null),
+  };
+  const pins = pinned.map((pin) => ({
+    letter: pin.letter,
+    row: lineAt(table.rows, pin.output),
+    column: lineAt(table.columns, pin.feature),
+  }));
+  const cell = over.row >= 0 && over.column >= 0 ? over : null;
+  return {
+    lit: { row, column, cell, span: picture.spanned, pins, brush: brush && cellsOf(table, brush) },
+    row,
+    column,
+    promptPaint: promptPaint(picture, row),
+    answerPaint: column < 0 ? null : columnPaint(picture, column),
+    rowPins: pins.filter((pin) => pin.row >= 0).map((pin) => ({ letter: pin.letter, line: pin.row })),
+    columnPins: pins.filter((pin) => pin.column >= 0).map((pin) => ({ letter: pin.letter, line: pin.column })),
+  };
+}
+
+function promptPaint({ table, limits, totalLimit }: Picture, row: number): Paint {
+  const columns = table.columns.length;
+  if (row < 0) return { values: table.total, errors: table.totalErrors, limit: totalLimit };
+  return { values: rowOf(table.values, row, columns), errors: rowOf(table.errors, row, columns), limit: limits(row) };
+}
+
+function columnPaint({ table, limit }: Picture, column: number): Paint {
+  const pick = (from: Float32Array) =>
+    Float32Array.from(table.rows, (_, row) => from[row * table.columns.length + column] as number);
+  return { values: pick(table.values), errors: pick(table.errors), limit };
+}
+
+/** Corners of a brush, first and last cell. */
+function cellsOf(table: Table, brush: Brush): readonly [Cell, Cell] | null {
+  const edge = (lines: readonly Line[], { start, end }: Range) =>
+    [lineAt(lines, { start, end: start + 1 }), lineAt(lines, { start: end - 1, end })] as const;
+  const [top, bottom] = edge(table.rows, brush.output);
+  const [left, right] = edge(table.columns, brush.feature);
+  if (top < 0 || bottom < 0 || left < 0 || right < 0) return null;
+  return [
+    { row: Math.min(top, bottom), column: Math.min(left, right) },
+    { row: Math.max(top, bottom), column: Math.max(left, right) },
+  ];
+}
+
+/** The places in the source of a row and a column (-1: none). */
+export function spotOf(table: Table, row: number, column: number): Spot | null {
+  const place = (line: Line | undefined) => line?.ranges[0] ?? null;
+  const spot = { output: place(table.rows[row]), feature: place(table.columns[column]) };
+  return spot.output === null && spot.feature === null ? null : spot;
+}
+
+/** The place from one line to another, in either direction. */
+export function rangeOf(lines: readonly Line[], from: number, to: number): Range | null {
+  const first = lines[Math.min(from, to)]?.ranges[0];
+  const last = lines[Math.max(from, to)]?.ranges.at(-1);
+  return first && last ? { start: first.start, end: last.end } : null;
+}

@@ -1,0 +1,88 @@
+/** Rows and columns added up in the front end: what may be added without the model. */
+import type { Matrix } from "./matrix";
+import type { Chart } from "./protocol";
+import { coarser, groupsOf, type Level, unitStarts } from "./segments";
+import { overlap, type Range } from "./sources";
+import type { Axes, Line, Table } from "./table";
+
+/**
+ * Columns put together: by a coarser level than the run's, and by ranges of the user's own. Null: nothing to put
+ * together. Features may be added only where the method promises that rows add up.
+ */
+export function regrouped(axes: Axes, chart: Chart, level: Level, own: readonly Range[]): Axes | null {
+  if (!chart.adds_up) return null;
+  const base = coarser(level, chart.settings.granularity) ? byLevel(axes, chart, level) : axes.columns;
+  const columns = merged(base, own);
+  return columns.length === axes.columns.length ? null : { rows: axes.rows, columns };
+}
+
+function byLevel(axes: Axes, chart: Chart, level: Level): readonly Line[] {
+  if (level === "token") return axes.columns;
+  const text = chart.pieces.map((piece) => piece.text).join("");
+  return groupsOf(chart, unitStarts(text, level)).map((members) =>
+    joined(members.map((at) => axes.columns[at] as Line)),
+  );
+}
+
+/** Lines that a range touches become one line, in the place of the first. */
+function merged(lines: readonly Line[], ranges: readonly Range[]): readonly Line[] {
+  return ranges.reduce<readonly Line[]>((before, range) => {
+    const touched = before.filter((line) => line.ranges.some((part) => overlap(part, range)));
+    if (touched.length < 2) return before;
+    return before.flatMap((line) => (line === touched[0] ? [joined(touched)] : touched.includes(line) ? [] : [line]));
+  }, lines);
+}
+
+function joined(lines: readonly Line[]): Line {
+  return {
+    text: lines.map((line) => line.text).join(""),
+    members: lines.flatMap((line) => line.members),
+    ranges: lines.flatMap((line) => line.ranges),
+  };
+}
+
+/**
+ * The matrix with the members of each column added up. The errors are upper bounds: the standard error of a sum is at
+ * most the sum of the standard errors (equal where the parts always err together; the covariances aren't known here).
+ */
+export function addColumns(matrix: Matrix, { rows, columns }: Axes): Table {
+  const add = (from: Float32Array, lines: number): Float32Array => {
+    const sums = new Float32Array(lines * columns.length);
+    for (let row = 0; row < lines; row++)
+      columns.forEach(({ members }, column) => {
+        let sum = 0;
+        for (const member of members) sum += from[row * matrix.columns + member] as number;
+        sums[row * columns.length + column] = sum;
+      });
+    return sums;
+  };
+  return {
+    chart: matrix.chart,
+    rows,
+    columns,
+    values: add(matrix.values, matrix.rows),
+    errors: add(matrix.errors, matrix.rows),
+    ends: matrix.ends,
+    total: add(matrix.sequence, 1),
+    totalErrors: add(matrix.sequenceErrors, 1),
+    added: true,
+  };
+}
+
+/** Rows added up: log-probs of tokens add up to the log-prob of the span; probabilities don't. */
+export function spansAdd(chart: Chart): boolean {
+  return chart.settings.value === "log_prob";
+}
+
+/**
+ * Sum of some rows: the attribution of a span of the answer, whatever the method (all of them are linear in the values).
+ * Errors are upper bounds, as in `addColumns`.
+ */
+export function addRows(table: Table, rows: readonly number[]): { values: Float32Array; errors: Float32Array } {
+  const columns = table.columns.length;
+  const add = (from: Float32Array) =>
+    Float32Array.from({ length: columns }, (_, column) =>
+      rows.reduce((sum, row) => sum + (from[row * columns + column] as number), 0),
+    );
+  return { values: add(table.values), errors: add(table.errors) };
+}

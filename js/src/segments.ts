@@ -1,0 +1,62 @@
+/**
+ * Where text may be cut: words, sentences and paragraphs, by the Unicode rules (UAX #29), as inputs/segments.py does.
+ *
+ * White space goes with the unit after it, as it does in most tokenizers; at the end of a text with the last one.
+ */
+import type { Chart, Settings } from "./protocol";
+
+export type Level = Settings["granularity"];
+
+/** From fine to coarse. */
+export const LEVELS: readonly Level[] = ["token", "word", "sentence", "paragraph"];
+
+/** True where units of `level` are made of whole units of `than`. */
+export function coarser(level: Level, than: Level): boolean {
+  return LEVELS.indexOf(level) > LEVELS.indexOf(than);
+}
+
+/** Offsets (UTF-16) at which units begin: ascending, from 0. */
+export function unitStarts(text: string, level: Exclude<Level, "token">): readonly number[] {
+  const lines = lineStarts(text);
+  const found = new Set([0, ...lines]);
+  if (level !== "paragraph")
+    lines.forEach((line, index) => {
+      const rest = text.slice(line, lines[index + 1] ?? text.length);
+      for (const { index: at, segment } of new Intl.Segmenter("en", { granularity: level }).segment(rest))
+        if (segment.trim() !== "") found.add(line + at);
+    });
+  const starts = [...found].filter((at) => text.slice(at).trim() !== "" || at === 0).map((at) => beforeSpace(text, at));
+  return [...new Set(starts)].sort((a, b) => a - b);
+}
+
+/** Starts of the lines that hold something; line ends are those of Python's `splitlines`. */
+function lineStarts(text: string): readonly number[] {
+  const starts: number[] = [0];
+  for (const end of text.matchAll(/\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/g)) starts.push(end.index + end[0].length);
+  return starts.filter((at, index) => index === 0 || text.slice(at, starts[index + 1] ?? text.length).trim() !== "");
+}
+
+function beforeSpace(text: string, at: number): number {
+  let start = at;
+  while (start > 0 && /\s/.test(text[start - 1] as string)) start--;
+  return start;
+}
+
+/** Features by the larger unit their first letter stands in, in reading order: at least one feature each. */
+export function groupsOf(chart: Chart, starts: readonly number[]): readonly (readonly number[])[] {
+  const found = new Map<number, number[]>();
+  const seen = new Set<number>();
+  let unit = 0;
+  let position = 0;
+  for (const { text, feature } of chart.pieces) {
+    const first = position + text.length - text.trimStart().length;
+    position += text.length;
+    while (unit < starts.length - 1 && (starts[unit + 1] as number) <= first) unit++;
+    if (feature === null || seen.has(feature)) continue;
+    seen.add(feature);
+    found.set(unit, [...(found.get(unit) ?? []), feature]);
+  }
+  // What has no text of its own (an image) stays by itself.
+  const alone = chart.features.flatMap((_, feature) => (seen.has(feature) ? [] : [[feature]]));
+  return [...found.values(), ...alone];
+}

@@ -1,0 +1,114 @@
+/** The export menu: files made in the browser, from what is shown. */
+import { element, type Place, setAttributes, uniqueId } from "../dom";
+import { paintEdges } from "../edges";
+import { toCsv, toJson, toSvg, UNLIT } from "../export";
+import { paintCells, type Scene } from "../paint";
+import type { Picture } from "../picture";
+import type { Progress } from "../protocol";
+
+export interface Exporting {
+  readonly element: HTMLElement;
+  update(picture: Picture | null, progress: Progress | null): void;
+}
+
+/** Dots to a pixel in a PNG, whatever the screen has. */
+const PNG_RATIO = 2;
+
+export function createExport({ document, signal }: Place, scene: () => Scene | null): Exporting {
+  const id = uniqueId(document);
+  const button = element(
+    document,
+    "button",
+    { type: "button", class: "law-pill law-button", "aria-controls": id, "aria-haspopup": "menu" },
+    "Export",
+  );
+  const menu = element(document, "div", { class: "law-popover law-menu", id, role: "menu", "aria-label": "Export" });
+  const root = element(document, "div", { class: "law-anchor" }, button, menu);
+  let data: { picture: Picture; progress: Progress | null } | null = null;
+  const open = (on: boolean) => {
+    menu.hidden = !on;
+    setAttributes(button, { "aria-expanded": String(on) });
+    if (on) (menu.firstElementChild as HTMLElement).focus();
+  };
+  const canvas = () => element(document, "canvas");
+  const make: Readonly<Record<string, () => Promise<Blob> | null>> = {
+    PNG: () => mapped(scene(), (now) => toPng(now, canvas)),
+    SVG: () => mapped(scene(), (now) => text(toSvg(now, canvas), "image/svg+xml")),
+    CSV: () => mapped(data, ({ picture }) => text(toCsv(picture.table), "text/csv")),
+    JSON: () => mapped(data, ({ picture, progress }) => text(toJson(picture.table, progress), "application/json")),
+  };
+  for (const [name, blob] of Object.entries(make)) {
+    const item = element(document, "button", { type: "button", role: "menuitem", tabindex: -1 }, name);
+    item.addEventListener("click", async () => {
+      open(false);
+      button.focus();
+      const made = await blob();
+      if (made) download(document, made, `attribution.${name.toLowerCase()}`);
+    });
+    menu.append(item);
+  }
+  button.addEventListener("click", () => open(menu.hidden !== false));
+  root.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !menu.hidden) {
+      open(false);
+      button.focus();
+    } else if (!step(menu, event)) return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+  const outside = (event: Event) => {
+    if (!event.composedPath().includes(root)) open(false);
+  };
+  document.addEventListener("pointerdown", outside, { signal });
+  open(false);
+  return {
+    element: root,
+    update(picture, progress) {
+      data = picture && { picture, progress };
+      root.hidden = picture === null;
+    },
+  };
+}
+
+/** Arrow keys in the menu. */
+function step(menu: HTMLElement, event: KeyboardEvent): boolean {
+  const move = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (move === undefined || menu.hidden) return false;
+  const items = [...menu.children];
+  const at = items.indexOf(event.target as Element);
+  (items[(at + move + items.length) % items.length] as HTMLElement).focus();
+  return true;
+}
+
+function mapped<A, B>(value: A | null, then: (value: A) => B): B | null {
+  return value === null ? null : then(value);
+}
+
+async function text(content: string, type: string): Promise<Blob> {
+  return new Blob([content], { type });
+}
+
+async function toPng(scene: Scene, makeCanvas: () => HTMLCanvasElement): Promise<Blob> {
+  const { width, height, plot } = scene.layout;
+  const [canvas, cells] = [makeCanvas(), makeCanvas()];
+  [canvas.width, canvas.height] = [width * PNG_RATIO, height * PNG_RATIO];
+  [cells.width, cells.height] = [plot.width * PNG_RATIO, plot.height * PNG_RATIO];
+  const [to, layer] = [canvas.getContext("2d"), cells.getContext("2d")];
+  if (!to || !layer) throw new Error("This browser gives no canvas to draw the PNG on.");
+  layer.scale(PNG_RATIO, PNG_RATIO);
+  paintCells(layer, scene, PNG_RATIO, makeCanvas);
+  to.scale(PNG_RATIO, PNG_RATIO);
+  to.fillStyle = scene.palette.ground;
+  to.fillRect(0, 0, width, height);
+  to.drawImage(cells, plot.x, plot.y, plot.width, plot.height);
+  paintEdges(to, scene, UNLIT);
+  return new Promise((resolve, reject) =>
+    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("The browser could not make the PNG.")))),
+  );
+}
+
+function download(document: Document, blob: Blob, name: string): void {
+  const url = URL.createObjectURL(blob);
+  element(document, "a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

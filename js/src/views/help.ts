@@ -1,0 +1,36 @@
+/** The list of keys, behind `?`. */
+import { element, type Place } from "../dom";
+import { KEYS } from "./keys";
+
+export interface Help {
+  readonly element: HTMLElement;
+  toggle(): void;
+}
+
+export function createHelp({ document }: Place): Help {
+  const lines = KEYS.map(([keys, what]) =>
+    element(document, "div", {}, element(document, "dt", {}, keys), element(document, "dd", {}, what)),
+  );
+  const close = element(document, "button", { type: "button", class: "law-close", "aria-label": "Close" }, "×");
+  const title = element(document, "div", { class: "law-heading" }, "Keys", close);
+  const root = element(document, "div", { class: "law-help", role: "dialog", "aria-label": "Keys", tabindex: -1 });
+  root.append(title, element(document, "dl", {}, ...lines));
+  root.hidden = true;
+  let before: Element | null = null;
+  const toggle = () => {
+    root.hidden = !root.hidden;
+    const page = root.getRootNode() as Document | ShadowRoot;
+    if (!root.hidden) {
+      before = page.activeElement;
+      root.focus();
+    } else if (before instanceof HTMLElement) before.focus();
+  };
+  close.addEventListener("click", toggle);
+  root.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" && event.key !== "?") return;
+    event.stopPropagation();
+    event.preventDefault();
+    toggle();
+  });
+  return { element: root, toggle };
+}

@@ -1,0 +1,69 @@
+/** One line above the matrix where what is shown is not simply what was run, and what to do about it. */
+import { element, type Place } from "../dom";
+import type { Chart, Choices, Settings } from "../protocol";
+import { coarser } from "../segments";
+
+export interface NoticeData {
+  readonly chart: Chart;
+  readonly settings: Settings;
+  readonly choices: Choices;
+  readonly added: boolean;
+  readonly busy: boolean;
+}
+
+export interface Notice {
+  readonly text: string;
+  /** What a new run would be called; empty: none is offered. */
+  readonly rerun: string;
+}
+
+/** What to say, or null. */
+export function noticeOf({ chart, settings, choices, added, busy }: NoticeData): Notice | null {
+  if (busy) return null;
+  const ran = chart.settings;
+  const label = chart.label;
+  const level = settings.granularity;
+  if (added) {
+    const bound = chart.sampled ? " Errors are upper bounds." : "";
+    const text = `Added up here: each ${unit(level, ran.granularity)}’s number is the sum of its ${ran.granularity}s’ ${label}s.${bound}`;
+    return { text, rerun: level === ran.granularity ? "" : `Recompute by ${level}` };
+  }
+  if (level !== ran.granularity) {
+    const why = coarser(level, ran.granularity)
+      ? `${label}s of single ${ran.granularity}s don’t add up to that of a ${level}.`
+      : `This was run by ${ran.granularity}, and a ${ran.granularity} can’t be split afterwards.`;
+    return { text: why, rerun: `Recompute by ${level}` };
+  }
+  const changed = (["method", "value", "budget", "trials", "seed"] as const).filter(
+    (name) => ran[name] !== settings[name],
+  );
+  if (changed.length === 0) return null;
+  const method = choices.methods.find((choice) => choice.name === settings.method)?.label ?? settings.method;
+  const what = changed.includes("method") ? `Run with ${method}` : "Run with the new settings";
+  return { text: `Shown are the ${label}s of the last run.`, rerun: what };
+}
+
+function unit(level: string, ran: string): string {
+  return level === ran ? "group" : level;
+}
+
+export interface NoticeView {
+  readonly element: HTMLElement;
+  update(notice: Notice | null): void;
+}
+
+export function createNotice({ document }: Place, run: () => void): NoticeView {
+  const text = element(document, "span", {});
+  const button = element(document, "button", { type: "button", class: "law-link" });
+  button.addEventListener("click", run);
+  const root = element(document, "div", { class: "law-notice", role: "status" }, text, button);
+  return {
+    element: root,
+    update(notice) {
+      root.hidden = notice === null;
+      if (text.textContent !== (notice?.text ?? "")) text.textContent = notice?.text ?? "";
+      if (button.textContent !== (notice?.rerun ?? "")) button.textContent = notice?.rerun ?? "";
+      button.hidden = !notice?.rerun;
+    },
+  };
+}

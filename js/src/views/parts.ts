@@ -1,0 +1,135 @@
+/** The parts of the widget and where each stands. */
+import { element, type Place } from "../dom";
+import type { Cell } from "../layout";
+import type { Lighting } from "../lighting";
+import type { Palette } from "../paint";
+import type { Picture } from "../picture";
+import type { Settings } from "../protocol";
+import type { ScaleMode } from "../scale";
+import type { Selection } from "../selection";
+import type { SessionState } from "../session";
+import { createBar } from "./bar";
+import { createEmpty } from "./empty";
+import { createExport } from "./export";
+import { createFailure } from "./failure";
+import { createHelp } from "./help";
+import { createList } from "./list";
+import { createMatrix } from "./matrix";
+import { createNotice, noticeOf } from "./notice";
+import { createPanel } from "./panel";
+import { createTrust } from "./trust";
+
+export interface PartsData {
+  readonly state: SessionState;
+  readonly busy: boolean;
+  readonly picture: Picture | null;
+  readonly lighting: Lighting | null;
+  readonly selection: Selection;
+  readonly palette: Palette;
+  readonly open: Cell | null;
+  readonly listed: boolean;
+}
+
+export interface PartsActions {
+  edit(patch: Partial<Settings>): void;
+  run(): void;
+  stop(): void;
+  write(): void;
+  dismiss(): void;
+  /** Row and column, -1 for none; `open`: with its tooltip. */
+  hover(row: number, column: number, open: boolean): void;
+  pin(row: number, column: number): void;
+  span(from: number, to: number, more: boolean): void;
+  group(from: number, to: number): void;
+  brush(from: Cell, to: Cell): void;
+  clear(): void;
+  scale(mode: ScaleMode): void;
+  list(): void;
+  redraw(): void;
+}
+
+export interface Parts {
+  readonly elements: readonly HTMLElement[];
+  update(data: PartsData): void;
+}
+
+export function createParts(place: Place, actions: PartsActions): Parts {
+  const { document } = place;
+  const bar = createBar(place, actions);
+  const failure = createFailure(place, actions.dismiss);
+  const empty = createEmpty(place);
+  const notice = createNotice(place, actions.run);
+  const list = createList(place);
+  const trust = createTrust(place);
+  const help = createHelp(place);
+  const panel = createPanel(place, {
+    ...actions,
+    hover: (row, column) => actions.hover(row, column, false),
+  });
+  const matrix = createMatrix(place, {
+    ...actions,
+    hover: (cell) => actions.hover(cell?.row ?? -1, cell?.column ?? -1, true),
+    pin: ({ row, column }) => actions.pin(row, column),
+  });
+  const exporting = createExport(place, () => matrix.scene());
+  bar.extras.append(exporting.element);
+  const stage = element(document, "section", { class: "law-stage", "aria-label": "Attributions" });
+  stage.append(notice.element, matrix.element, list.element, empty.element);
+  const main = element(document, "div", { class: "law-main" }, panel.element, stage);
+  const { granularities } = { granularities: (state: SessionState) => state.choices.granularities };
+  let last: PartsData | null = null;
+  listenEverywhere(main, {
+    help: () => help.toggle(),
+    find: () => panel.find(),
+    stop: () => last?.busy && actions.stop(),
+    coarser() {
+      if (!last) return;
+      const names = granularities(last.state).map((choice) => choice.name);
+      const next = names[(names.indexOf(last.state.settings.granularity) + 1) % names.length];
+      actions.edit({ granularity: next as Settings["granularity"] });
+    },
+  });
+  return {
+    elements: [bar.element, failure.element, main, trust.element, help.element],
+    update(data) {
+      last = data;
+      const { state, busy, picture, lighting, palette, open, listed } = data;
+      bar.update({ ...state, busy });
+      failure.update(state.failure);
+      panel.update({ ...state, busy, picture, lighting, colours: palette.colours });
+      matrix.element.hidden = picture === null;
+      empty.element.hidden = picture !== null;
+      empty.update({ busy, ready: state.settings.prompt.trim() !== "" });
+      list.element.hidden = !listed || picture === null;
+      exporting.update(picture, state.progress);
+      if (picture && lighting) {
+        matrix.update({ picture, progress: state.progress, palette, lit: lighting.lit, open, listed });
+        if (listed) list.update(picture.table, picture.limit);
+        const { added, chart } = picture.table;
+        notice.update(noticeOf({ ...state, chart, added, busy }));
+      } else notice.update(null);
+      trust.update({ ...state, chart: picture?.matrix.chart ?? null, limit: picture?.limit ?? 1 });
+    },
+  };
+}
+
+/** Keys that work wherever the focus is in the widget, unless something is being typed. */
+function listenEverywhere(
+  main: HTMLElement,
+  keys: { help(): void; find(): void; stop(): void; coarser(): void },
+): void {
+  const acts: Readonly<Record<string, () => void>> = {
+    "?": keys.help,
+    "/": keys.find,
+    ".": keys.stop,
+    g: keys.coarser,
+  };
+  main.addEventListener("keydown", (event) => {
+    const typing = event.target instanceof Element && event.target.closest("input, textarea, select");
+    const act = acts[event.key];
+    if (typing || !act || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    act();
+  });
+}

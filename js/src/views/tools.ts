@@ -1,0 +1,69 @@
+/** Below the matrix: how the colours are scaled, zoom, and the table of the largest values. */
+import { element, type Place, setAttributes } from "../dom";
+import type { ScaleMode } from "../scale";
+
+export interface ToolsData {
+  readonly scale: ScaleMode;
+  readonly zoom: number;
+  /** Whether there is anything to zoom into. */
+  readonly zoomable: boolean;
+  readonly listed: boolean;
+}
+
+export interface ToolsActions {
+  scale(mode: ScaleMode): void;
+  zoom(factor: number | null): void;
+  list(): void;
+}
+
+export interface Tools {
+  readonly element: HTMLElement;
+  update(data: ToolsData): void;
+}
+
+const MODES: readonly (readonly [ScaleMode, string, string])[] = [
+  ["whole", "whole matrix", "One scale for all cells, up to the largest"],
+  ["row", "each row", "Every output token has its own scale: colours can't be compared across rows"],
+  ["robust", "98th percentile", "A few very large cells don't pale the others; they are marked with a notch"],
+  ["frozen", "as it is now", "The scale stays, whatever comes"],
+];
+
+export function createTools({ document }: Place, actions: ToolsActions): Tools {
+  const select = element(document, "select", { "aria-label": "Colour scale" });
+  select.append(...MODES.map(([value, label, title]) => element(document, "option", { value, title }, label)));
+  select.addEventListener("change", () => actions.scale(select.value as ScaleMode));
+  const scale = element(
+    document,
+    "label",
+    { class: "law-pill law-small" },
+    element(document, "i", {}, "scale"),
+    select,
+  );
+  const button = (text: string, label: string, act: () => void) => {
+    const made = element(
+      document,
+      "button",
+      { type: "button", class: "law-tool", "aria-label": label, title: label },
+      text,
+    );
+    made.addEventListener("click", act);
+    return made;
+  };
+  const out = button("−", "Zoom out", () => actions.zoom(1 / 1.6));
+  const into = button("+", "Zoom in", () => actions.zoom(1.6));
+  const whole = button("Fit", "Show the whole matrix", () => actions.zoom(null));
+  const zooming = element(document, "span", { class: "law-tools" }, out, into, whole);
+  const list = button("Table", "View as table", () => actions.list());
+  const root = element(document, "div", { class: "law-tools" }, zooming, list, scale);
+  return {
+    element: root,
+    update(data) {
+      if (select.value !== data.scale) select.value = data.scale;
+      setAttributes(scale, { title: MODES.find(([mode]) => mode === data.scale)?.[2] });
+      zooming.hidden = !data.zoomable;
+      out.disabled = data.zoom <= 1;
+      whole.disabled = data.zoom <= 1;
+      setAttributes(list, { "aria-pressed": String(data.listed) });
+    },
+  };
+}
