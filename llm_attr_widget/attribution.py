@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -16,7 +17,7 @@ from llm_attr_widget.ledger import Ledger
 from llm_attr_widget.storage import Stored, read, write
 from llm_attr_widget.targets import Target
 from llm_attr_widget.trials import ends, refit
-from llm_attr_widget.types import LogProbs, Method, Piece, Values
+from llm_attr_widget.types import GradientMethod, LogProbs, Method, Piece, Values
 from llm_attr_widget.values import LogProb, Value
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Attribution:
     sampled: bool
     random: bool
     phase: Phase
-    method: Method
+    method: Method | GradientMethod
     value: Value
     ledger: Ledger
     provenance: Provenance
@@ -106,7 +107,25 @@ class Attribution:
             raise TargetError(
                 f"Expected 0 <= start < stop <= {len(self.target.ids)} target tokens, got {start}:{stop}."
             )
+        if isinstance(self.method, GradientMethod):
+            return self._added(start, stop)
         return self._with(self.method, _Span(start, stop))
+
+    def _added(self, start: int, stop: int) -> Attribution:
+        """Gradients of a sum are sums of gradients. Standard errors are bounds: tokens may err together."""
+        whole, errors = self.values[start:stop].sum(axis=0), self.standard_errors[start:stop].sum(axis=0)
+        both = self.ends[start:stop].sum(axis=0)
+        return replace(
+            self,
+            values=whole[None],
+            standard_errors=errors[None],
+            sequence=whole,
+            sequence_errors=errors,
+            ends=both[None],
+            sequence_ends=both,
+            outputs=("".join(self.target.texts[start:stop]),),
+            value=_Span(start, stop),
+        )
 
     def refit(self, method: Method) -> Attribution:
         """What another method makes of the same coalitions. Costs no model call.
@@ -264,7 +283,7 @@ class _Span:
     label: str = "log-prob"
     unit: str = "nats"
 
-    def outputs(self, targets: tuple[Target, ...]) -> tuple[str, ...]:
+    def outputs(self, targets: Sequence[Target]) -> tuple[str, ...]:
         return ("".join(targets[0].texts[self.start : self.stop]),)
 
     def __call__(self, log_probs: LogProbs) -> Values:

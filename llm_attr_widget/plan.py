@@ -11,11 +11,23 @@ from numpy.typing import NDArray
 
 from llm_attr_widget.errors import CapabilityError, LedgerError, MethodError
 from llm_attr_widget.game import Game
+from llm_attr_widget.gradients import differentiable
 from llm_attr_widget.inputs import make_input
+from llm_attr_widget.inputs.replaced import in_place
 from llm_attr_widget.ledger import Ledger
 from llm_attr_widget.methods import make_method
 from llm_attr_widget.targets import TargetLike, make_target, written_target
-from llm_attr_widget.types import Coalitions, Generator, Granularity, Input, LogProbs, Method, Scorer, Tokenizer
+from llm_attr_widget.types import (
+    Coalitions,
+    Generator,
+    GradientMethod,
+    Granularity,
+    Input,
+    LogProbs,
+    Method,
+    Scorer,
+    Tokenizer,
+)
 from llm_attr_widget.values import Value, ValueName, make_value
 
 PromptLike: TypeAlias = "str | Sequence[Mapping[str, Any]] | Input"
@@ -24,15 +36,19 @@ Block: TypeAlias = "tuple[int, Coalitions, np.random.Generator]"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A run that is ready to start: the game, how it is played, and what to say of it."""
+    """A run that is ready to start: the game, how it is played, and what to say of it.
+
+    owners: for a gradient method, the feature that each of the prompt's tokens belongs to.
+    """
 
     game: Game
-    method: Method
+    method: Method | GradientMethod
     trials: int
     seed: int
     model: str
     granularity: str
     known: Ledger | None = None
+    owners: tuple[int | None, ...] = ()
     budget: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -42,6 +58,8 @@ class Plan:
 
     def blocks(self) -> Iterator[Block]:
         """(trial, coalitions, generator for sampled baselines): depends on the seed alone, so that a run can resume."""
+        if isinstance(self.method, GradientMethod):
+            return
         for trial in range(self.trials):
             design = self.method.design(self.game.features, np.random.default_rng([self.seed, trial, 0]))
             for number, coalitions in enumerate(design):
@@ -55,7 +73,7 @@ def plan(
     target: TargetLike | None = None,
     *,
     against: TargetLike | None = None,
-    method: str | Method = "shapley",
+    method: str | Method | GradientMethod = "shapley",
     granularity: Granularity = "word",
     value: ValueName | Value | Callable[[LogProbs], NDArray[np.floating]] = "log_prob",
     budget: int | None = None,
@@ -77,6 +95,10 @@ def plan(
         raise MethodError(
             f"Give the budget to the method itself, {method!r}, or name the method and keep budget={budget}."
         )
+    owners: tuple[int | None, ...] = ()
+    if isinstance(chosen, GradientMethod):
+        differentiable(scorer, chosen)
+        players, owners = in_place(players, words)
     vocabulary = getattr(scorer, "vocabulary", None)
     if target is None:
         whole = players.render(np.ones((1, len(players.features)), dtype=bool), np.random.default_rng(seed))[0]
@@ -93,7 +115,7 @@ def plan(
             "The ledger to resume from was played in another game: its features, target or baseline differ. "
             "Give the same prompt, target and granularity as in the run that left it."
         )
-    return Plan(game, chosen, trials, seed, getattr(scorer, "name", type(scorer).__name__), granularity, resume)
+    return Plan(game, chosen, trials, seed, getattr(scorer, "name", type(scorer).__name__), granularity, resume, owners)
 
 
 def as_model(model: Any, tokenizer: Tokenizer | None) -> Scorer:

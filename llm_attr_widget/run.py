@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from llm_attr_widget.attribution import Attribution, Phase, Provenance
 from llm_attr_widget.errors import Cancelled, MethodError
 from llm_attr_widget.game import Player
+from llm_attr_widget.gradients import descend
 from llm_attr_widget.ledger import Ledger, LedgerWriter
 from llm_attr_widget.plan import Block, Plan, PromptLike, plan
 from llm_attr_widget.targets import TargetLike
 from llm_attr_widget.tempo import Tempo
 from llm_attr_widget.trials import Trials, ends
-from llm_attr_widget.types import Estimate, Granularity, LogProbs, Method, Tokenizer
+from llm_attr_widget.types import Estimate, GradientMethod, Granularity, LogProbs, Method, Tokenizer
 from llm_attr_widget.values import Value, ValueName
 
 
@@ -52,7 +53,7 @@ def run(
     target: TargetLike | None = None,
     *,
     against: TargetLike | None = None,
-    method: str | Method = "shapley",
+    method: str | Method | GradientMethod = "shapley",
     granularity: Granularity = "word",
     value: ValueName | Value | Callable[[LogProbs], NDArray[np.floating]] = "log_prob",
     budget: int | None = None,
@@ -102,7 +103,7 @@ def attribute(
     target: TargetLike | None = None,
     *,
     against: TargetLike | None = None,
-    method: str | Method = "shapley",
+    method: str | Method | GradientMethod = "shapley",
     granularity: Granularity = "word",
     value: ValueName | Value | Callable[[LogProbs], NDArray[np.floating]] = "log_prob",
     budget: int | None = None,
@@ -146,6 +147,9 @@ def attribute(
 
 def play(ready: Plan, *, cancelled: Callable[[], bool] = never, seconds_per_update: float = 0.1) -> Iterator[Update]:
     """Play a plan. KeyboardInterrupt counts as a stop: what there is comes as the last event."""
+    if isinstance(ready.method, GradientMethod):
+        yield from _descended(ready, ready.method, cancelled)
+        return
     started = time.perf_counter()
     game = ready.game
     player = Player(game, known=ready.known)
@@ -156,7 +160,7 @@ def play(ready: Plan, *, cancelled: Callable[[], bool] = never, seconds_per_upda
     def update(phase: Phase) -> Update:
         seconds = time.perf_counter() - started
         ledger = writer.snapshot()
-        attribution = _attribution(ready, ledger, trials.estimate(), phase, player.scored, seconds)
+        attribution = _attribution(ready, ledger, trials.estimate(), phase, (len(ledger), player.scored), seconds)
         return Update(attribution, len(ledger), ready.budget, seconds)
 
     yield update("running")
@@ -173,6 +177,35 @@ def play(ready: Plan, *, cancelled: Callable[[], bool] = never, seconds_per_upda
     except (Cancelled, KeyboardInterrupt):
         phase = "stopped"
     yield update(phase)
+
+
+def _descended(ready: Plan, method: GradientMethod, cancelled: Callable[[], bool]) -> Iterator[Update]:
+    """The same events for a gradient method. Its ledger holds both ends of the line, so that the gap can be told."""
+    started = time.perf_counter()
+    game = ready.game
+    player = Player(game, known=ready.known)
+    writer = LedgerWriter(game.features, game.tokens, game.fingerprint)
+
+    def update(phase: Phase, points: int, estimate: Estimate | None) -> Update:
+        seconds = time.perf_counter() - started
+        counts = points, player.scored + points
+        attribution = _attribution(ready, writer.snapshot(), estimate, phase, counts, seconds)
+        return Update(attribution, points, ready.budget, seconds)
+
+    yield update("running", 0, None)
+    phase: Phase = "finished"
+    points, estimate = 0, None
+    try:
+        both = np.array([[True], [False]]).repeat(game.features, axis=1)
+        (scores,) = player.play([(both, np.random.default_rng(ready.seed))], cancelled)
+        writer.append(both, scores, 0)
+        seeds = [(ready.seed, trial, 0) for trial in range(ready.trials)]
+        for progress in descend(game, method, ready.owners, seeds=seeds, cancelled=cancelled):
+            points, estimate = progress.points, progress.estimate
+            yield update("running", points, estimate)
+    except (Cancelled, KeyboardInterrupt):
+        phase = "stopped"
+    yield update(phase, points, estimate)
 
 
 def _gathered(ready: Plan, seconds: float) -> Iterator[list[Block]]:
@@ -207,8 +240,9 @@ def _replayed(ready: Plan, blocks: list[Block], row: int) -> list[LogProbs] | No
 
 
 def _attribution(
-    ready: Plan, ledger: Ledger, estimate: Estimate | None, phase: Phase, scored: int, seconds: float
+    ready: Plan, ledger: Ledger, estimate: Estimate | None, phase: Phase, counts: tuple[int, int], seconds: float
 ) -> Attribution:
+    """counts: calls as they are told of the run, and prompts that went through the model."""
     game, method = ready.game, ready.method
     outputs = game.value.outputs(game.targets)
     if estimate is None:
@@ -243,8 +277,8 @@ def _attribution(
             seed=ready.seed,
             trials=ready.trials,
             budget=ready.budget,
-            calls=len(ledger),
-            scored=scored,
+            calls=counts[0],
+            scored=counts[1],
             seconds=seconds,
         ),
         game=game,

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_attr_widget.errors import AttributionError, LedgerError
-from llm_attr_widget.methods import COALITION_METHODS
-from llm_attr_widget.types import Method
-from llm_attr_widget.values import Contrast, LogProb, Prob, Value
+from llm_attr_widget.methods import METHODS
+from llm_attr_widget.types import GradientMethod, Method
+from llm_attr_widget.values import Contrast, LogProb, Prob, SequenceLogProb, Value
 
 FORMAT = 1
-VALUES: tuple[type, ...] = (LogProb, Prob, Contrast)
+VALUES: tuple[type, ...] = (LogProb, SequenceLogProb, Prob, Contrast)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Stored:
 
     header: Mapping[str, Any]
     arrays: Mapping[str, NDArray[Any]]
-    method: Method
+    method: Method | GradientMethod
     value: Value
 
 
@@ -64,7 +64,7 @@ def read(path: str | Path) -> Stored:
 
 
 def _methods() -> tuple[type, ...]:
-    return tuple(type(entry.make(None)) for entry in COALITION_METHODS)
+    return tuple(type(entry.make(None)) for entry in METHODS)
 
 
 def _packed(record: object, known: Sequence[type]) -> dict[str, Any]:

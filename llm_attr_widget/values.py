@@ -17,7 +17,7 @@ from llm_attr_widget.errors import TargetError
 from llm_attr_widget.targets import Target
 from llm_attr_widget.types import LogProbs, Values
 
-ValueName: TypeAlias = Literal["log_prob", "prob"]
+ValueName: TypeAlias = Literal["log_prob", "sequence_log_prob", "prob"]
 
 
 class Value(Protocol):
@@ -49,6 +49,21 @@ class LogProb:
     def __call__(self, log_probs: LogProbs) -> Values:
         each = np.asarray(log_probs, dtype=np.float64)
         return np.column_stack([each, each.sum(axis=1)])
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceLogProb:
+    """log p of the target as a whole, as the only output: for gradient methods one backward pass instead of many."""
+
+    label: str = "log-prob of the sequence"
+    unit: str = "nats"
+
+    def outputs(self, targets: Sequence[Target]) -> tuple[str, ...]:
+        return (targets[0].text,)
+
+    def __call__(self, log_probs: LogProbs) -> Values:
+        whole = np.asarray(log_probs, dtype=np.float64).sum(axis=1)
+        return np.column_stack([whole, whole])
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +128,11 @@ class Custom:
         return np.column_stack([values, values])
 
 
-VALUES: tuple[tuple[str, type[LogProb] | type[Prob]], ...] = (("log_prob", LogProb), ("prob", Prob))
+VALUES: tuple[tuple[str, type[LogProb] | type[SequenceLogProb] | type[Prob]], ...] = (
+    ("log_prob", LogProb),
+    ("sequence_log_prob", SequenceLogProb),
+    ("prob", Prob),
+)
 
 
 def make_value(
@@ -129,7 +148,7 @@ def make_value(
     for name, kind in VALUES:
         if value == name:
             return kind()
-    if isinstance(value, (LogProb, Prob, Contrast, Custom)):
+    if isinstance(value, (LogProb, SequenceLogProb, Prob, Contrast, Custom)):
         return value
     if callable(value):
         return Custom(value)

@@ -22,7 +22,7 @@ FLOORS = (
     ("targets", "ledger", "plots"),
     ("values", "export"),
     ("game", "trials", "storage"),
-    ("check",),
+    ("check", "gradients"),
     ("attribution", "plan", "tempo"),
     ("run",),
     ("captum", "demo", "widget"),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeAlias
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,9 +38,9 @@ class LayerIntegratedGradients:
     side: Side = "output"
     multiply_by_inputs: bool = True
 
-    name: ClassVar[str] = "layer_integrated_gradients"
-    label: ClassVar[str] = "Integrated gradients"
-    sampled: ClassVar[bool] = False
+    name: str = field(default="layer_integrated_gradients", init=False, repr=False)
+    label: str = field(default="Integrated gradients", init=False, repr=False)
+    sampled: bool = field(default=False, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.rule not in RULES:
@@ -80,10 +80,10 @@ class LayerGradientXActivation:
     side: Side = "output"
     multiply_by_inputs: bool = True
 
-    name: ClassVar[str] = "layer_gradient_x_activation"
-    label: ClassVar[str] = "Gradient × activation"
-    adds_up: ClassVar[bool] = False
-    sampled: ClassVar[bool] = False
+    name: str = field(default="layer_gradient_x_activation", init=False, repr=False)
+    label: str = field(default="Gradient × activation", init=False, repr=False)
+    adds_up: bool = field(default=False, init=False, repr=False)
+    sampled: bool = field(default=False, init=False, repr=False)
 
     @property
     def along(self) -> Along:
@@ -113,9 +113,9 @@ class LayerGradientShap:
     side: Side = "output"
     multiply_by_inputs: bool = True
 
-    name: ClassVar[str] = "layer_gradient_shap"
-    label: ClassVar[str] = "Gradient SHAP"
-    sampled: ClassVar[bool] = True
+    name: str = field(default="layer_gradient_shap", init=False, repr=False)
+    label: str = field(default="Gradient SHAP", init=False, repr=False)
+    sampled: bool = field(default=True, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.samples < 2:
@@ -176,7 +176,7 @@ class SlopeFold:
         if self._seen < 2:
             return np.full_like(mean, np.nan)
         variance = np.maximum(squares / self._seen - np.square(mean), 0) / (self._seen - 1)
-        return np.sqrt(variance) * student_inflation(self._seen - 1)
+        return np.sqrt(variance) * student_inflation(np.array(self._seen - 1.0))
 
 
 def quadrature(rule: Rule, steps: int) -> tuple[Array, Array]:

@@ -117,8 +117,9 @@ METHODS: tuple[Entry, ...] = COALITION_METHODS + GRADIENT_METHODS
 def make_method(name: str, *, budget: int | None = None) -> Method | GradientMethod:
     """The method of that name with its defaults.
 
-    budget: model calls (points for a gradient method), None for the method's own default. Raises MethodError for an unknown name, naming the known
-    ones, and for a budget given to a method whose cost is fixed. For more options, make the class itself.
+    budget: model calls (points for a gradient method), None for the method's own default. Raises MethodError for an
+    unknown name, naming the known ones, and for a budget given to a method whose cost is fixed. For more options, make
+    the class itself.
     """
     for entry in METHODS:
         if entry.name == name:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from llm_attr_widget.methods import COALITION_METHODS
+from llm_attr_widget.methods import METHODS
 from llm_attr_widget.widget.protocol import Choice, Choices
 
 CHOICES = Choices(
-    methods=tuple(Choice(entry.name, entry.name.replace("_", " "), entry.about) for entry in COALITION_METHODS),
+    methods=tuple(Choice(entry.name, entry.name.replace("_", " "), entry.about) for entry in METHODS),
     granularities=(
         Choice("token", "token", "Every token of the prompt is a feature."),
         Choice("word", "word", "Every word and punctuation mark is a feature."),
