@@ -1,4 +1,4 @@
-"""Pictures of the widget in every state, without a kernel: `python js/dev/shots.py [name ...]` writes js/dev/out/*.png."""
+"""Pictures of the widget in every state, without a kernel: `python js/dev/shots.py [name ...]` writes js/dev/out."""
 
 from __future__ import annotations
 
@@ -54,6 +54,14 @@ def brush(page: Page) -> None:
     page.get_by_role("button", name="View as table").click()
 
 
+def dragged(page: Page) -> None:
+    hover(page, 0, 3)
+    page.mouse.down()
+    hover(page, 2, 8)
+    page.mouse.up()
+    page.mouse.move(5, 5)
+
+
 # name: (query, width, what to do first)
 SHOTS = {
     "empty": ("state=empty", 1088, None),
@@ -76,6 +84,8 @@ SHOTS = {
     "zoomed": ("state=finished&size=500x500", 1088, zoomed),
     "span": ("state=finished", 1088, span),
     "regrouped": ("state=finished", 1088, brush),
+    "brush": ("state=finished", 1088, dragged),
+    "narrow-running": ("state=running", 448, None),
     "help": ("state=finished&dark", 1088, lambda page: page.locator(".law-grid").press("?")),
     "options": ("state=finished", 1088, lambda page: page.get_by_role("button", name="Options").click()),
 }

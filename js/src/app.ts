@@ -43,7 +43,13 @@ class App {
     this.#session = session;
     this.#selection = selection;
     this.#parts = this.#build();
-    this.#root = element(place.document, "div", { class: "law" }, ...this.#parts.elements);
+    // JupyterLab takes no keys for its shortcuts from inside an element marked like this.
+    this.#root = element(
+      place.document,
+      "div",
+      { class: "law", "data-lm-suppress-shortcuts": "true" },
+      ...this.#parts.elements,
+    );
     host.append(this.#root);
     this.#palette = this.#readTheme();
     const changed = () => {

@@ -1,4 +1,5 @@
 /** Rows and columns added up in the front end: what may be added without the model. */
+import type { Cell } from "./layout";
 import type { Matrix } from "./matrix";
 import type { Chart } from "./protocol";
 import { coarser, groupsOf, type Level, unitStarts } from "./segments";
@@ -67,6 +68,25 @@ export function addColumns(matrix: Matrix, { rows, columns }: Axes): Table {
     totalErrors: add(matrix.sequenceErrors, 1),
     added: true,
   };
+}
+
+/** Sum of a rectangle of cells with an upper bound of its standard error; `share`: of all |values| in its rows. */
+export function addBox(
+  table: Table,
+  [from, to]: readonly [Cell, Cell],
+): { value: number; error: number; share: number } {
+  const columns = table.columns.length;
+  let [value, error, part, all] = [0, 0, 0, 0];
+  for (let row = from.row; row <= to.row; row++)
+    for (let column = 0; column < columns; column++) {
+      const cell = table.values[row * columns + column] as number;
+      all += Math.abs(cell);
+      if (column < from.column || column > to.column) continue;
+      value += cell;
+      part += Math.abs(cell);
+      error += table.errors[row * columns + column] as number;
+    }
+  return { value, error, share: part / all };
 }
 
 /** Rows added up: log-probs of tokens add up to the log-prob of the span; probabilities don't. */

@@ -109,7 +109,7 @@ function word([r, g, b]: Rgb): number {
 export function niceCeil(value: number): number {
   if (!(value > 0) || !Number.isFinite(value)) return 1;
   const unit = 10 ** Math.floor(Math.log10(value));
-  const step = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].find((factor) => value <= factor * unit * (1 + 1e-9)) ?? 10;
+  const step = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].find((factor) => value <= factor * unit * (1 + 1e-6)) ?? 10;
   return Number((step * unit).toPrecision(2));
 }
 

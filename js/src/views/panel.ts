@@ -1,10 +1,11 @@
 /** The left side: prompt and answer, painted, or the editor that changes them. */
 import { element, type Place, setAttributes } from "../dom";
-import { featureLabel, shorten } from "../format";
+import { decimalsFor, featureLabel, percent, plain, shorten, signed } from "../format";
+import type { Cell } from "../layout";
 import type { Lighting } from "../lighting";
 import type { Picture } from "../picture";
 import type { Chart, Settings } from "../protocol";
-import { spansAdd } from "../regroup";
+import { addBox, spansAdd } from "../regroup";
 import type { Colours } from "../scale";
 import type { Waiting } from "../session";
 import type { Table } from "../table";
@@ -139,13 +140,27 @@ function shows(chart: Chart, now: Settings): boolean {
   return now.target === null || now.target === run.target || now.target === chart.outputs.join("");
 }
 
-function explain(document: Document, say: HTMLElement, { table, spanned }: Picture, { row }: Lighting): void {
+function explain(document: Document, say: HTMLElement, picture: Picture, { row, lit }: Lighting): void {
+  const { table, spanned } = picture;
   const words = row >= 0 ? [row] : [...spanned];
   const text = words.map((at) => table.rows[at]?.text ?? "").join("");
   const name = text === "" ? "the whole answer" : `“${shorten(featureLabel(text), 40)}”`;
   const spans = spansAdd(table.chart) ? "Drag over the answer to explain a span, click" : "Click";
-  const hint = ` ${spans} a word to pin it${spanned.size > 0 ? ", Esc to clear" : ""}.`;
-  if (say.dataset["for"] === name + hint) return;
-  say.dataset["for"] = name + hint;
-  say.replaceChildren("Prompt painted for ", element(document, "b", {}, name), ".", hint);
+  const hint = ` ${spans} a word to pin it${spanned.size > 0 || lit.brush ? ", Esc to clear" : ""}.`;
+  const sum = lit.brush ? `${brushed(picture, lit.brush)} ` : "";
+  if (say.dataset["for"] === name + hint + sum) return;
+  say.dataset["for"] = name + hint + sum;
+  say.replaceChildren(sum, "Prompt painted for ", element(document, "b", {}, name), ".", hint);
+}
+
+/** What a brushed rectangle adds up to, where it may be added up. */
+export function brushed({ table, limit }: Picture, box: readonly [Cell, Cell]): string {
+  const rows = box[1].row - box[0].row + 1;
+  const columns = box[1].column - box[0].column + 1;
+  const what = `${rows} × ${columns} cells brushed`;
+  if (!table.chart.adds_up || (rows > 1 && !spansAdd(table.chart))) return `${what}; they don’t add up.`;
+  const { value, error, share } = addBox(table, box);
+  const decimals = decimalsFor(limit);
+  const spread = error > 0 ? ` (error at most ${plain(error, decimals)})` : "";
+  return `${what}: together ${signed(value, decimals)} ${table.chart.unit}${spread}, ${percent(share)} of their rows.`;
 }

@@ -75,16 +75,16 @@ export function createParts(place: Place, actions: PartsActions): Parts {
   bar.extras.append(exporting.element);
   const stage = element(document, "section", { class: "law-stage", "aria-label": "Attributions" });
   stage.append(notice.element, matrix.element, list.element, empty.element);
-  const main = element(document, "div", { class: "law-main" }, panel.element, stage);
-  const { granularities } = { granularities: (state: SessionState) => state.choices.granularities };
+  const main = element(document, "div", { class: "law-main", tabindex: -1 }, panel.element, stage);
   let last: PartsData | null = null;
   listenEverywhere(main, {
+    clear: actions.clear,
     help: () => help.toggle(),
     find: () => panel.find(),
     stop: () => last?.busy && actions.stop(),
     coarser() {
       if (!last) return;
-      const names = granularities(last.state).map((choice) => choice.name);
+      const names = last.state.choices.granularities.map((choice) => choice.name);
       const next = names[(names.indexOf(last.state.settings.granularity) + 1) % names.length];
       actions.edit({ granularity: next as Settings["granularity"] });
     },
@@ -116,9 +116,10 @@ export function createParts(place: Place, actions: PartsActions): Parts {
 /** Keys that work wherever the focus is in the widget, unless something is being typed. */
 function listenEverywhere(
   main: HTMLElement,
-  keys: { help(): void; find(): void; stop(): void; coarser(): void },
+  keys: { clear(): void; help(): void; find(): void; stop(): void; coarser(): void },
 ): void {
   const acts: Readonly<Record<string, () => void>> = {
+    Escape: keys.clear,
     "?": keys.help,
     "/": keys.find,
     ".": keys.stop,

@@ -1,0 +1,252 @@
+import { describe, expect, test } from "vitest";
+import { toCsv, toJson } from "../src/export";
+import { fullMatrix, type Matrix } from "../src/matrix";
+import { type Look, pictureOf, samePicture } from "../src/picture";
+import { addBox } from "../src/regroup";
+import { coarser, groupsOf, unitStarts } from "../src/segments";
+import { lineAt } from "../src/table";
+import { largestCells } from "../src/views/list";
+import { noticeOf } from "../src/views/notice";
+import { EMPTY, makeChart, makeProgress } from "./model";
+
+const words = ["Dave", " lives", " here", ".", " He", " golfs", ".\n", "Why", "?"];
+const tokens = [" a", " b", " c"];
+
+function matrixOf(features = words, outputs = tokens, patch = {}): Matrix {
+  const chart = { ...makeChart(1, features, outputs), ...patch };
+  const [rows, columns] = [outputs.length, features.length];
+  const values = Float32Array.from({ length: rows * columns }, (_, at) => Math.fround(Math.sin(at * 7.3)));
+  const errors = Float32Array.from(values, (_, at) => 0.01 * (at + 1));
+  const total = Float32Array.from(features, (_, c) =>
+    outputs.reduce((sum, _o, r) => sum + (values[r * columns + c] as number), 0),
+  );
+  return fullMatrix(chart, [values, errors, new Float32Array(rows * 2), total, new Float32Array(columns).fill(0.1)]);
+}
+
+const look = (patch: Partial<Look> = {}): Look => ({
+  level: "word",
+  groups: [],
+  span: [],
+  scale: "whole",
+  streaming: false,
+  ...patch,
+});
+
+describe("where text may be cut", () => {
+  const units = (text: string, level: "word" | "sentence" | "paragraph") => {
+    const starts = unitStarts(text, level);
+    return starts.map((at, index) => text.slice(at, starts[index + 1] ?? text.length));
+  };
+
+  test("words take the space before them", () => {
+    expect(units("Dave lives, here.", "word")).toEqual(["Dave", " lives", ",", " here", "."]);
+    expect(units("你好世界", "word").join("")).toBe("你好世界");
+  });
+
+  test("sentences and paragraphs", () => {
+    const text = "Dave lives here. He golfs.\nWhy? ";
+    expect(units(text, "sentence")).toEqual(["Dave lives here.", " He golfs.", "\nWhy? "]);
+    expect(units(text, "paragraph")).toEqual(["Dave lives here. He golfs.", "\nWhy? "]);
+  });
+
+  test("whatever is cut, joined it is the text", () => {
+    for (const text of ["", " ", "\n\n", "a\r\n b", "  x  ", "é😀 ñ. ok", "a\u2028b"])
+      for (const level of ["word", "sentence", "paragraph"] as const) expect(units(text, level).join("")).toBe(text);
+  });
+
+  test("coarser goes one way", () => {
+    expect(coarser("sentence", "word")).toBe(true);
+    expect(coarser("word", "word")).toBe(false);
+    expect(coarser("token", "word")).toBe(false);
+  });
+
+  test("every feature is in one group, also those without text", () => {
+    const chart = { ...makeChart(1, words, tokens), features: [...words, "image"] };
+    const groups = groupsOf(chart, unitStarts(words.join(""), "sentence"));
+    expect(groups.flat().sort((a, b) => a - b)).toEqual(chart.features.map((_, at) => at));
+    expect(groups).toEqual([[0, 1, 2, 3], [4, 5, 6], [7, 8], [9]]);
+  });
+});
+
+describe("regrouping", () => {
+  test("a group's value is the sum of its members', its error at most the sum of theirs; rows still add up", () => {
+    const matrix = matrixOf();
+    const { table, sums } = pictureOf(null, matrix, look({ level: "sentence" }));
+    expect(table.columns.map((line) => line.text)).toEqual(["Dave lives here.", " He golfs.\n", "Why?"]);
+    const by = (row: number, from: number, to: number, numbers: Float32Array) =>
+      Array.from(numbers.subarray(row * 9 + from, row * 9 + to)).reduce((a, b) => a + b, 0);
+    for (let row = 0; row < 3; row++) {
+      expect(table.values[row * 3]).toBeCloseTo(by(row, 0, 4, matrix.values), 5);
+      expect(table.values[row * 3 + 1]).toBeCloseTo(by(row, 4, 7, matrix.values), 5);
+      expect(table.errors[row * 3 + 2]).toBeCloseTo(by(row, 7, 9, matrix.errors), 5);
+      expect(sums[row]).toBeCloseTo(by(row, 0, 9, matrix.values), 5);
+    }
+    expect(table.added).toBe(true);
+  });
+
+  test("groups of the user's own swallow what they touch and leave the rest", () => {
+    const groups = [{ start: 0, end: 10 }];
+    const { table } = pictureOf(null, matrixOf(), look({ groups }));
+    expect(table.columns.map((line) => line.text)).toEqual(["Dave lives", ...words.slice(2)]);
+  });
+
+  test("a method that doesn't add up is never added up", () => {
+    const { table } = pictureOf(null, matrixOf(words, tokens, { adds_up: false }), look({ level: "sentence" }));
+    expect(table.added).toBe(false);
+    expect(table.columns).toHaveLength(9);
+  });
+
+  test("the same place is found before and after", () => {
+    const whole = pictureOf(null, matrixOf(), look());
+    const place = whole.table.columns[5]?.ranges[0] ?? null;
+    const grouped = pictureOf(whole, whole.matrix, look({ level: "sentence" }));
+    expect(lineAt(whole.table.columns, place)).toBe(5);
+    expect(lineAt(grouped.table.columns, place)).toBe(1);
+  });
+
+  test("tokens of no characters keep their own place", () => {
+    const { table } = pictureOf(null, matrixOf(["a", "", "b"], ["", "", "x"]), look());
+    table.rows.forEach((line, row) => void expect(lineAt(table.rows, line.ranges[0] ?? null)).toBe(row));
+    table.columns.forEach((line, column) => void expect(lineAt(table.columns, line.ranges[0] ?? null)).toBe(column));
+  });
+});
+
+describe("spans", () => {
+  const span = [
+    { start: 2, end: 4 },
+    { start: 4, end: 6 },
+  ];
+
+  test("a span's total is the sum of its rows; its error the sum of theirs", () => {
+    const matrix = matrixOf();
+    const { table, spanned } = pictureOf(null, matrix, look({ span }));
+    expect([...spanned]).toEqual([1, 2]);
+    for (let column = 0; column < 9; column++) {
+      expect(table.total[column]).toBeCloseTo(
+        (matrix.values[9 + column] as number) + (matrix.values[18 + column] as number),
+        5,
+      );
+      expect(table.totalErrors[column]).toBeCloseTo(
+        (matrix.errors[9 + column] as number) + (matrix.errors[18 + column] as number),
+        5,
+      );
+    }
+  });
+
+  test("a span over everything is the whole answer, with the run's own errors", () => {
+    const { table } = pictureOf(null, matrixOf(), look({ span: [{ start: 0, end: 6 }] }));
+    expect(table.totalErrors[0]).toBeCloseTo(0.1, 6);
+  });
+
+  test("probabilities of tokens are not added up", () => {
+    const settings = { ...makeChart(1, words, tokens).settings, value: "prob" as const };
+    const { spanned } = pictureOf(null, matrixOf(words, tokens, { settings }), look({ span }));
+    expect(spanned.size).toBe(0);
+  });
+});
+
+describe("scale", () => {
+  test("by row every row has its own limit", () => {
+    const matrix = matrixOf(["a", "b"], [" x", " y"]);
+    matrix.values.set([0.1, -0.2, 3, 1]);
+    const { limits } = pictureOf(null, matrix, look({ scale: "row" }));
+    expect(limits(0)).toBeCloseTo(0.2, 6);
+    expect(limits(1)).toBe(3);
+  });
+
+  test("the same state makes no new picture", () => {
+    const state = look();
+    const picture = pictureOf(null, matrixOf(), state);
+    expect(samePicture(picture, picture.matrix, { ...state })).toBe(true);
+    expect(samePicture(picture, picture.matrix, { ...state, scale: "robust" })).toBe(false);
+  });
+});
+
+test("a brushed rectangle adds up its cells", () => {
+  const matrix = matrixOf(["a", "b", "c"], [" x", " y"]);
+  matrix.values.set([1, 2, -3, 4, 5, -6]);
+  matrix.errors.fill(0.5);
+  const { table } = pictureOf(null, matrix, look());
+  const box = addBox(table, [
+    { row: 0, column: 1 },
+    { row: 1, column: 2 },
+  ]);
+  expect(box).toEqual({ value: -2, error: 2, share: 16 / 21 });
+});
+
+test("the largest cells, largest first, without what is no number", () => {
+  const matrix = matrixOf(
+    Array.from({ length: 40 }, (_, at) => `w${at} `),
+    Array.from({ length: 30 }, () => " t"),
+  );
+  matrix.values[77] = Number.NaN;
+  const { table } = pictureOf(null, matrix, look());
+  const expected = [...matrix.values]
+    .filter((value) => !Number.isNaN(value))
+    .map(Math.abs)
+    .sort((a, b) => b - a)
+    .slice(0, 20);
+  expect(largestCells(table, 20).map((entry) => Math.abs(entry.value))).toEqual(expected);
+});
+
+describe("notice", () => {
+  const chart = makeChart(1, words, tokens);
+  const at = (patch = {}, more = {}) =>
+    noticeOf({
+      chart,
+      settings: { ...chart.settings, ...patch },
+      choices: EMPTY.choices,
+      added: false,
+      busy: false,
+      ...more,
+    });
+
+  test("nothing to say about what was run as asked, or while running", () => {
+    expect(at()).toBeNull();
+    expect(at({ method: "lime" }, { busy: true })).toBeNull();
+  });
+  test("added up, not addable, not splittable, other settings", () => {
+    expect(at({ granularity: "sentence" }, { added: true })).toMatchObject({ rerun: "Recompute by sentence" });
+    expect(at({ granularity: "sentence" }, { added: true })?.text).toContain(
+      "sum of its words’ Shapley values. Errors are upper bounds.",
+    );
+    expect(at({ granularity: "sentence" })?.text).toContain("don’t add up");
+    expect(at({ granularity: "token" })?.text).toContain("can’t be split");
+    expect(at({ method: "lime" })?.rerun).toBe("Run with LIME");
+  });
+});
+
+describe("export", () => {
+  test("CSV gives every float32 back exactly, and quotes what needs it", () => {
+    const matrix = matrixOf(['say "hi"', " b,c", "d\n"], [" x"]);
+    matrix.values.set([0.1, Number.NaN, Number.NEGATIVE_INFINITY]);
+    const csv = toCsv(pictureOf(null, matrix, look()).table);
+    expect(csv.split("\r\n")[0]).toBe("output,output_text,feature,feature_text,value,standard_error");
+    expect(csv).toContain('0," x",0,"say ""hi""",0.1,');
+    expect(csv).toContain('0," x",1," b,c",nan,');
+    expect(csv).toContain('0," x",2,"d\n",-inf,');
+    const random = matrixOf();
+    const numbers = toCsv(pictureOf(null, random, look()).table)
+      .trim()
+      .split("\r\n")
+      .slice(1)
+      .map((line) => Math.fround(Number(line.split(",").at(-1))));
+    expect(numbers).toEqual([...random.errors]);
+  });
+
+  test("JSON is what is shown", () => {
+    const matrix = matrixOf();
+    const read = JSON.parse(
+      toJson(pictureOf(null, matrix, look({ level: "sentence" })).table, makeProgress(1, "finished")),
+    );
+    expect(read).toMatchObject({
+      label: "Shapley value",
+      unit: "nats",
+      added_up: true,
+      features: ["Dave lives here.", " He golfs.\n", "Why?"],
+    });
+    expect(read.values).toHaveLength(3);
+    expect(read.values[0]).toHaveLength(3);
+    expect(read.progress.calls).toBe(100);
+  });
+});
