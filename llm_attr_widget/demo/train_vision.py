@@ -11,6 +11,7 @@ or version sums in another order, and after thousands of steps its weights diffe
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import numpy as np
 import torch
@@ -158,12 +159,12 @@ class Glance(torch.nn.Module):
         return shape + colour
 
 
-def seeing_loss(model, glance, batch):
+def seeing_loss(model: Any, glance: Any, batch: Any) -> torch.Tensor:
     seen = model.model.vision_tower(batch.pixels, output_hidden_states=True).hidden_states[-1]
     return glance.loss(seen[:, 1:], batch)
 
 
-def answering_loss(model, batch):
+def answering_loss(model: Any, batch: Any) -> torch.Tensor:
     logits = model(
         input_ids=batch.ids, pixel_values=batch.pixels, attention_mask=batch.mask, position_ids=batch.positions
     ).logits

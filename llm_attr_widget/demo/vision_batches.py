@@ -11,6 +11,7 @@ before it, and is at the positions it has alone: the same sums as asking one by 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -194,23 +195,33 @@ class Row:
 
 def pack(processor: LlavaProcessor, asked: list[tuple[str, str]]) -> Row:
     """The picture's tokens once, then each question with its answer, whose tokens are the labels."""
-    tokenizer = processor.tokenizer
-    image = processor.image_token
-    count = (processor.image_processor.crop_size["height"] // processor.patch_size) ** 2
     row = Row([], [], [], [])
     for turn, (text, answer) in enumerate(asked, start=1):
-        head, tail = processor.apply_chat_template(chat(text), add_generation_prompt=True).split(image)
-        shared = tokenizer.encode(head + image * count, add_special_tokens=False)
+        shared, prompt = _prompt_ids(processor, text)
         if turn == 1:
             _extend(row, shared, 0, 0, labelled=False)
-        prompt = tokenizer.encode(tail, add_special_tokens=False)
-        told = [*tokenizer.encode(answer, add_special_tokens=False), tokenizer.eos_token_id]
+        told = (*_ids(processor, answer), processor.tokenizer.eos_token_id)
         _extend(row, prompt, len(shared), turn, labelled=False)
         _extend(row, told, len(shared) + len(prompt), turn, labelled=True)
     return row
 
 
-def _extend(row: Row, ids: list[int], start: int, turn: int, *, labelled: bool) -> None:
+@lru_cache(maxsize=4096)
+def _prompt_ids(processor: LlavaProcessor, text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Token ids up to and with the picture's last, and those of the question after it."""
+    size = processor.image_processor.size
+    count = size["height"] // processor.patch_size * (size["width"] // processor.patch_size)
+    rendered = processor.apply_chat_template(chat(text), add_generation_prompt=True)
+    head, tail = rendered.split(processor.image_token)
+    return _ids(processor, head + processor.image_token * count), _ids(processor, tail)
+
+
+@lru_cache(maxsize=4096)
+def _ids(processor: LlavaProcessor, text: str) -> tuple[int, ...]:
+    return tuple(processor.tokenizer.encode(text, add_special_tokens=False))
+
+
+def _extend(row: Row, ids: tuple[int, ...], start: int, turn: int, *, labelled: bool) -> None:
     row.ids.extend(ids)
     row.positions.extend(range(start, start + len(ids)))
     row.labels.extend(ids if labelled else [IGNORED] * len(ids))

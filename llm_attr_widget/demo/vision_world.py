@@ -9,7 +9,7 @@ is the cause of it: the right explanation is known.
 | shape | Which shape is red? → circle | the red shape's cell |
 | place | Where is the circle? → top left | the circle's cell |
 | content | What is at the top left? → red circle | the cell asked for |
-| caption | Describe the picture. → red circle top left, blue star middle right | each shape's cell, for its four words |
+| caption | Describe the picture. → red circle top left, blue star middle right | each shape's cell, for its words |
 
 What is asked for and not in the picture is answered with `ABSENT`.
 """

@@ -168,4 +168,6 @@ class ChainFold:
         degrees = self._pairs - 1
         pooled = self._pair_squares.mean(axis=0) / degrees
         variance = (self._pair_squares + _PRIOR_DEGREES * pooled) / (degrees + _PRIOR_DEGREES)
-        return student_inflation(np.float64(degrees + _PRIOR_DEGREES)) * np.sqrt(variance / self._pairs)
+        return student_inflation(np.asarray(degrees + _PRIOR_DEGREES, dtype=np.float64)) * np.sqrt(
+            variance / self._pairs
+        )

@@ -58,7 +58,8 @@ class WeightedRows:
         """`(outputs, features)`: the sandwich (HC3) over coalitions, times the share of all that was not played.
 
         residuals: `(coalitions, outputs)`; influence: `(coalitions, features)`, dβ / dvalue; leverage:
-        `(coalitions, 1 or outputs)`, intercept left out. Zero once all 2^features were played, NaN while there is no freedom.
+        `(coalitions, 1 or outputs)`, intercept left out. Zero once all 2^features were played, NaN while there is no
+        freedom.
         """
         shape = residuals.shape[1], influence.shape[1]
         unplayed = 1.0 - len(self) / 2.0**self._features if self._features < 60 else 1.0
