@@ -31,6 +31,8 @@ class App {
   readonly #root: HTMLElement;
   readonly #parts: Parts;
   #palette: Palette;
+  /** A style sheet counts only in the page: hosts render first and attach later. */
+  #attached = false;
   #picture: Picture | null = null;
   /** The cell under the pointer in this view: it has the tooltip. */
   #open: Cell | null = null;
@@ -74,6 +76,10 @@ class App {
   }
 
   draw(): void {
+    if (!this.#attached && this.#root.isConnected) {
+      this.#attached = true;
+      this.#palette = this.#readTheme();
+    }
     const state = this.#session.store.get();
     const selection = this.#selection.get();
     const busy = state.phase === "running" || state.waiting === "run";

@@ -92,6 +92,7 @@ def test_the_quickstart_notebook_runs_and_shows_the_result(lab: Lab, dark: bool)
     assert lab.evaluate("w.status") == "finished"
     result = lab.evaluate(READ)
     assert_tooltips_tell(result, view, extremes(result["values"])[1:] + extremes(result["values"])[:1])
+    assert view.has_text_in_its_colour()
     picture = lab.screenshot(f"quickstart-{name}", view.root)
     lab.screenshot(f"quickstart-{name}-window")
     if not dark and os.environ.get("LAW_UPDATE_PICTURES"):

@@ -105,3 +105,14 @@ class View:
     def matrix(self) -> str:
         """What is on the canvas, labels included."""
         return self.grid.evaluate("(grid) => grid.querySelector('canvas').toDataURL()")
+
+    def has_text_in_its_colour(self) -> bool:
+        """Whether the canvas has labels in the colour that the theme gives to text."""
+        return self.grid.evaluate("""(grid) => {
+          const canvas = grid.querySelector("canvas");
+          const wanted = getComputedStyle(grid).color.match(/\\d+/g).map(Number);
+          const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          for (let i = 0; i < data.length; i += 4)
+            if (data[i + 3] === 255 && wanted.every((part, at) => data[i + at] === part)) return true;
+          return false;
+        }""")
