@@ -47,7 +47,7 @@ export function createBar(place: Place, actions: BarActions): Bar {
   line.append(done);
   const controls = element(document, "div", { class: "law-bar" });
   controls.append(method.element, granularity.element, value.element, options.element);
-  controls.append(element(document, "span", { class: "law-grow" }), extras, go, stop);
+  controls.append(element(document, "span", { class: "law-actions" }, extras, go, stop));
   const root = element(document, "header", {}, controls, line);
   return {
     element: root,
