@@ -28,11 +28,11 @@ FLOORS = (
     ("captum", "demo", "widget"),
     ("__init__",),
 )
-TORCH = ("models/huggingface*.py", "models/prefix.py", "methods/gradients.py", "captum.py", "demo/*.py")
+TORCH = ("models/huggingface*.py", "models/prefix.py", "methods/gradients.py", "captum/*.py", "demo/*.py")
 HOMES = {
     "torch": TORCH,
     "transformers": TORCH,
-    "captum": ("captum.py",),
+    "captum": ("captum/*.py",),
     "anywidget": ("widget/*.py",),
     "ipywidgets": ("widget/*.py",),
     "ray": ("models/ray.py",),

@@ -1,0 +1,54 @@
+"""Captum's LLM attribution by its own names and calls: change the import line, keep the script.
+
+    from llm_attr_widget.captum import LLMAttribution, LLMGradientAttribution, TextTemplateInput
+
+What differs from captum, and why, stands in one table in docs/captum.md.
+"""
+
+from __future__ import annotations
+
+from captum.attr import (
+    FeatureAblation,
+    ImageMaskInput,
+    InterpretableInput,
+    KernelShap,
+    LayerGradientShap,
+    LayerGradientXActivation,
+    LayerIntegratedGradients,
+    Lime,
+    ProductBaselines,
+    RemoteLLMProvider,
+    ShapleyValues,
+    ShapleyValueSampling,
+    TextTemplateInput,
+    TextTokenInput,
+    VLLMProvider,
+)
+
+from llm_attr_widget.captum.gradients import LLMGradientAttribution
+from llm_attr_widget.captum.perturbation import Future, LLMAttribution
+from llm_attr_widget.captum.remote import RemoteLLMAttribution
+from llm_attr_widget.captum.result import LLMAttributionResult
+
+__all__ = [
+    "FeatureAblation",
+    "Future",
+    "ImageMaskInput",
+    "InterpretableInput",
+    "KernelShap",
+    "LLMAttribution",
+    "LLMAttributionResult",
+    "LLMGradientAttribution",
+    "LayerGradientShap",
+    "LayerGradientXActivation",
+    "LayerIntegratedGradients",
+    "Lime",
+    "ProductBaselines",
+    "RemoteLLMAttribution",
+    "RemoteLLMProvider",
+    "ShapleyValueSampling",
+    "ShapleyValues",
+    "TextTemplateInput",
+    "TextTokenInput",
+    "VLLMProvider",
+]

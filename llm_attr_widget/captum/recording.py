@@ -1,0 +1,133 @@
+"""Captum's own methods, played in batches: what they ask for is recorded, scored at once, and then answered.
+
+None of captum's perturbation methods looks at a value before it has chosen all coalitions. So the method runs twice
+with the same random state: first against a forward function that only takes notes, then against one that knows all
+answers. Every keyword of captum's methods thereby means exactly what it means there.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from captum._utils.models.model import Model
+from captum.attr import KernelShap, Lime
+
+from llm_attr_widget.types import Prompt
+
+State = tuple[Any, Any, Any]
+
+
+@dataclass
+class Asked:
+    """What a method asked for, in order. after: random states after each prompt, where prompts draw at random."""
+
+    prompts: list[Prompt] = field(default_factory=list[Prompt])
+    texts: list[str | None] = field(default_factory=list["str | None"])
+    present: list[torch.Tensor] = field(default_factory=list[torch.Tensor])
+    after: list[State] = field(default_factory=list[State])
+
+
+class _NoFit(Model):
+    """Stands in for LIME's linear model while notes are taken."""
+
+    def __init__(self) -> None:
+        self._width = 1
+
+    def fit(self, train_data: Any, **_: object) -> None:
+        self._width = next(iter(train_data))[0].shape[-1]
+        return None
+
+    def representation(self) -> torch.Tensor:
+        return torch.zeros(1, self._width)
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.zeros(len(x))
+
+
+def record(
+    method: Any,
+    inp: Any,
+    options: Mapping[str, Any],
+    render: Callable[[torch.Tensor], tuple[Prompt, str | None]],
+    *,
+    outputs: int,
+    draws: bool,
+) -> Asked:
+    """What the method would ask the model, without a model. outputs: numbers it expects for each coalition."""
+    asked = Asked()
+
+    def note(perturbed: torch.Tensor) -> torch.Tensor:
+        prompt, text = render(perturbed)
+        asked.prompts.append(prompt)
+        asked.texts.append(text)
+        asked.present.append((perturbed == 1).reshape(-1).cpu())
+        if draws:
+            asked.after.append(_state())
+        return torch.zeros(1, outputs) if outputs > 1 else torch.zeros(())
+
+    quiet = copy(method)
+    if isinstance(quiet, Lime):
+        quiet.interpretable_model = _NoFit()
+    quiet.forward_func = note
+    quiet.attribute(inp, **options)
+    return asked
+
+
+def replay(method: Any, inp: Any, options: Mapping[str, Any], asked: Asked, values: torch.Tensor) -> torch.Tensor:
+    """The method's attributions, from the values `(asked, outputs)` of what it asked for; `(outputs, features)`."""
+    if not isinstance(method, Lime):
+        return _replayed(method, inp, options, asked, values)
+    state = _state()
+    columns: list[torch.Tensor] = []
+    # LIME and KernelSHAP explain one number at a time: fit the same coalitions once for each.
+    for column in range(values.shape[1]):
+        _restore(state)
+        columns.append(_replayed(method, inp, options, asked, values[:, column : column + 1]))
+    return torch.cat(columns)
+
+
+def _replayed(method: Any, inp: Any, options: Mapping[str, Any], asked: Asked, values: torch.Tensor) -> torch.Tensor:
+    place = iter(range(len(values)))
+
+    def answer(perturbed: torch.Tensor) -> torch.Tensor:
+        row = next(place)
+        if not torch.equal((perturbed == 1).reshape(-1).cpu(), asked.present[row]):
+            raise RuntimeError(
+                f"{type(method).__name__} asked for other coalitions the second time: it must be seeded."
+            )
+        if asked.after:
+            _restore(asked.after[row])
+        return values[row] if isinstance(method, Lime) else values[row : row + 1]
+
+    answered = copy(method)
+    answered.forward_func = answer
+    return answered.attribute(inp, **options).reshape(values.shape[1], -1)
+
+
+def one_feature(method: Any, features: int) -> bool:
+    """KernelSHAP cannot be drawn for a single feature (captum crashes): its value is v(all) - v(none)."""
+    return isinstance(method, KernelShap) and features == 1
+
+
+@contextmanager
+def same_randomness() -> Iterator[Callable[[], None]]:
+    """Gives a function that sets all random generators back to where they were on entering."""
+    state = _state()
+    yield lambda: _restore(state)
+
+
+def _state() -> State:
+    return torch.random.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002 (captum's own)
+
+
+def _restore(state: State) -> None:
+    torch.random.set_rng_state(state[0])
+    np.random.set_state(state[1])  # noqa: NPY002 (captum's own)
+    random.setstate(state[2])

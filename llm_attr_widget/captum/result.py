@@ -1,0 +1,85 @@
+"""The result, as captum's, and what captum leaves out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from captum.attr import LLMAttributionResult as CaptumResult
+
+from llm_attr_widget.plots import sequence_figure, token_figure
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+READABLE = 40
+"""Columns up to which captum's own plots are drawn: each takes 1.3 inches."""
+
+
+class LLMAttributionResult(CaptumResult):
+    """Captum's result, with more in it.
+
+    output_probs: probability of each target token after the whole prompt. group_attr, group_token_attr: `(groups,)`,
+        `(output tokens, groups)`: each group of features once, so that they can be added up (captum repeats a group's
+        number for each of its members). seq_errors, token_errors: standard errors over trials, None with one trial.
+    delta: `(output tokens,)`, for gradient methods: sum of attributions over all positions less v(prompt) - v(baseline).
+    coalitions, log_probs: what was played: bool `(m, groups)`, float32 `(m, output tokens)`, nats.
+    """
+
+    group_attr: torch.Tensor
+    group_token_attr: torch.Tensor | None = None
+    seq_errors: torch.Tensor | None = None
+    token_errors: torch.Tensor | None = None
+    delta: torch.Tensor | None = None
+    coalitions: NDArray[np.bool_] | None = None
+    log_probs: NDArray[np.float32] | None = None
+
+    @property
+    def seq_attr_dict(self) -> dict[str, float]:
+        """Attributions by token; a token that comes again is numbered ("the", "the [2]"), so that none is lost."""
+        seen: dict[str, int] = {}
+        named: dict[str, float] = {}
+        for token, number in zip(self.input_tokens, self.seq_attr.cpu().tolist(), strict=True):
+            seen[token] = seen.get(token, 0) + 1
+            named[token if seen[token] == 1 else f"{token} [{seen[token]}]"] = number
+        return named
+
+    def plot_token_attr(self, show: bool = False) -> Any:
+        """Captum's plot; beyond 40 columns one that stays readable. Returns (figure, axes), or None if shown."""
+        if self.token_attr is None or len(self.input_tokens) <= READABLE:
+            return super().plot_token_attr(show)
+        values = self.token_attr.cpu().double().numpy()
+        errors = None if self.token_errors is None else self.token_errors.cpu().double().numpy()
+        figure = token_figure(
+            values,
+            values * 0 if errors is None else errors,
+            tuple(self.input_tokens),
+            tuple(self.output_tokens),
+            name="Token Attribution",
+            unit="",
+            write=False,
+        )
+        return _shown(figure, show=show)
+
+    def plot_seq_attr(self, show: bool = False) -> Any:
+        """Captum's plot; beyond 40 bars one that stays readable. Returns (figure, axes), or None if shown."""
+        if len(self.input_tokens) <= READABLE:
+            return super().plot_seq_attr(show)
+        values = self.seq_attr.cpu().double().numpy()
+        errors = values * 0 if self.seq_errors is None else self.seq_errors.cpu().double().numpy()
+        return _shown(
+            sequence_figure(values, errors, tuple(self.input_tokens), name="Sequence Attribution", unit=""), show=show
+        )
+
+
+def _shown(figure: Any, *, show: bool) -> Any:
+    if not show:
+        return figure, figure.axes[0]
+    import matplotlib.pyplot as plt
+
+    manager = plt.figure().canvas.manager
+    if manager is not None:
+        manager.canvas.figure = figure
+    plt.show()
+    return None

@@ -1,0 +1,217 @@
+"""What captum crashes on or leaves out."""
+
+from __future__ import annotations
+
+import captum.attr as ca
+import numpy as np
+import pytest
+import torch
+
+from llm_attr_widget import captum as ours
+from llm_attr_widget.errors import Cancelled, CapabilityError, TargetError
+from tests.models.families import build
+from tests.models.reference import by_hand
+from tests.models.test_slopes import BASELINE, PROMPT, TARGET, Tok
+
+
+@pytest.fixture(scope="module")
+def model():
+    return build("llama")
+
+
+def prompt(text=None, **options):
+    tokenizer = Tok()
+    return ca.TextTokenInput(text or tokenizer.decode(PROMPT), tokenizer, **{"baselines": 3, **options})
+
+
+def attribution(model, method=ca.FeatureAblation):
+    return ours.LLMAttribution(method(model), Tok())
+
+
+def test_it_is_captums_class_and_its_default_mode_is_right_where_captums_is_not(model):
+    """Departure: captum's default (its cache) feeds the whole prompt again at every step, under transformers 5."""
+    ablated = attribution(model)
+    assert isinstance(ablated, ca.LLMAttribution)
+    found = ablated.attribute(prompt(), torch.tensor(TARGET))
+    whole = np.array(by_hand(model, PROMPT, TARGET))
+    for feature in range(len(PROMPT)):
+        ids = list(PROMPT)
+        ids[feature] = BASELINE[1]
+        truth = whole - np.array(by_hand(model, ids, TARGET))
+        np.testing.assert_allclose(found.token_attr[:, feature].numpy(), truth, atol=1e-4)
+    captums = ca.LLMAttribution(ca.FeatureAblation(model), Tok()).attribute(prompt(), torch.tensor(TARGET))
+    assert (captums.token_attr - found.token_attr).abs().max() > 0.1
+    np.testing.assert_allclose(found.output_probs.numpy(), np.exp(whole), rtol=1e-3)
+
+
+def test_each_prompt_is_scored_once_and_in_batches(model):
+    rows = []
+    handle = model.model.layers[0].register_forward_hook(lambda _, args, __: rows.append(len(args[0])))
+    attribution(model, ca.ShapleyValueSampling).attribute(
+        prompt(), torch.tensor(TARGET), n_samples=25, forward_in_tokens=False
+    )
+    handle.remove()
+    assert sum(rows) < 25 * len(PROMPT)  # captum's number of forward passes, one coalition each
+    assert len(rows) < 40
+
+
+def test_every_coalition_is_shown_to_inspect_forward_with_its_true_probabilities(model):
+    for method in (ca.FeatureAblation, ca.Lime):
+        for in_tokens in (True, False):
+            seen = []
+            attribution(model, method).attribute(
+                prompt(), torch.tensor(TARGET), _inspect_forward=lambda *a: seen.append(a), forward_in_tokens=in_tokens
+            )
+            text, response, probs = seen[-1]
+            truth = by_hand(model, Tok().encode(text), TARGET)
+            np.testing.assert_allclose(probs, np.exp([sum(truth), *truth]), rtol=1e-3)
+            assert response == Tok().decode(TARGET)
+            assert len(seen) >= len(PROMPT) + 1
+
+
+@pytest.mark.parametrize("method", [ca.Lime, ca.KernelShap])
+def test_lime_and_kernel_shap_have_token_attributions_that_add_up_to_the_sequence(model, method):
+    torch.manual_seed(1)
+    options = {"n_samples": 60}
+    if method is ca.KernelShap:
+        found = attribution(model, method).attribute(prompt(), torch.tensor(TARGET), **options)
+        assert (found.token_attr.sum(0) - found.seq_attr).abs().max() < 1e-3  # least squares is linear in the values
+    else:
+        found = attribution(model, method).attribute(prompt(), torch.tensor(TARGET), **options)
+        assert found.token_attr.shape == (len(TARGET), len(PROMPT))
+
+
+def test_batches_asked_for_change_nothing(model):
+    one = attribution(model).attribute(prompt(), torch.tensor(TARGET))
+    many = attribution(model).attribute(prompt(), torch.tensor(TARGET), perturbations_per_eval=4)
+    assert torch.equal(one.token_attr, many.token_attr)
+
+
+def test_kernel_shap_of_one_feature_is_all_less_none(model):
+    inp = ca.TextTemplateInput("!{}", ["abc"], baselines=["x"])
+    found = attribution(model, ca.KernelShap).attribute(inp, torch.tensor(TARGET))
+    truth = np.array(by_hand(model, Tok().encode("!abc"), TARGET)) - by_hand(model, Tok().encode("!x"), TARGET)
+    np.testing.assert_allclose(found.token_attr[:, 0].numpy(), truth, atol=1e-4)
+
+
+def test_an_empty_prompt_a_list_of_ids_and_probabilities(model):
+    inp = ca.TextTemplateInput("{}", ["abc"])
+    found = attribution(model).attribute(inp, list(TARGET))
+    assert torch.isfinite(found.seq_attr).all()
+    prob = ours.LLMAttribution(ca.FeatureAblation(model), Tok(), attr_target="prob").attribute(prompt(), list(TARGET))
+    truth = np.exp(sum(by_hand(model, PROMPT, TARGET))) - np.exp(
+        sum(by_hand(model, (BASELINE[1], *PROMPT[1:]), TARGET))
+    )
+    assert float(prob.seq_attr[0]) == pytest.approx(truth, rel=1e-3)
+
+
+def test_groups_can_be_added_up(model):
+    inp = ca.TextTemplateInput("!{} {} {}", ["a", "b", "c"], baselines=["x", "y", "z"], mask=[0, 0, 1])
+    found = attribution(model, ca.ShapleyValues).attribute(inp, torch.tensor(TARGET))
+    whole = sum(by_hand(model, Tok().encode("!a b c"), TARGET)) - sum(by_hand(model, Tok().encode("!x y z"), TARGET))
+    assert float(found.group_attr.sum()) == pytest.approx(whole, abs=1e-3)
+    assert found.seq_attr[0] == found.seq_attr[1]
+
+
+def test_drawn_baselines_are_drawn_anew_in_every_trial_and_errors_come_from_their_spread(model):
+    baselines = ca.ProductBaselines([["x", "y", "z"], ["p", "q", "r"]])
+    inp = ca.TextTemplateInput("!{} {}", ["a", "b"], baselines=baselines)
+    found = attribution(model, ca.ShapleyValueSampling).attribute(inp, torch.tensor(TARGET), num_trials=3, n_samples=2)
+    assert found.seq_errors.shape == found.seq_attr.shape
+    assert (found.seq_errors > 0).all()
+
+
+def test_a_token_that_comes_twice_does_not_vanish(model):
+    found = attribution(model).attribute(prompt("abab"), torch.tensor(TARGET))
+    assert list(found.seq_attr_dict) == ["a", "b", "a [2]", "b [2]"]
+
+
+def test_old_skip_tokens_is_the_inputs(model):
+    old = attribution(model).attribute(prompt(), torch.tensor(TARGET), skip_tokens=[PROMPT[0]])
+    new = attribution(model).attribute(prompt(skip_tokens=[PROMPT[0]]), torch.tensor(TARGET))
+    assert torch.equal(old.token_attr, new.token_attr)
+
+
+def test_mistakes_are_named(model):
+    with pytest.raises(TypeError, match="n_sample'"):
+        attribution(model, ca.Lime).attribute(prompt(), torch.tensor(TARGET), n_sample=3)
+    with pytest.raises(TypeError, match="steps"):
+        ours.LLMGradientAttribution(ca.LayerIntegratedGradients(model, model.model.embed_tokens), Tok()).attribute(
+            prompt(), torch.tensor(TARGET), steps=3
+        )
+    with pytest.raises(TargetError, match="empty"):
+        attribution(model).attribute(prompt(), "")
+    with pytest.raises(CapabilityError, match="TextTokenInput"):
+        ours.LLMGradientAttribution(ca.LayerIntegratedGradients(model, model.model.embed_tokens), Tok()).attribute(
+            ca.TextTemplateInput("{}", ["a"]), torch.tensor(TARGET)
+        )
+
+
+def test_the_delta_of_integrated_gradients_is_in_the_result(model):
+    method = ca.LayerIntegratedGradients(model, model.model.embed_tokens)
+    found = ours.LLMGradientAttribution(method, Tok()).attribute(
+        prompt(), torch.tensor(TARGET), n_steps=4, return_convergence_delta=True
+    )
+    change = np.array(by_hand(model, PROMPT, TARGET)) - by_hand(model, (3,) * len(PROMPT), TARGET)
+    np.testing.assert_allclose(found.delta.numpy(), found.token_attr.sum(1).numpy() - change, atol=1e-4)
+
+
+def test_a_future_gives_what_attribute_gives_and_can_be_cancelled(model):
+    options = {"n_samples": 3, "num_trials": 2}
+    torch.manual_seed(5)
+    expected = attribution(model, ca.ShapleyValueSampling).attribute(prompt(), torch.tensor(TARGET), **options)
+    torch.manual_seed(5)
+    future = attribution(model, ca.ShapleyValueSampling).attribute_future(prompt(), torch.tensor(TARGET), **options)
+    assert torch.allclose(future.result(60).token_attr, expected.token_attr, atol=1e-5)
+    assert future.progress == 1
+    assert future.done()
+    assert torch.allclose(future.partial().token_attr, expected.token_attr, atol=1e-5)
+    stopped = attribution(model).attribute_future(prompt(), torch.tensor(TARGET))
+    stopped.cancel()
+    try:
+        stopped.result(60)
+    except Cancelled:
+        assert stopped.progress < 1 or stopped.partial() is not None
+
+
+class Provider(ca.RemoteLLMProvider):
+    api_url = "none"
+
+    def __init__(self, model):
+        self.model = model
+        self.asked = []
+
+    def generate(self, prompt, **options):
+        return "xyz"
+
+    def get_logprobs(self, input_prompt, target_str, tokenizer=None):
+        self.asked.append(input_prompt)
+        return by_hand(self.model, Tok().encode(input_prompt), Tok().encode(target_str))
+
+
+def test_any_provider_is_asked_once_for_each_prompt(model):
+    provider, inp = Provider(model), ca.TextTemplateInput("!{} {}", ["a", "b"], baselines=["x", "y"])
+    remote = ours.RemoteLLMAttribution(
+        ca.ShapleyValueSampling(ca.RemoteLLMAttribution.placeholder_model), Tok(), provider
+    )
+    assert isinstance(remote, ca.RemoteLLMAttribution)
+    torch.manual_seed(0)
+    found = remote.attribute(inp, "xyz")
+    torch.manual_seed(0)
+    local = attribution(model, ca.ShapleyValueSampling).attribute(inp, "xyz")
+    assert torch.allclose(found.token_attr, local.token_attr, atol=1e-4)
+    assert sorted(provider.asked) == ["!a b", "!a y", "!x b", "!x y"]
+    assert remote.attribute(inp).output_tokens == ["x", "y", "z"]
+
+
+@pytest.mark.parametrize("tokens", [5, 120])
+def test_plots_stay_readable(tokens):
+    result = ours.LLMAttributionResult(
+        input_tokens=[f"t{i}" for i in range(tokens)],
+        output_tokens=["a", "b"],
+        seq_attr=torch.linspace(-1, 1, tokens),
+        token_attr=torch.linspace(-1, 1, 2 * tokens).reshape(2, tokens),
+    )
+    for figure, axes in (result.plot_token_attr(), result.plot_seq_attr()):
+        assert figure.get_size_inches()[0] <= 60
+        assert axes.get_ylabel() is not None
