@@ -1,5 +1,6 @@
 /** One opened view of a session: puts the parts together and draws at most once a frame. */
 import { element, type Place, setAttributes } from "./dom";
+import { type History, NO_HISTORY, remember } from "./history";
 import type { Cell } from "./layout";
 import { lightingOf, rangeOf, spotOf } from "./lighting";
 import type { Palette } from "./paint";
@@ -37,6 +38,7 @@ class App {
   /** The cell under the pointer in this view: it has the tooltip. */
   #open: Cell | null = null;
   #listed = false;
+  #history: History = NO_HISTORY;
   #frames = { run: -1, seq: -1, count: 0 };
   #request = 0;
 
@@ -84,7 +86,9 @@ class App {
     const selection = this.#selection.get();
     const busy = state.phase === "running" || state.waiting === "run";
     const picture = this.#look(state, selection);
+    this.#remember(state);
     this.#parts.update({
+      history: this.#history,
       state,
       busy,
       picture,
@@ -111,6 +115,11 @@ class App {
     if (this.#picture === null || !samePicture(this.#picture, matrix, look))
       this.#picture = pictureOf(this.#picture, matrix, look);
     return this.#picture;
+  }
+
+  #remember({ matrix, progress, seq }: SessionState): void {
+    const fresh = matrix !== null && (seq !== this.#frames.seq || matrix.chart.run !== this.#frames.run);
+    if (fresh && progress?.run === matrix.chart.run) this.#history = remember(this.#history, matrix, progress.calls);
   }
 
   #count(run: number, seq: number): void {

@@ -8,6 +8,15 @@ export function decimalsFor(limit: number): number {
   return Math.max(0, Math.min(8, 2 - Math.floor(Math.log10(limit))));
 }
 
+/**
+ * Decimals for one number: as many as its standard error says something about, else three digits; at least two, at
+ * most six.
+ */
+export function decimalsOf(value: number, error: number): number {
+  const digits = error > 0 && Number.isFinite(error) ? Math.ceil(-Math.log10(error)) : decimalsFor(Math.abs(value));
+  return Math.max(2, Math.min(6, digits));
+}
+
 /** With its sign: "+1.95", "−0.30", "0.00". */
 export function signed(value: number, decimals: number): string {
   if (Number.isNaN(value)) return "–";

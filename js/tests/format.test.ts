@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import {
   count,
   decimalsFor,
+  decimalsOf,
   duration,
   featureLabel,
   percent,
@@ -43,6 +44,15 @@ test.each([
   [1e-6, "< 0.0001"],
   [Number.NaN, "–"],
 ])("probability(%d) = %s", (p, expected) => expect(probability(p)).toBe(expected));
+
+test.each([
+  [1.946, 0.079, 2],
+  [9.7, 0.2, 2],
+  [0.012, 0.0021, 3],
+  [0.0123, 0, 4],
+  [3, Number.NaN, 2],
+  [1e-12, 0, 6],
+])("decimalsOf(%d, %d) = %d", (value, error, expected) => expect(decimalsOf(value, error)).toBe(expected));
 
 test("counts, shares, times, rates", () => {
   expect([count(1110), count(999), count(1234567)]).toEqual(["1,110", "999", "1,234,567"]);

@@ -42,7 +42,7 @@ export function createGrid(document: Document, id: string, canvas: HTMLCanvasEle
       setAttributes(row, { "aria-rowindex": (cell?.row ?? 0) + 1 });
       setAttributes(active, { "aria-colindex": (cell?.column ?? 0) + 1 });
       if (!cell) return setText(active, "No cell chosen: use the arrow keys");
-      const { title, facts } = factsOf({ table, progress, ...cell, limit: limit(cell.row) });
+      const { title, facts } = factsOf({ table, progress, ...cell });
       setText(active, `${title}: ${facts.map(({ name, value }) => `${name} ${value}`).join(", ")}`);
     },
   };

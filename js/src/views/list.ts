@@ -55,7 +55,7 @@ export function createList({ document }: Place): List {
     element: root,
     update(data, limit) {
       const { chart } = data;
-      const decimals = decimalsFor(limit);
+      const decimals = Math.max(2, decimalsFor(limit));
       caption.textContent = `The ${ROWS} largest ${chart.label}s`;
       head.replaceChildren(
         ...["prompt", "answer", `${chart.label} (${chart.unit})`, "± error", "sign"].map((name) => cell("th", name)),

@@ -193,7 +193,7 @@ class Matrix implements MatrixView {
     const box = cellBox(at, open);
     const grid = this.#grid.element;
     const anchor = { ...box, x: box.x + grid.offsetLeft, y: box.y + grid.offsetTop };
-    this.#tooltip.update({ table, progress, ...open, limit: picture.limits(open.row) }, anchor, room);
+    this.#tooltip.update({ table, progress, ...open }, anchor, room);
   }
 
   #listen(place: Place): void {

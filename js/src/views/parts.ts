@@ -1,5 +1,7 @@
 /** The parts of the widget and where each stands. */
 import { element, type Place } from "../dom";
+import { featureLabel } from "../format";
+import { courseOf, type History, strongestCell } from "../history";
 import type { Cell } from "../layout";
 import type { Lighting } from "../lighting";
 import type { Palette } from "../paint";
@@ -8,7 +10,9 @@ import type { Settings } from "../protocol";
 import type { ScaleMode } from "../scale";
 import type { Selection } from "../selection";
 import type { SessionState } from "../session";
+import { type Line, lineAt } from "../table";
 import { createBar } from "./bar";
+import { createCourse, type Point } from "./course";
 import { createEmpty } from "./empty";
 import { createExport } from "./export";
 import { createFailure } from "./failure";
@@ -25,6 +29,7 @@ export interface PartsData {
   readonly picture: Picture | null;
   readonly lighting: Lighting | null;
   readonly selection: Selection;
+  readonly history: History;
   readonly palette: Palette;
   readonly open: Cell | null;
   readonly listed: boolean;
@@ -60,7 +65,8 @@ export function createParts(place: Place, actions: PartsActions): Parts {
   const empty = createEmpty(place);
   const notice = createNotice(place, actions.run);
   const list = createList(place);
-  const trust = createTrust(place);
+  const course = createCourse(place);
+  const trust = createTrust(place, course.element);
   const help = createHelp(place);
   const panel = createPanel(place, {
     ...actions,
@@ -108,9 +114,24 @@ export function createParts(place: Place, actions: PartsActions): Parts {
         const { added, chart } = picture.table;
         notice.update(noticeOf({ ...state, chart, added, busy }));
       } else notice.update(null);
+      if (picture) course.update(...courseFor(picture, data));
       trust.update({ ...state, chart: picture?.matrix.chart ?? null, limit: picture?.limit ?? 1 });
     },
   };
+}
+
+/** The course of the pinned cell, else of the strongest one. Cells of groups have none: it is the run's own numbers. */
+function courseFor(
+  { matrix, base }: Picture,
+  { history, selection }: PartsData,
+): readonly [readonly Point[], string, string] {
+  const pin = selection.pins.findLast(({ output, feature }) => output !== null && feature !== null);
+  const [row, column] = [lineAt(base.rows, pin?.output ?? null), lineAt(base.columns, pin?.feature ?? null)];
+  const cell = row >= 0 && column >= 0 ? row * matrix.columns + column : strongestCell(matrix);
+  const text = (lines: readonly Line[], at: number) => featureLabel(lines[at]?.text ?? "");
+  const names = [text(base.columns, cell % matrix.columns), text(base.rows, Math.floor(cell / matrix.columns))];
+  const points = history.run === matrix.chart.run ? courseOf(history, matrix, cell) : [];
+  return [points, names.join(" → "), matrix.chart.unit];
 }
 
 /** Keys that work wherever the focus is in the widget, unless something is being typed. */

@@ -62,7 +62,13 @@ function linesOf(lines: readonly Line[]): ReadonlyMap<number, number> {
 
 export function createFlow(place: Place, name: string, actions: FlowActions): Flow {
   const { document } = place;
-  const root = element(document, "div", { class: "law-flow", role: "group", "aria-label": name, dir: "auto" });
+  const root = element(document, "div", {
+    class: "law-flow",
+    role: "group",
+    "aria-label": name,
+    dir: "auto",
+    tabindex: 0,
+  });
   let shown: readonly Stretch[] = [];
   let words: readonly Word[] = [];
   let lit = -1;

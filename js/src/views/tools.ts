@@ -51,7 +51,7 @@ export function createTools({ document }: Place, actions: ToolsActions): Tools {
   };
   const out = button("−", "Zoom out", () => actions.zoom(1 / 1.6));
   const into = button("+", "Zoom in", () => actions.zoom(1.6));
-  const whole = button("Fit", "Show the whole matrix", () => actions.zoom(null));
+  const whole = button("Fit", "Fit: show the whole matrix", () => actions.zoom(null));
   const zooming = element(document, "span", { class: "law-tools" }, out, into, whole);
   const list = button("Table", "View as table", () => actions.list());
   const root = element(document, "div", { class: "law-tools" }, zooming, list, scale);

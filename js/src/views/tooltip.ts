@@ -1,6 +1,6 @@
 /** The small table beside a cell. */
 import { element, type Place } from "../dom";
-import { decimalsFor, featureLabel, percent, plain, probability, shorten, signed } from "../format";
+import { decimalsOf, featureLabel, percent, plain, probability, shorten, signed } from "../format";
 import type { Box } from "../layout";
 import type { Progress } from "../protocol";
 import { uncertain } from "../scale";
@@ -11,7 +11,6 @@ export interface TooltipData {
   readonly progress: Progress | null;
   readonly row: number;
   readonly column: number;
-  readonly limit: number;
 }
 
 export interface Fact {
@@ -20,7 +19,7 @@ export interface Fact {
 }
 
 /** Title and lines of the tooltip of one cell. */
-export function factsOf({ table, progress, row, column, limit }: TooltipData): {
+export function factsOf({ table, progress, row, column }: TooltipData): {
   title: string;
   facts: readonly Fact[];
 } {
@@ -28,7 +27,7 @@ export function factsOf({ table, progress, row, column, limit }: TooltipData): {
   const index = row * table.columns.length + column;
   const value = table.values[index] as number;
   const error = table.errors[index] as number;
-  const decimals = decimalsFor(limit);
+  const decimals = decimalsOf(value, error);
   const feature = shorten(featureLabel(table.columns[column]?.text ?? ""), 28);
   const output = shorten(featureLabel(table.rows[row]?.text ?? ""), 28);
   const spread = error > 0 ? ` ± ${table.added ? "≤ " : ""}${plain(error, decimals)}` : "";

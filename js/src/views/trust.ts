@@ -1,6 +1,6 @@
 /** The strip below: how much was computed and how far the numbers can be trusted. */
 import { element, type Place, setAttributes } from "../dom";
-import { count, decimalsFor, duration, plain, rate } from "../format";
+import { count, decimalsOf, duration, plain, rate } from "../format";
 import type { Chart, Progress } from "../protocol";
 import type { Phase, Waiting } from "../session";
 
@@ -35,7 +35,7 @@ export function statsOf({ chart, progress, phase, waiting, limit }: TrustData): 
     stats.push({ name: "phase", strong: "Stopped", after: "keeps what was computed so far", tone: "warn" });
   if (phase === "failed") stats.push({ name: "phase", strong: "Failed", tone: "warn" });
   if (running && progress.message) stats.push({ name: "message", strong: "", after: progress.message });
-  const planned = progress.budget > 0 && progress.calls !== progress.budget ? ` / ${count(progress.budget)}` : "";
+  const planned = progress.budget > 0 && progress.calls !== progress.budget ? `/ ${count(progress.budget)}` : "";
   stats.push({
     name: "calls",
     before: "calls",
@@ -59,13 +59,12 @@ export function statsOf({ chart, progress, phase, waiting, limit }: TrustData): 
 
 function trustOf(chart: Chart, progress: Progress, limit: number): readonly Stat[] {
   const stats: Stat[] = [];
-  const decimals = decimalsFor(limit);
   const error = progress.largest_error;
   if (error !== null && chart.sampled)
     stats.push({
       name: "error",
       before: "error ≤",
-      strong: plain(error, decimals),
+      strong: plain(error, decimalsOf(error, error)),
       after: chart.unit,
       about: "Largest standard error in the matrix",
     });
@@ -87,7 +86,7 @@ function trustOf(chart: Chart, progress: Progress, limit: number): readonly Stat
         : {
             name: "gap",
             before: "off by",
-            strong: plain(progress.gap, decimals),
+            strong: plain(progress.gap, decimalsOf(progress.gap, progress.gap)),
             after: chart.unit,
             tone: "warn",
             about,
@@ -102,7 +101,7 @@ export interface Trust {
   update(data: TrustData): void;
 }
 
-export function createTrust({ document }: Place): Trust {
+export function createTrust({ document }: Place, course: Element): Trust {
   const stats = element(document, "div", { class: "law-stats" });
   const setting = element(document, "span", { class: "law-setting" });
   const root = element(
@@ -110,6 +109,7 @@ export function createTrust({ document }: Place): Trust {
     "footer",
     { class: "law-trust", "aria-label": "How far to trust these numbers" },
     stats,
+    course,
     setting,
   );
   let shown = "";
