@@ -121,8 +121,15 @@ const { initialize, render } = widget();
 initialize({ model: model as never });
 for (const el of document.querySelectorAll<HTMLElement>("[data-widget]")) render({ model: model as never, el });
 
-if (state === "running")
-  for (let step = 1; step <= 24; step++) frame(at(step * 0.0257, "running"), step * 0.0257, step === 1);
+if (state === "running") {
+  let step = 0;
+  const tick = () => {
+    step++;
+    frame(at(step * 0.0257, "running"), step * 0.0257, step === 1);
+    if (step < 24) requestAnimationFrame(tick);
+  };
+  tick();
+}
 if (state === "finished") frame(at(1, "finished"), 1, true);
 if (state === "stopped") frame(at(0.3, "stopped"), 0.3, true);
 if (state === "failed") {

@@ -109,7 +109,7 @@ def main(names: list[str]) -> None:
             page.on("pageerror", lambda error: print(name, "ERROR", error))
             page.goto(f"http://127.0.0.1:{server.server_port}/page.html?{query}")
             page.wait_for_selector(".law")
-            page.wait_for_timeout(150)
+            page.wait_for_timeout(700)
             if act:
                 act(page)
             page.wait_for_timeout(150)
