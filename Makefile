@@ -18,11 +18,16 @@ if $(2); then printf '== %s: passed in %s s\n' "$(1)" $$(($$(date +%s) - began))
 else printf '\n%s failed. %s\n' "$(1)" "$(3)" >&2; exit 1; fi
 endef
 
-# $(call install,extra)
+# On Linux, PyPI's torch brings gigabytes of CUDA along: without a GPU, take the CPU build of the same version, if it
+# can be reached.
+CPU_WHEELS := https://download.pytorch.org/whl/cpu
 define install
-@printf 'Installing into %s (some 300 MB, once) ...\n' "$(VENV)"
-@$(PY) -m pip install --quiet --constraint constraints.txt $(BUILD_TOOLS) \
-&& $(PY) -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[$(1)]' \
+@printf 'Installing into %s, once; this takes minutes ...\n' "$(VENV)"
+@cpu=; if [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null 2>&1 && \
+  $(PY) -c 'from urllib.request import urlopen; urlopen("$(CPU_WHEELS)/torch/", timeout=5)' 2>/dev/null; \
+then cpu='--extra-index-url $(CPU_WHEELS)'; fi; \
+$(PY) -m pip install --quiet --constraint constraints.txt $(BUILD_TOOLS) \
+&& $(PY) -m pip install --quiet --constraint constraints.txt --no-build-isolation $$cpu --editable '.[$(1)]' \
 || { printf '\n%s\n' "pip could not install: see its message above. If it names the network, check that pip reaches PyPI, then run make again." >&2; exit 1; }
 @touch $@
 endef
@@ -49,7 +54,7 @@ lint: $(VENV)/.dev
 	$(call stage,Lint (ruff),$(PY) -m ruff check . && $(PY) -m ruff format --check .,Run '$(PY) -m ruff check --fix . && $(PY) -m ruff format .' and read what is left.)
 
 check: $(VENV)/.dev
-	$(call stage,Types (pyright),$(PY) -m pyright,Correct the types that pyright names above.)
+	$(call stage,Types (pyright),$(PY) -m pyright --pythonpath $(PY),Correct the types that pyright names above.)
 	$(call stage,Types and lint of the front end (tsc, biome),$(PY) hatch_build.py run --silent check,Correct what they name above; '$(PY) hatch_build.py run format' mends the layout.)
 
 test: install lint check
