@@ -54,7 +54,7 @@ class Ask:
 class LLMGradientAttribution(CaptumLLMGradientAttribution):
     """Captum's class of this name: same arguments, same numbers. See docs/captum.md for what differs."""
 
-    def attribute(  # pyright: ignore[reportIncompatibleMethodOverride]  # a target list and skip_tokens are ours
+    def attribute(
         self,
         inp: Any,
         target: TargetLike = None,
@@ -124,8 +124,8 @@ class LLMGradientAttribution(CaptumLLMGradientAttribution):
             raise MethodError("LayerGradientShap needs baselines: a tensor of indicators (0 is the baseline token).")
         samples = int(options.get("n_samples", 5))
         noisy = NoiseTunnel._add_noise_to_input(whole, float(options.get("stdevs", 0.0)), samples)  # pyright: ignore[reportPrivateUsage]  # the very same draws
-        given = options["baselines"]
-        pool = given(whole) if callable(given) else given
+        given: Any = options["baselines"]
+        pool = cast(torch.Tensor, given(whole) if callable(given) else given)
         drawn = pool[np.random.choice(len(pool), samples).tolist()]  # noqa: NPY002 (captum's own generator)
         shares = torch.tensor(np.random.uniform(0.0, 1.0, samples), dtype=noisy.dtype)[:, None]  # noqa: NPY002
         anatomy = look_at(self.model, self.tokenizer)
@@ -163,6 +163,7 @@ class LLMGradientAttribution(CaptumLLMGradientAttribution):
             output_probs=torch.from_numpy(np.exp(scores[1])).float(),
             inp=inp,
         )
+        result.method, result.target = self.attr_method, torch.tensor(ask.target)
         result.group_attr, result.group_token_attr = result.seq_attr, attr
         if isinstance(self.attr_method, LayerIntegratedGradients):
             result.delta = torch.from_numpy(found.sum(1) - (scores[1] - scores[0])).float()

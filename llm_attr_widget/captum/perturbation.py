@@ -42,6 +42,8 @@ class Work:
     scorer: Scorer
     tokenizer: Any
     whole: Prompt
+    attr_target: str
+    method: Any
 
     @property
     def prompts(self) -> list[Prompt]:
@@ -56,7 +58,7 @@ class Work:
 class LLMAttribution(CaptumLLMAttribution):
     """Captum's class of this name: same arguments, same result type. See docs/captum.md for what differs."""
 
-    def attribute(  # pyright: ignore[reportIncompatibleMethodOverride]  # a target list and skip_tokens are ours
+    def attribute(
         self,
         inp: Any,
         target: TargetLike = None,
@@ -74,7 +76,7 @@ class LLMAttribution(CaptumLLMAttribution):
         scores = dict(_scores(work, lambda: False))
         return self._result(work, scores)
 
-    def attribute_future(self, *args: Any, **kwargs: Any) -> Future:  # pyright: ignore[reportIncompatibleMethodOverride]  # captum's raises
+    def attribute_future(self, *args: Any, **kwargs: Any) -> Future:
         """`attribute` with the same arguments, in the background."""
         bound = inspect.signature(self.attribute).bind(*args, **kwargs)
         bound.apply_defaults()
@@ -124,6 +126,8 @@ class LLMAttribution(CaptumLLMAttribution):
             self._scorer(forward_in_tokens),
             self.tokenizer,
             self._render(inp, None)[0],
+            self.attr_target,
+            self.attr_method,
         )
 
     def _scorer(self, forward_in_tokens: bool) -> Scorer:
@@ -147,7 +151,10 @@ class LLMAttribution(CaptumLLMAttribution):
             return self._listed(inp, iter([torch.ones(1, 1), torch.zeros(1, 1)]))
         outputs = 1 + len(target) if self.include_per_token_attr else 1
         draws = callable(getattr(inp, "baselines", None))
-        render = lambda perturbed: self._render(inp, perturbed)  # noqa: E731 (a name for one argument)
+
+        def render(perturbed: torch.Tensor) -> tuple[Prompt, str | None]:
+            return self._render(inp, perturbed)
+
         return record(self.attr_method, inp.to_tensor(), options, render, outputs=outputs, draws=draws)
 
     def _exactly(self, inp: Any, options: Mapping[str, Any]) -> bool:
@@ -195,7 +202,9 @@ class LLMAttribution(CaptumLLMAttribution):
             return
         response = self.tokenizer.decode(work.target)
         for prompt, row in zip(work.prompts, log_probs, strict=True):
-            work.inspect_forward(self.tokenizer.decode(list(prompt.ids)), response, row.exp().tolist())
+            work.inspect_forward(
+                self.tokenizer.decode(torch.tensor(prompt.ids, dtype=torch.long)), response, row.exp().tolist()
+            )
 
 
 class Future:
@@ -283,6 +292,7 @@ def _packed(
         output_probs=torch.from_numpy(np.exp(whole)),
         inp=work.inp,
     )
+    result.target, result.attr_target, result.method = work.target, work.attr_target, work.method
     result.group_attr, result.group_token_attr = groups[0], groups[1:]
     if errors is not None:
         spread = work.inp.format_attr(errors.float())

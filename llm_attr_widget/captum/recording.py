@@ -8,7 +8,7 @@ answers. Every keyword of captum's methods thereby means exactly what it means t
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
@@ -42,12 +42,11 @@ class _NoFit(Model):
 
     def fit(self, train_data: Any, **_: object) -> None:
         self._width = next(iter(train_data))[0].shape[-1]
-        return None
 
     def representation(self) -> torch.Tensor:
         return torch.zeros(1, self._width)
 
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+    def __call__(self, x: Any) -> torch.Tensor:
         return torch.zeros(len(x))
 
 
@@ -117,7 +116,7 @@ def one_feature(method: Any, features: int) -> bool:
 
 
 @contextmanager
-def same_randomness() -> Iterator[Callable[[], None]]:
+def same_randomness() -> Generator[Callable[[], None]]:
     """Gives a function that sets all random generators back to where they were on entering."""
     state = _state()
     yield lambda: _restore(state)

@@ -55,7 +55,7 @@ class RemoteLLMAttribution(LLMAttribution, CaptumRemote):
         if not callable(getattr(self.provider, "generate", None)):
             raise CapabilityError("The provider cannot generate. Give the target.")
         prompt, text = self._render(inp, None)
-        given = text if text is not None else self.tokenizer.decode(list(prompt.ids))
+        given = text if text is not None else self.tokenizer.decode(torch.tensor(prompt.ids))
         written = self.provider.generate(given, **dict(gen_args or DEFAULT_GEN_ARGS))
         return self.tokenizer.encode(written, add_special_tokens=False)
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from llm_attr_widget.attribution import Attribution
+
 READABLE = 40
 """Columns up to which captum's own plots are drawn: each takes 1.3 inches."""
 
@@ -23,7 +25,9 @@ class LLMAttributionResult(CaptumResult):
     output_probs: probability of each target token after the whole prompt. group_attr, group_token_attr: `(groups,)`,
         `(output tokens, groups)`: each group of features once, so that they can be added up (captum repeats a group's
         number for each of its members). seq_errors, token_errors: standard errors over trials, None with one trial.
-    delta: `(output tokens,)`, for gradient methods: sum of attributions over all positions less v(prompt) - v(baseline).
+    delta: `(output tokens,)`, for gradient methods: sum of attributions over all positions, less
+        v(prompt) - v(baseline).
+    method, attr_target, target: captum's method, what it explained, and the target's ids.
     coalitions, log_probs: what was played: bool `(m, groups)`, float32 `(m, output tokens)`, nats.
     """
 
@@ -34,6 +38,15 @@ class LLMAttributionResult(CaptumResult):
     delta: torch.Tensor | None = None
     coalitions: NDArray[np.bool_] | None = None
     log_probs: NDArray[np.float32] | None = None
+    method: Any = None
+    attr_target: str = "log_prob"
+    target: torch.Tensor | None = None
+
+    def to_attribution(self) -> Attribution:
+        """This result as an Attribution, for `AttrWidget.from_result`, tables and files."""
+        from llm_attr_widget.captum.view import attribution_of
+
+        return attribution_of(self)
 
     @property
     def seq_attr_dict(self) -> dict[str, float]:

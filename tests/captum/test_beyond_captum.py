@@ -60,7 +60,10 @@ def test_every_coalition_is_shown_to_inspect_forward_with_its_true_probabilities
         for in_tokens in (True, False):
             seen = []
             attribution(model, method).attribute(
-                prompt(), torch.tensor(TARGET), _inspect_forward=lambda *a: seen.append(a), forward_in_tokens=in_tokens
+                prompt(),
+                torch.tensor(TARGET),
+                _inspect_forward=lambda *a, seen=seen: seen.append(a),
+                forward_in_tokens=in_tokens,
             )
             text, response, probs = seen[-1]
             truth = by_hand(model, Tok().encode(text), TARGET)
@@ -215,3 +218,24 @@ def test_plots_stay_readable(tokens):
     for figure, axes in (result.plot_token_attr(), result.plot_seq_attr()):
         assert figure.get_size_inches()[0] <= 60
         assert axes.get_ylabel() is not None
+
+
+@pytest.mark.parametrize("method", [ca.FeatureAblation, ca.ShapleyValues, ca.KernelShap])
+def test_a_result_is_an_attribution_too(model, method):
+    found = attribution(model, method).attribute(prompt(), torch.tensor(TARGET))
+    shown = found.to_attribution()
+    np.testing.assert_allclose(shown.values, found.token_attr.numpy())
+    np.testing.assert_allclose(shown.sequence_ends[0], sum(by_hand(model, PROMPT, TARGET)), atol=1e-3)
+    assert shown.features == tuple(found.input_tokens)
+    if method is ca.ShapleyValues:
+        assert shown.gap < 1e-4
+
+
+def test_a_grouped_and_a_gradient_result_are_attributions_too(model):
+    inp = ca.TextTemplateInput("!{} {} {}", ["a", "b", "c"], baselines=["x", "y", "z"], mask=[0, 0, 1])
+    shown = attribution(model, ca.ShapleyValues).attribute(inp, torch.tensor(TARGET)).to_attribution()
+    assert shown.ledger.coalitions.shape[1] == 3
+    assert shown.gap is None
+    method = ca.LayerIntegratedGradients(model, model.model.embed_tokens)
+    slope = ours.LLMGradientAttribution(method, Tok()).attribute(prompt(), torch.tensor(TARGET)).to_attribution()
+    assert slope.label == "Integrated gradients"
