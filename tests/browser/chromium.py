@@ -60,6 +60,8 @@ def ensure() -> None:
     """Return once a Chromium starts, having installed one if need be; else exit with what to do."""
     if works():
         return
+    if "LAW_CHROMIUM" in os.environ:
+        raise SystemExit(f"LAW_CHROMIUM={os.environ['LAW_CHROMIUM']} does not start. {HELP}")
     for commands in (
         _debian(),
         [[sys.executable, "-m", "playwright", "install", *_with_system_packages(), "chromium"]],
