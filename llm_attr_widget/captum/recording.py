@@ -19,6 +19,7 @@ import torch
 from captum._utils.models.model import Model
 from captum.attr import KernelShap, Lime
 
+from llm_attr_widget.captum.linear import model_for
 from llm_attr_widget.types import Prompt
 
 State = tuple[Any, Any, Any]
@@ -106,6 +107,8 @@ def _replayed(method: Any, inp: Any, options: Mapping[str, Any], asked: Asked, v
         return values[row] if isinstance(method, Lime) else values[row : row + 1]
 
     answered = copy(method)
+    if isinstance(answered, Lime):
+        answered.interpretable_model = model_for(answered.interpretable_model)
     answered.forward_func = answer
     return answered.attribute(inp, **options).reshape(values.shape[1], -1)
 
