@@ -47,7 +47,7 @@ def same(one: Estimate | None, other: Estimate | None) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS, ids=repr)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(data=st.data())
 def test_any_split_and_any_look_gives_the_same_estimate(method: Method, data: st.DataObject) -> None:
     game = random_game(6, seed=0)
@@ -163,9 +163,8 @@ def test_repeated_coalitions_are_averaged() -> None:
     for method in (LeaveOneOut(), ExactShapley(), Banzhaf()):
         coalitions = np.vstack(list(method.design(5, np.random.default_rng(0))))
         noise = np.random.default_rng(1).normal(size=(len(coalitions), 3))
-        twice = fit(
-            method, np.vstack([coalitions, coalitions]), np.vstack([game(coalitions) + noise, game(coalitions) - noise])
-        )
+        values = np.vstack([game(coalitions) + noise, game(coalitions) - noise])
+        twice = fit(method, np.vstack([coalitions, coalitions]), values)
         np.testing.assert_allclose(twice.values, fit(method, coalitions, game(coalitions)).values, atol=1e-10)
 
 
@@ -179,9 +178,7 @@ def test_stopped_exact_shapley_says_that_it_is_an_estimate() -> None:
 def test_the_table_of_methods() -> None:
     names = [entry.name for entry in COALITION_METHODS]
     assert len(set(names)) == len(names)
-    assert {"shapley", "kernel_shap", "exact_shapley", "permutation_shapley", "leave_one_out", "add_one_in"} < set(
-        names
-    )
+    assert {method.name for method in METHODS} | {"shapley"} <= set(names)
     for entry in COALITION_METHODS:
         assert entry.about.endswith(".")
         method = make_method(entry.name, budget=64) if entry.takes_budget else make_method(entry.name)

@@ -118,11 +118,10 @@ def test_attributions_are_linear_in_the_values(method: Method) -> None:
     np.testing.assert_allclose(play(method, mixed).values, parts, atol=1e-9)
 
 
-@pytest.mark.parametrize("method", ALL, ids=repr)
+# LIME's lasso is left out: its strength is in the unit of the values, as captum's.
+@pytest.mark.parametrize("method", [m for m in ALL if "lasso" not in repr(m)], ids=repr)
 def test_scaling_and_shifting_the_values(method: Method) -> None:
     game = random_game(6, seed=7)
-    if isinstance(method, Lime) and method.penalty == "lasso":
-        pytest.skip("the lasso's strength is in the unit of the values, as captum's")
     moved = play(method, TableGame(6, 5.0 * game.table + 100.0))
     straight = play(method, game)
     np.testing.assert_allclose(moved.values, 5.0 * straight.values, atol=1e-7)
