@@ -147,6 +147,7 @@ BUILDERS = {
             bos_token_id=1,
             eos_token_id=2,
             decoder_start_token_id=2,
+            forced_eos_token_id=None,
         )
     ),
     "llava": _llava,
