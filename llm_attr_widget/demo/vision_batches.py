@@ -47,10 +47,11 @@ UNTOUCHED = 0.3
 """Share of pictures with nothing blanked."""
 SEEN, GONE = 0.6, 0.06
 """A thing is asked for if at least this share of it can be seen, and counts as absent below the other."""
-QUESTIONS = 6
-"""Questions for each picture, beside a caption now and then."""
-CAPTIONED = 0.4
-WORN = 0.15
+QUESTIONS = 5
+"""Questions for each picture."""
+CAPTIONED = 0.8
+"""Share of pictures one of whose questions asks for a caption: word by word a caption asks what goes with what."""
+WORN = 0.1
 """Share of questions that lack some of their words."""
 IGNORED = -100
 
