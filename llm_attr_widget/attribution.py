@@ -14,6 +14,7 @@ from llm_attr_widget.check import Additive, Check, check
 from llm_attr_widget.errors import CapabilityError, MethodError, TargetError
 from llm_attr_widget.game import Game
 from llm_attr_widget.ledger import Ledger
+from llm_attr_widget.picture import Picture
 from llm_attr_widget.storage import Stored, read, write
 from llm_attr_widget.targets import Target
 from llm_attr_widget.trials import ends, refit
@@ -54,7 +55,8 @@ class Attribution:
     values: `(outputs, features)` in `unit`; standard_errors: the same shape, zero where the method is exact, NaN where
     too little was played. sequence, sequence_errors: `(features,)`, of the target as a whole. ends: `(outputs, 2)`,
     v(all) and v(none) of each output; sequence_ends: `(2,)`. features, outputs: their texts; pieces: the prompt as
-    shown; label: what one number is ("Shapley value"). phase: "stopped" when it was ended early.
+    shown; picture: its image, and where features lie in it, if it has one; label: what one number is ("Shapley value").
+    phase: "stopped" when it was ended early.
     """
 
     values: Numbers
@@ -78,6 +80,7 @@ class Attribution:
     ledger: Ledger
     provenance: Provenance
     game: Game | None = field(default=None, repr=False, compare=False)
+    picture: Picture | None = field(default=None, repr=False, compare=False)
 
     @property
     def gap(self) -> float | None:
@@ -212,7 +215,9 @@ class Attribution:
 
         Raises AttributionError for a method or value function of the caller's own, which a file cannot hold.
         """
+        picture = self.picture
         header = {name: getattr(self, name) for name in _PLAIN} | {
+            "members": picture and picture.members,
             "pieces": [[piece.text, piece.feature] for piece in self.pieces],
             "target": [list(self.target.ids), list(self.target.texts)],
             "provenance": asdict(self.provenance),
@@ -223,6 +228,8 @@ class Attribution:
             "log_probs": self.ledger.log_probs,
             "played_in": self.ledger.trials,
         }
+        if picture is not None:
+            arrays |= {"pixels": picture.pixels, "regions": picture.regions}
         write(path, Stored(header, arrays, self.method, self.value))
 
     @classmethod
@@ -237,6 +244,7 @@ class Attribution:
             "outputs": tuple(header["outputs"]),
         }
         numbers: dict[str, Any] = {name: arrays[name] for name in _NUMBERS}
+        members = header.get("members")
         return cls(
             **numbers,
             **plain,
@@ -246,6 +254,7 @@ class Attribution:
             value=stored.value,
             ledger=Ledger(coalitions, arrays["log_probs"], arrays["played_in"], header["game"]),
             provenance=Provenance(**header["provenance"]),
+            picture=members and Picture(arrays["pixels"], arrays["regions"], tuple(map(tuple, members))),
         )
 
     def top(self, count: int = 3) -> tuple[tuple[str, float, float], ...]:

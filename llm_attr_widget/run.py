@@ -19,7 +19,7 @@ from llm_attr_widget.plan import Block, Plan, PromptLike, plan
 from llm_attr_widget.targets import TargetLike
 from llm_attr_widget.tempo import Tempo
 from llm_attr_widget.trials import Trials, ends
-from llm_attr_widget.types import Estimate, GradientMethod, Granularity, LogProbs, Method, Tokenizer
+from llm_attr_widget.types import Estimate, GradientMethod, Granularity, LogProbs, Method, Pictured, Tokenizer
 from llm_attr_widget.values import Value, ValueName
 
 
@@ -282,4 +282,5 @@ def _attribution(
             seconds=seconds,
         ),
         game=game,
+        picture=game.input.picture if isinstance(game.input, Pictured) else None,
     )

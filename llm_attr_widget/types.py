@@ -9,6 +9,8 @@ from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_attr_widget.picture import Picture
+
 Coalitions: TypeAlias = NDArray[np.bool_]
 """`(coalitions, features)`: True where the feature is present."""
 
@@ -130,6 +132,14 @@ class Input(Protocol):
         ...
 
     def render(self, coalitions: Coalitions, rng: np.random.Generator) -> list[Prompt]: ...
+
+
+@runtime_checkable
+class Pictured(Protocol):
+    """An `Input` some of whose features lie in an image."""
+
+    @property
+    def picture(self) -> Picture: ...
 
 
 class Fold(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from llm_attr_widget.attribution import Attribution
 from llm_attr_widget.errors import AttributionError, CapabilityError, LedgerError
 from llm_attr_widget.game import Game
 from llm_attr_widget.methods import ExactShapley, KernelShap, LeaveOneOut
+from llm_attr_widget.picture import Picture
 from llm_attr_widget.plan import Plan
 from llm_attr_widget.run import play
 from llm_attr_widget.targets import Target
@@ -54,6 +56,17 @@ def test_survives_a_file_and_still_answers_without_the_model(tmp_path: Path) -> 
     assert repr(back) == repr(result)
     with pytest.raises(CapabilityError, match="loaded from a file"):
         back.check()
+
+
+def test_a_picture_survives_a_file(tmp_path: Path) -> None:
+    regions = np.arange(4, dtype=np.int32).reshape(2, 2)
+    picture = Picture(np.arange(12, dtype=np.uint8).reshape(2, 2, 3), regions, ((), (0,), (0, 5), (5,)))
+    replace(attribution(KernelShap(budget=40)), picture=picture).save(tmp_path / "result.npz")
+    back = Attribution.load(tmp_path / "result.npz").picture
+    assert back is not None
+    assert back.members == picture.members
+    np.testing.assert_array_equal(back.pixels, picture.pixels)
+    np.testing.assert_array_equal(back.regions, picture.regions)
 
 
 def test_what_a_file_cannot_hold_is_refused(tmp_path: Path) -> None:

@@ -16,7 +16,9 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = "llm_attr_widget"
 # Lowest first. A name is a file or a folder of the package; those on one floor do not import each other.
 FLOORS = (
-    ("types", "errors"),
+    ("errors",),
+    ("picture",),
+    ("types",),
     ("tokens",),
     ("inputs", "methods", "models"),
     ("targets", "ledger", "plots"),
