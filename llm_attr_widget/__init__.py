@@ -16,7 +16,8 @@ from llm_attr_widget.errors import (
     TargetError,
 )
 from llm_attr_widget.ledger import Ledger, load_ledger
-from llm_attr_widget.run import Update, attribute, run
+from llm_attr_widget.run import Interrupted, Update, attribute, run
+from llm_attr_widget.stopping import Separated
 from llm_attr_widget.targets import Target
 
 if TYPE_CHECKING:
@@ -29,11 +30,13 @@ __all__ = [
     "AttributionError",
     "CapabilityError",
     "InputError",
+    "Interrupted",
     "Ledger",
     "LedgerError",
     "MethodError",
     "ProtocolError",
     "ScoreError",
+    "Separated",
     "Target",
     "TargetError",
     "Update",

@@ -34,7 +34,11 @@ _PLAIN = ("features", "outputs", "label", "unit", "adds_up", "sampled", "random"
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where the numbers come from. calls: coalitions played; scored: prompts that went through the model for them."""
+    """Where the numbers come from.
+
+    budget: model calls planned; calls: coalitions played; scored: prompts that went through the model for them.
+    stop_when: the rule to end early by, in words, "" for none; early: whether it was met and ended the run.
+    """
 
     model: str
     method: str
@@ -46,6 +50,8 @@ class Provenance:
     calls: int
     scored: int
     seconds: float
+    stop_when: str = ""
+    early: bool = False
 
 
 @dataclass(frozen=True)
@@ -227,6 +233,7 @@ class Attribution:
             "coalitions": np.packbits(self.ledger.coalitions, axis=1),
             "log_probs": self.ledger.log_probs,
             "played_in": self.ledger.trials,
+            "keys": self.ledger.keys,
         }
         if picture is not None:
             arrays |= {"pixels": picture.pixels, "regions": picture.regions}
@@ -252,7 +259,7 @@ class Attribution:
             target=Target(tuple(header["target"][0]), tuple(header["target"][1])),
             method=stored.method,
             value=stored.value,
-            ledger=Ledger(coalitions, arrays["log_probs"], arrays["played_in"], header["game"]),
+            ledger=Ledger(coalitions, arrays["log_probs"], arrays["played_in"], header["game"], arrays["keys"]),
             provenance=Provenance(**header["provenance"]),
             picture=members and Picture(arrays["pixels"], arrays["regions"], tuple(map(tuple, members))),
         )
@@ -270,9 +277,10 @@ class Attribution:
         for text, value, error in self.top():
             band = f" ± {error:.3f}" if np.isfinite(error) and error > 0 else ""
             lines.append(f"  {text!r:<{width}}  {value:+.3f}{band}")
-        about = self.provenance
+        rule = f", {'' if about.early else 'not '}{about.stop_when}" if about.stop_when else ""
         lines.append(
-            f"  {self.phase}: {about.calls} of {about.budget} calls, baseline: {about.baseline}, seed {about.seed}"
+            f"  {self.phase}: {about.calls} of {about.budget} calls{rule}, baseline: {about.baseline}, "
+            f"seed {about.seed}"
         )
         return "\n".join(lines)
 

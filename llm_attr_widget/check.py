@@ -152,5 +152,4 @@ def _removal(sequence: NDArray[np.float64], steps: int) -> tuple[Coalitions, NDA
 
 
 def _whole(game: Game, player: Player, coalitions: Coalitions, rng: np.random.Generator) -> NDArray[np.float64]:
-    (scores,) = player.play([(coalitions, rng)], lambda: False)
-    return game.value(scores)[:, -1]
+    return game.value(player.play(coalitions, rng, lambda: False))[:, -1]

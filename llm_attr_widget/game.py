@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llm_attr_widget.errors import Cancelled, ScoreError
-from llm_attr_widget.ledger import Ledger
+from llm_attr_widget.ledger import KEY_BYTES, Ledger
 from llm_attr_widget.targets import Target
 from llm_attr_widget.types import Coalitions, Input, LogProbs, Prompt, Scorer
 from llm_attr_widget.values import Value
@@ -43,50 +44,65 @@ class Game:
         return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A block of coalitions and the prompts that they are played as.
+
+    keys: uint8 `(coalitions, 16)`, equal for equal prompts: what a ledger remembers scores by.
+    """
+
+    coalitions: Coalitions
+    prompts: list[Prompt]
+    keys: NDArray[np.uint8]
+
+
 class Player:
     """Plays coalitions of one game, and never scores the same prompt twice.
 
-    scored: prompts that went through the model, times the number of targets. reused: coalitions that cost nothing.
+    known: what an earlier run left; its prompts are not scored again. scored: prompts that went through the model,
+    times the number of targets.
     """
 
     def __init__(self, game: Game, *, known: Ledger | None = None) -> None:
         self.game = game
         self.scored = 0
-        self._by_prompt: dict[bytes, LogProbs] = {}
-        self._by_coalition: dict[bytes, LogProbs] = {}
-        # With sampled baselines equal coalitions are different prompts, so only run.py may reuse them, by position.
-        if known is not None and not game.input.random:
-            packed = np.packbits(known.coalitions, axis=1)
-            self._by_coalition = {row.tobytes(): scores for row, scores in zip(packed, known.log_probs, strict=True)}
+        self._scores: dict[bytes, LogProbs] = {}
+        if known is not None:
+            self._scores = {key.tobytes(): scores for key, scores in zip(known.keys, known.log_probs, strict=True)}
 
-    def play(
-        self, blocks: Sequence[tuple[Coalitions, np.random.Generator]], cancelled: Callable[[], bool]
-    ) -> list[LogProbs]:
-        """Log-probs `(coalitions, target tokens)` of each block, in the order given.
-
-        blocks: coalitions, each with the generator for its sampled baselines, so that what is drawn does not depend
-        on how blocks are put together. Raises Cancelled, tested between batches; what was scored stays known.
+    def ask(self, coalitions: Coalitions, rng: np.random.Generator) -> Asked:
+        """The prompts of these coalitions. rng: for sampled baselines; one for each block, so that what is drawn does
+        not depend on how blocks are put together. Costs no model call.
         """
-        plans = [self._plan(coalitions, rng) for coalitions, rng in blocks]
-        wanted = {
-            key: prompt for plan in plans for key, prompt in plan if prompt is not None and key not in self._by_prompt
-        }
-        self._score(list(wanted), list(wanted.values()), cancelled)
-        return [
-            np.stack([self._by_coalition[key] if prompt is None else self._by_prompt[key] for key, prompt in plan])
-            for plan in plans
-        ]
+        prompts = self.game.input.render(coalitions, rng)
+        keys = np.frombuffer(b"".join(map(prompt_key, prompts)), dtype=np.uint8).reshape(len(prompts), KEY_BYTES)
+        return Asked(coalitions, prompts, keys)
 
-    def _plan(self, coalitions: Coalitions, rng: np.random.Generator) -> list[tuple[bytes, Prompt | None]]:
-        """For each coalition a key, and the prompt to score unless the coalition itself is known."""
-        rows = [row.tobytes() for row in np.packbits(coalitions, axis=1)]
-        fresh = [i for i, row in enumerate(rows) if row not in self._by_coalition]
-        plan: list[tuple[bytes, Prompt | None]] = [(row, None) for row in rows]
-        if fresh:
-            prompts = self.game.input.render(coalitions[fresh], rng)
-            for i, prompt in zip(fresh, prompts, strict=True):
-                plan[i] = (prompt_key(prompt), prompt)
-        return plan
+    def score(self, blocks: Sequence[Asked], cancelled: Callable[[], bool]) -> None:
+        """Have all that is not known yet scored. Raises Cancelled, tested between batches.
+
+        What was scored stays known, also after a stop or an error.
+        """
+        wanted: dict[bytes, Prompt] = {}
+        for asked in blocks:
+            for key, prompt in zip(asked.keys, asked.prompts, strict=True):
+                if key.tobytes() not in self._scores:
+                    wanted[key.tobytes()] = prompt
+        self._score(list(wanted), list(wanted.values()), cancelled)
+
+    def answers(self, asked: Asked) -> tuple[NDArray[np.intp], LogProbs]:
+        """Rows of the block that are known, ascending, and their log-probs `(rows, target tokens)`."""
+        found = [self._scores.get(key.tobytes()) for key in asked.keys]
+        rows = [row for row, scores in enumerate(found) if scores is not None]
+        known = [scores for scores in found if scores is not None]
+        table = np.stack(known) if known else np.empty((0, self.game.tokens), dtype=np.float32)
+        return np.array(rows, dtype=np.intp), table
+
+    def play(self, coalitions: Coalitions, rng: np.random.Generator, cancelled: Callable[[], bool]) -> LogProbs:
+        """`(coalitions, target tokens)`, in nats: ask, score and answer in one. Raises Cancelled."""
+        asked = self.ask(coalitions, rng)
+        self.score([asked], cancelled)
+        return self.answers(asked)[1]
 
     def _score(self, keys: list[bytes], prompts: list[Prompt], cancelled: Callable[[], bool]) -> None:
         if not prompts:
@@ -98,7 +114,7 @@ class Player:
             missing[rows] -= 1
             for row in rows:
                 if missing[row] == 0:
-                    self._by_prompt[keys[row]] = _checked(table[row])
+                    self._scores[keys[row]] = _checked(table[row])
             self.scored += len(rows)
             if cancelled():
                 raise Cancelled("The run was stopped.")
@@ -115,7 +131,7 @@ class Player:
 def prompt_key(prompt: Prompt) -> bytes:
     """Short and equal for equal prompts: keeping the ids themselves would cost megabytes on long prompts."""
     ids = np.asarray(prompt.ids, dtype=np.int64).tobytes()
-    return hashlib.blake2b(ids + b"|" + (prompt.extras_key or "").encode(), digest_size=16).digest()
+    return hashlib.blake2b(ids + b"|" + (prompt.extras_key or "").encode(), digest_size=KEY_BYTES).digest()
 
 
 def _checked(log_probs: LogProbs) -> LogProbs:

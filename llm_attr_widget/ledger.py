@@ -14,6 +14,11 @@ from llm_attr_widget.errors import LedgerError
 from llm_attr_widget.types import Coalitions, LogProbs
 
 FORMAT = 1
+KEY_BYTES = 16
+"""Length of a prompt's key."""
+
+UNUSED = -1
+"""In place of a trial's number: scored before a stop or an error, in a block that was not finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +26,22 @@ class Ledger:
     """What a run leaves behind. Rows stand in the order in which they were played.
 
     coalitions: bool `(m, features)`; log_probs: float32 `(m, target tokens)`, nats; trials: int `(m,)`, which
-    repetition each row belongs to; game: fingerprint of the game it was played in.
+    repetition each row belongs to, UNUSED for what no estimate was made from; game: fingerprint of the game it was
+    played in; keys: uint8 `(m, 16)`, of the prompts that were scored, by which a resumed run knows them again.
     """
 
     coalitions: Coalitions
     log_probs: LogProbs
     trials: NDArray[np.int32]
     game: str
+    keys: NDArray[np.uint8]
 
     def __len__(self) -> int:
         return len(self.coalitions)
 
     def by_trial(self) -> Iterator[tuple[int, Coalitions, LogProbs]]:
         """Each trial's number and its rows, in order of play."""
-        for trial in np.unique(self.trials):
+        for trial in np.unique(self.trials[self.trials != UNUSED]):
             rows = self.trials == trial
             yield int(trial), self.coalitions[rows], self.log_probs[rows]
 
@@ -48,6 +55,7 @@ class Ledger:
                 coalitions=np.packbits(self.coalitions, axis=1),
                 log_probs=self.log_probs,
                 trials=self.trials,
+                keys=self.keys,
             )
 
 
@@ -58,7 +66,7 @@ def load_ledger(path: str | Path) -> Ledger:
             header = json.loads(str(file["header"]))
             features = int(header["features"])
             coalitions = np.unpackbits(file["coalitions"], axis=1, count=features).astype(bool)
-            ledger = Ledger(coalitions, file["log_probs"], file["trials"], str(header["game"]))
+            ledger = Ledger(coalitions, file["log_probs"], file["trials"], str(header["game"]), file["keys"])
     except (KeyError, ValueError, OSError) as error:
         raise LedgerError(
             f"Expected a ledger saved by Ledger.save at {path}, but it could not be read: {error}"
@@ -78,24 +86,30 @@ class LedgerWriter:
         self._coalitions = np.empty((64, features), dtype=bool)
         self._log_probs = np.empty((64, tokens), dtype=np.float32)
         self._trials = np.empty(64, dtype=np.int32)
+        self._keys = np.empty((64, KEY_BYTES), dtype=np.uint8)
         self._rows = 0
         self._game = game
 
-    def append(self, coalitions: Coalitions, log_probs: LogProbs, trial: int) -> None:
+    def __len__(self) -> int:
+        return self._rows
+
+    def append(self, coalitions: Coalitions, log_probs: LogProbs, keys: NDArray[np.uint8], trial: int) -> None:
         start, end = self._rows, self._rows + len(coalitions)
         if end > len(self._trials):
             size = max(end, 2 * len(self._trials))
             self._coalitions = _grown(self._coalitions, size)
             self._log_probs = _grown(self._log_probs, size)
             self._trials = _grown(self._trials, size)
+            self._keys = _grown(self._keys, size)
         self._coalitions[start:end] = coalitions
         self._log_probs[start:end] = log_probs
         self._trials[start:end] = trial
+        self._keys[start:end] = keys
         self._rows = end
 
     def snapshot(self) -> Ledger:
         n = self._rows
-        return Ledger(self._coalitions[:n], self._log_probs[:n], self._trials[:n], self._game)
+        return Ledger(self._coalitions[:n], self._log_probs[:n], self._trials[:n], self._game, self._keys[:n])
 
 
 def _grown(array: NDArray, size: int) -> NDArray:  # type: ignore[type-arg]  # any dtype goes through unchanged

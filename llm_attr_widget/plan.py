@@ -16,6 +16,7 @@ from llm_attr_widget.inputs import make_input
 from llm_attr_widget.inputs.replaced import in_place
 from llm_attr_widget.ledger import Ledger
 from llm_attr_widget.methods import make_method
+from llm_attr_widget.stopping import Separated
 from llm_attr_widget.targets import TargetLike, make_target, written_target
 from llm_attr_widget.types import (
     Coalitions,
@@ -49,11 +50,14 @@ class Plan:
     granularity: str
     known: Ledger | None = None
     owners: tuple[int | None, ...] = ()
+    stop_when: Separated | None = None
     budget: int = field(init=False)
 
     def __post_init__(self) -> None:
         if self.trials < 1:
             raise MethodError(f"Expected at least one trial, got trials={self.trials}.")
+        if self.stop_when is not None:
+            self.stop_when.require(self.method, self.game.features)
         object.__setattr__(self, "budget", self.trials * self.method.calls(self.game.features))
 
     def blocks(self) -> Iterator[Block]:
@@ -82,6 +86,7 @@ def plan(
     max_new_tokens: int = 32,
     gen_args: Mapping[str, Any] | None = None,
     resume: Ledger | None = None,
+    stop_when: Separated | None = None,
 ) -> Plan:
     """Check all arguments and fix the target. Cost: one generation when `target` is None, else no model call.
 
@@ -115,7 +120,8 @@ def plan(
             "The ledger to resume from was played in another game: its features, target or baseline differ. "
             "Give the same prompt, target and granularity as in the run that left it."
         )
-    return Plan(game, chosen, trials, seed, getattr(scorer, "name", type(scorer).__name__), granularity, resume, owners)
+    name = getattr(scorer, "name", type(scorer).__name__)
+    return Plan(game, chosen, trials, seed, name, granularity, resume, owners, stop_when)
 
 
 def as_model(model: Any, tokenizer: Tokenizer | None) -> Scorer:

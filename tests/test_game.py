@@ -24,7 +24,7 @@ def never() -> bool:
 def test_plays_what_the_table_says() -> None:
     game, _ = table_game(5, 3)
     coalitions = np.random.default_rng(1).random((40, 5)) < 0.5
-    (scores,) = Player(game).play([(coalitions, np.random.default_rng(0))], never)
+    scores = Player(game).play(coalitions, np.random.default_rng(0), never)
     np.testing.assert_array_equal(scores, table(5, 3)[rows_of(coalitions)])
 
 
@@ -33,14 +33,14 @@ def test_equal_prompts_are_scored_once_within_and_across_blocks() -> None:
     coalitions = np.array([[1, 0, 0, 1], [1, 0, 0, 1], [0, 0, 0, 0]], dtype=bool)
     player = Player(game)
     for _ in range(3):
-        player.play([(coalitions, np.random.default_rng(0)), (coalitions[:1], np.random.default_rng(0))], never)
+        player.score([player.ask(rows, np.random.default_rng(0)) for rows in (coalitions, coalitions[:1])], never)
     assert len(model.asked) == player.scored == 2
 
 
 def test_a_coalition_may_be_two_prompts_when_baselines_are_drawn() -> None:
     game, model = table_game(4, 2, random=True)
     coalitions = np.zeros((30, 4), dtype=bool)
-    (scores,) = Player(game).play([(coalitions, np.random.default_rng(0))], never)
+    scores = Player(game).play(coalitions, np.random.default_rng(0), never)
     assert len({prompt.ids for prompt in model.asked}) == len(model.asked) > 1
     assert len(np.unique(scores[:, 0])) == len(model.asked)
 
@@ -48,8 +48,9 @@ def test_a_coalition_may_be_two_prompts_when_baselines_are_drawn() -> None:
 def test_what_a_ledger_knows_costs_nothing() -> None:
     game, model = table_game(4, 2)
     coalitions = np.eye(4, dtype=bool)
-    known = Ledger(coalitions[:3], table(4, 2)[rows_of(coalitions[:3])], np.zeros(3, np.int32), game.fingerprint)
-    (scores,) = Player(game, known=known).play([(coalitions, np.random.default_rng(0))], never)
+    keys = Player(game).ask(coalitions[:3], np.random.default_rng(0)).keys
+    known = Ledger(coalitions[:3], table(4, 2)[rows_of(coalitions[:3])], np.zeros(3, np.int32), game.fingerprint, keys)
+    scores = Player(game, known=known).play(coalitions, np.random.default_rng(0), never)
     assert [prompt.ids for prompt in model.asked] == [(3,)]
     np.testing.assert_array_equal(scores, table(4, 2)[rows_of(coalitions)])
 
@@ -60,9 +61,12 @@ def test_a_stop_comes_between_batches_and_keeps_what_was_scored() -> None:
     player = Player(game)
     answers = iter([False, True])
     with pytest.raises(Cancelled):
-        player.play([(coalitions, np.random.default_rng(0))], lambda: next(answers))
+        player.play(coalitions, np.random.default_rng(0), lambda: next(answers))
     assert len(model.asked) == 16
-    player.play([(coalitions, np.random.default_rng(0))], never)
+    rows, scores = player.answers(player.ask(coalitions, np.random.default_rng(0)))
+    np.testing.assert_array_equal(rows, np.arange(16))
+    np.testing.assert_array_equal(scores, table(6, 2)[rows_of(coalitions[:16])])
+    player.play(coalitions, np.random.default_rng(0), never)
     assert len(model.asked) == 40
 
 
@@ -72,7 +76,7 @@ def test_a_contrast_scores_both_targets_side_by_side() -> None:
     first, second = Target((0, 1, 2), (" a", " b", " c")), Target((3,), (" d",))
     game = Game(BitsInput(3), model, (first, second), Contrast(3))
     coalitions = np.array([[1, 0, 1], [0, 0, 0]], dtype=bool)
-    (scores,) = Player(game).play([(coalitions, np.random.default_rng(0))], never)
+    scores = Player(game).play(coalitions, np.random.default_rng(0), never)
     np.testing.assert_array_equal(scores, log_probs[[5, 0]])
     whole = log_probs[[5, 0], :3].astype(float).sum(axis=1) - log_probs[[5, 0], 3]
     np.testing.assert_allclose(game.value(scores), np.column_stack([whole, whole]), rtol=1e-6)
@@ -82,7 +86,7 @@ def test_nan_from_the_model_is_an_error_not_a_number() -> None:
     model = FunctionModel(lambda ids, target: [float("nan")] * len(target))
     game = Game(BitsInput(2), model, (Target((0,), ("x",)),), LogProb())
     with pytest.raises(ScoreError, match="NaN"):
-        Player(game).play([(np.ones((1, 2), dtype=bool), np.random.default_rng(0))], never)
+        Player(game).play(np.ones((1, 2), dtype=bool), np.random.default_rng(0), never)
 
 
 def test_fingerprints_tell_games_apart() -> None:

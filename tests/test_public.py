@@ -7,8 +7,8 @@ from importlib.metadata import version
 import llm_attr_widget
 
 NAMES = """
-    AttrWidget Attribution AttributionError CapabilityError InputError Ledger LedgerError MethodError ProtocolError
-    ScoreError Target TargetError Update attribute load_ledger run
+    AttrWidget Attribution AttributionError CapabilityError InputError Interrupted Ledger LedgerError MethodError
+    ProtocolError ScoreError Separated Target TargetError Update attribute load_ledger run
 """
 
 

@@ -117,32 +117,6 @@ def test_a_stop_keeps_what_there_is() -> None:
     assert np.isfinite(result.values).all()
 
 
-@pytest.mark.parametrize("random", [False, True])
-def test_a_stopped_run_goes_on_from_its_ledger_with_no_call_repeated(random: bool) -> None:
-    def game():
-        return table_game(8, 2, random=random)
-
-    whole_game, whole_model = game()
-    whole = last(Plan(whole_game, PermutationShapley(budget=120), 2, 0, "table", "word"))
-    looks = iter([False] * 8 + [True] * 99)
-    first_game, first_model = game()
-    first = last(
-        Plan(first_game, PermutationShapley(budget=120), 2, 0, "table", "word"),
-        cancelled=lambda: next(looks),
-        seconds_per_update=0,
-    )
-    again_game, again_model = game()
-    again = last(Plan(again_game, PermutationShapley(budget=120), 2, 0, "table", "word", first.ledger))
-    np.testing.assert_allclose(again.values, whole.values, atol=1e-9)
-    assert len(first.ledger) > 0
-    assert len(again_model.asked) < len(whole_model.asked)
-    done = {prompt.ids for prompt in first_model.asked[: len(first.ledger)]}
-    if not random:
-        kept = {tuple(np.flatnonzero(row).tolist()) for row in first.ledger.coalitions}
-        assert not kept & {prompt.ids for prompt in again_model.asked}
-    assert done
-
-
 def test_a_ledger_of_another_game_is_refused() -> None:
     log_probs = table(3, 2)
     target = Target((0, 1), ("a", "b"))

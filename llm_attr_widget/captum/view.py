@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from llm_attr_widget.attribution import Attribution, Provenance
 from llm_attr_widget.errors import InputError
-from llm_attr_widget.ledger import Ledger
+from llm_attr_widget.ledger import KEY_BYTES, Ledger
 from llm_attr_widget.methods import (
     ExactShapley,
     KernelShap,
@@ -96,8 +96,16 @@ def _ledger(result: Any, shape: tuple[int, ...]) -> Ledger:
     """What was played, with each group's presence written to all its members."""
     if result.coalitions is None or result.log_probs is None:
         nothing: NDArray[np.bool_] = np.empty((0, shape[1]), dtype=bool)
-        return Ledger(nothing, np.empty((0, shape[0]), dtype=np.float32), np.empty(0, dtype=np.int32), "captum")
+        return _without_prompts(nothing, np.empty((0, shape[0]), dtype=np.float32))
     coalitions = result.coalitions
     if coalitions.shape[1] != shape[1]:
         coalitions = coalitions[:, list(result.inp.formatted_mask)]
-    return Ledger(coalitions, result.log_probs, np.zeros(len(coalitions), dtype=np.int32), "captum")
+    return _without_prompts(coalitions, result.log_probs)
+
+
+def _without_prompts(coalitions: NDArray[np.bool_], log_probs: NDArray[np.float32]) -> Ledger:
+    """A ledger that no run goes on from: captum's prompts are not ours."""
+    rows = len(coalitions)
+    return Ledger(
+        coalitions, log_probs, np.zeros(rows, dtype=np.int32), "captum", np.zeros((rows, KEY_BYTES), dtype=np.uint8)
+    )
