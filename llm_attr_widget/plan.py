@@ -18,6 +18,7 @@ from llm_attr_widget.ledger import Ledger
 from llm_attr_widget.methods import make_method
 from llm_attr_widget.stopping import Separated
 from llm_attr_widget.targets import TargetLike, make_target, written_target
+from llm_attr_widget.tokens import tokenizer_of
 from llm_attr_widget.types import (
     Coalitions,
     Generator,
@@ -93,8 +94,8 @@ def plan(
     Arguments are those of `run`. Raises InputError, TargetError, MethodError or CapabilityError.
     """
     scorer = as_model(model, tokenizer)
-    words: Any = tokenizer if tokenizer is not None else getattr(scorer, "tokenizer", None)
-    players = make_input(words, prompt, granularity=granularity)
+    given: Any = tokenizer if tokenizer is not None else getattr(scorer, "tokenizer", None)
+    players, words = make_input(given, prompt, granularity=granularity), tokenizer_of(given)
     chosen = make_method(method, budget=budget) if isinstance(method, str) else method
     if budget is not None and not isinstance(method, str):
         raise MethodError(
@@ -130,7 +131,7 @@ def as_model(model: Any, tokenizer: Tokenizer | None) -> Scorer:
         return model
     from llm_attr_widget.models.huggingface import HuggingFaceModel
 
-    return HuggingFaceModel(model, tokenizer)
+    return HuggingFaceModel(model, tokenizer_of(tokenizer))
 
 
 def _generator(scorer: Scorer) -> Generator:

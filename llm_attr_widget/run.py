@@ -43,13 +43,13 @@ def run(
 ) -> Iterator[Update]:
     """Attribute the target to the prompt's features, one event per stretch of about `seconds_per_update`.
 
-    model, tokenizer: a Hugging Face model with its tokenizer, or any Scorer. prompt: text, chat messages, or an Input.
-    target: text, token ids, or None (the model writes it, at most `max_new_tokens`, with `gen_args`). against: a
-    second target, to explain log p(target) - log p(against). method: a name (`methods.METHODS`) or a Method; budget:
-    coalitions per trial. value: what is explained. trials: independent repetitions. resume: the ledger of an earlier
-    run of the same game; what it holds is not played again. stop_when: end before the budget is spent, once the top
-    features are separated; the last event then has phase "finished". cancelled: tested between batches; the last
-    event then has phase "stopped".
+    model, tokenizer: a Hugging Face model with its tokenizer or processor, or any Scorer. prompt: text, chat messages,
+    or an Input. target: text, token ids, or None (the model writes it, at most `max_new_tokens`, with `gen_args`).
+    against: a second target, to explain log p(target) - log p(against). method: a name (`methods.METHODS`) or a
+    Method; budget: coalitions per trial. value: what is explained. trials: independent repetitions. resume: the ledger
+    of an earlier run of the same game; what it holds is not played again. stop_when: end before the budget is spent,
+    once the top features are separated; the last event then has phase "finished". cancelled: tested between batches;
+    the last event then has phase "stopped".
     """
     yield from play(
         plan(

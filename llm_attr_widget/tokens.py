@@ -32,6 +32,11 @@ def encode(tokenizer: Tokenizer, texts: Sequence[str], *, add_special_tokens: bo
     return [ids[text] for text in texts]
 
 
+def tokenizer_of(given: Any) -> Any:
+    """The tokenizer of a processor, which has one beside its image processor; anything else is given back."""
+    return getattr(given, "tokenizer", given)
+
+
 def special_ids(tokenizer: Tokenizer) -> frozenset[int]:
     """Ids of the tokens that mark something (bos, eos, turns). The unk token is not one: it stands for a word."""
     unknown = getattr(tokenizer, "unk_token_id", None)

@@ -7,18 +7,27 @@ from typing import Any, cast
 
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs.chat import ChatInput
+from llm_attr_widget.inputs.image import ImageInput
+from llm_attr_widget.inputs.segmentation import Boxes, Grid, Labels, Masks, Slic
 from llm_attr_widget.inputs.template import ProductBaselines, SampledBaselines, TemplateInput
 from llm_attr_widget.inputs.text import TextInput
 from llm_attr_widget.inputs.tokens import TokenInput
+from llm_attr_widget.tokens import tokenizer_of
 from llm_attr_widget.types import Granularity, Input, Tokenizer
 
-INPUTS = (TextInput, TokenInput, TemplateInput, ChatInput)
+INPUTS = (TextInput, TokenInput, TemplateInput, ChatInput, ImageInput)
 
 __all__ = [
     "INPUTS",
+    "Boxes",
     "ChatInput",
+    "Grid",
+    "ImageInput",
+    "Labels",
+    "Masks",
     "ProductBaselines",
     "SampledBaselines",
+    "Slic",
     "TemplateInput",
     "TextInput",
     "TokenInput",
@@ -34,6 +43,8 @@ def make_input(
 ) -> Input:
     """An Input of whatever the caller has; one that is one already passes through.
 
+    tokenizer: the model's, or its processor.
+
     Raises InputError for anything that is no prompt, or that needs a tokenizer and has none.
     """
     if hasattr(prompt, "tolist"):  # an array or a tensor of ids
@@ -42,15 +53,14 @@ def make_input(
         return _as_input(prompt)
     if tokenizer is None:
         raise InputError("Expected a tokenizer to make features of the prompt, got None. Give the model's tokenizer.")
-    if isinstance(prompt, str):
-        return (
-            TokenInput(tokenizer, prompt)
-            if granularity == "token"
-            else TextInput(tokenizer, prompt, granularity=granularity)
-        )
     if prompt and isinstance(prompt[0], Mapping):
         return ChatInput(tokenizer, cast("Sequence[Mapping[str, Any]]", prompt), granularity=granularity)
-    return TokenInput(tokenizer, cast("Sequence[int]", prompt))
+    words = tokenizer_of(tokenizer)
+    if isinstance(prompt, str):
+        return (
+            TokenInput(words, prompt) if granularity == "token" else TextInput(words, prompt, granularity=granularity)
+        )
+    return TokenInput(words, cast("Sequence[int]", prompt))
 
 
 def _as_input(prompt: Any) -> Input:

@@ -13,7 +13,7 @@ from llm_attr_widget.inputs.base import Locked, checked, feature_texts, lock
 from llm_attr_widget.inputs.conversation import Conversation, Message, Slot, check
 from llm_attr_widget.inputs.places import places
 from llm_attr_widget.inputs.text import Cut, Part, compose, cut, parts
-from llm_attr_widget.tokens import encode, special_texts
+from llm_attr_widget.tokens import encode, special_texts, tokenizer_of
 from llm_attr_widget.types import Coalitions, Piece, Prompt, Tokenizer
 
 
@@ -25,6 +25,7 @@ class ChatInput:
     granularity: as of TextInput, within each turn, or "turn": all that a turn says. A turn whose words are all absent
         stays, empty. roles: whose turns have features ("user", "system", …; "document" for `documents`); None means
         all. turns: positions of the messages that have features; None means all, documents too.
+    tokenizer: the model's, or its processor, whose template then writes the conversation.
     documents, tools, add_generation_prompt: for the template. A document's "text" has features.
     template_args: further arguments of the template, such as {"enable_thinking": False}.
     baseline_text, locked: as of TextInput; positions count the units of the chosen turns.
@@ -61,7 +62,7 @@ class ChatInput:
         conversation = Conversation(self.tokenizer, self.messages, self.documents, arguments)
         units = self._units(conversation)
         pieces = lock([text for text, _, _ in units], [may_go for _, may_go, _ in units], self.locked)
-        slots, special = conversation.slots, special_texts(self.tokenizer)
+        slots, special = conversation.slots, special_texts(self._words)
         owners = [owner for _, _, owner in units]
         roles = [
             slots[owner].role
@@ -92,7 +93,7 @@ class ChatInput:
     def render(self, coalitions: Coalitions, rng: np.random.Generator) -> list[Prompt]:
         """Token ids of each coalition's conversation. Draws nothing."""
         del rng
-        return [Prompt(ids) for ids in encode(self.tokenizer, self.texts(coalitions), add_special_tokens=False)]
+        return [Prompt(ids) for ids in encode(self._words, self.texts(coalitions), add_special_tokens=False)]
 
     def texts(self, coalitions: Coalitions) -> list[str]:
         """Each coalition's conversation as the template writes it."""
@@ -124,7 +125,12 @@ class ChatInput:
             return [text], [False]
         if self.granularity == "turn":
             return [text], [bool(text.strip())]
-        return cut(self.tokenizer, text, self.granularity)
+        return cut(self._words, text, self.granularity)
+
+    @property
+    def _words(self) -> Tokenizer:
+        """The tokenizer itself, where a processor was given."""
+        return tokenizer_of(self.tokenizer)
 
 
 def _framed(slot: Slot, pieces: Sequence[Piece], special: Sequence[str]) -> tuple[Part, ...]:

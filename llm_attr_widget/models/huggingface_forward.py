@@ -55,7 +55,15 @@ def forward(
         "logits_to_keep": keep,
     }
     given = {name: value for name, value in offered.items() if name in anatomy.accepts and value is not None}
-    returned = anatomy.model(*(() if ids is None else (ids,)), **given, **(further or {}))
+    try:
+        returned = anatomy.model(*(() if ids is None else (ids,)), **given, **(further or {}))
+    except ValueError as error:
+        if "pixel_values" not in (further or {}):
+            raise
+        raise InputError(
+            f"The model cannot read this prompt with its image: {error}. An image must be as many tokens in the prompt "
+            "as the model makes of it: use the processor that belongs to the model, with its own settings."
+        ) from error
     logits = _logits(returned)
     if keep is not None and ids is not None and "logits_to_keep" not in given:
         # Prompt tuning returns logits for tokens of its own too: ours are the last ones.
