@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_attr_widget.check import Additive, Check, check
-from llm_attr_widget.errors import CapabilityError, MethodError, TargetError
+from llm_attr_widget.errors import CapabilityError, InputError, MethodError, TargetError
 from llm_attr_widget.game import Game
 from llm_attr_widget.ledger import Ledger
 from llm_attr_widget.picture import Picture
+from llm_attr_widget.plots import visible
 from llm_attr_widget.storage import Stored, read, write
 from llm_attr_widget.targets import Target
 from llm_attr_widget.trials import ends, refit
@@ -202,6 +203,22 @@ class Attribution:
         from llm_attr_widget.plots import sequence_figure
 
         return sequence_figure(self.sequence, self.sequence_errors, self.features, name=self.label, unit=self.unit)
+
+    def plot_image_heatmap(self, output: int | None = None, *, opacity: float = 0.7) -> Figure:
+        """The picture with its segments tinted, outlined, and a legend with zero in the middle, as a matplotlib figure.
+
+        output: the output token whose attribution is shown; None: the target as a whole. For a stretch of tokens draw
+        its `span`. Raises InputError for a result without a picture, or an output that there is not.
+        """
+        from llm_attr_widget.heatmap import image_figure
+
+        if self.picture is None:
+            raise InputError("This result has no picture: its prompt had no image. Draw plot_seq_attr() instead.")
+        if output is not None and not 0 <= output < len(self.outputs):
+            raise InputError(f"Expected an output in range({len(self.outputs)}), or None for all, got {output}.")
+        scores = self.sequence if output is None else self.values[output]
+        said = self.target.text if output is None else self.outputs[output]
+        return image_figure(self.picture, scores, name=self.label, unit=self.unit, title=visible(said), opacity=opacity)
 
     def check(self, *, calls: int = 64, seed: int = 0) -> Check:
         """How far to trust these numbers: about `calls` model calls on coalitions that they were not made from.

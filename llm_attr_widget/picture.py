@@ -19,8 +19,9 @@ class Picture:
     members: for each region the features that cover it, ascending. One where segments do not overlap; several where
         they do, so that each region is one set of segments; none for what belongs to no segment and is always present.
 
-    A feature's pixels are those of all regions it is a member of; a pixel is present while one of its region's features
-    is. Features are numbered as in the attribution, text features among them; those of a picture are in no `Piece`.
+    A feature's pixels are those of all regions it is a member of, and all of them go when it is absent: a pixel is
+    present while all features of its region are. Features are numbered as in the attribution, text features among
+    them; those of a picture are in no `Piece`.
     Arrays are read-only. Raises InputError where shapes, types or numbers do not fit together.
     """
 
@@ -66,6 +67,13 @@ class Picture:
     def mask(self, feature: int) -> NDArray[np.bool_]:
         """Where a feature lies, `(height, width)`; nowhere for a feature of the text."""
         return np.array([feature in covering for covering in self.members])[self.regions]
+
+    def tints(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """`(regions,)`: what is shown in each region, the sum of its features' scores; NaN in a region of none.
+
+        scores: `(features,)`, of all features of the attribution.
+        """
+        return np.array([scores[list(covering)].sum() if covering else np.nan for covering in self.members])
 
     def at_most(self, side: int) -> Picture:
         """The same picture for display, neither side longer than `side` pixels; itself where it is small enough.

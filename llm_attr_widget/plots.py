@@ -34,7 +34,7 @@ def token_figure(
     write: numbers in the cells; None writes them where they fit. Cells within two standard errors of zero are
     written in grey.
     """
-    figure = _figure(min(2.2 + 0.42 * len(features), 18.0), min(1.6 + 0.32 * len(outputs), 14.0))
+    figure = blank_figure(min(2.2 + 0.42 * len(features), 18.0), min(1.6 + 0.32 * len(outputs), 14.0))
     axes = figure.add_subplot()
     limit = limit_of(values)
     image = axes.imshow(
@@ -64,7 +64,7 @@ def sequence_figure(
     sequence: NDArray[np.float64], errors: NDArray[np.float64], features: Sequence[str], *, name: str, unit: str
 ) -> Figure:
     """A bar per feature for the target as a whole; whiskers are 95% bands (1.96 standard errors)."""
-    figure = _figure(min(1.5 + 0.42 * len(features), 18.0), 3.2)
+    figure = blank_figure(min(1.5 + 0.42 * len(features), 18.0), 3.2)
     axes = figure.add_subplot()
     limit = limit_of(sequence)
     places = np.arange(len(features))
@@ -108,7 +108,8 @@ def visible(text: str) -> str:
     return (shown if len(shown) <= 24 else shown[:23] + "…").replace("$", r"\$")
 
 
-def _figure(width: float, height: float) -> Figure:
+def blank_figure(width: float, height: float) -> Figure:
+    """An empty figure, in inches, that a notebook draws when a cell returns it."""
     # Importing pyplot is what makes IPython draw a Figure that a cell returns; the figure itself stays out of pyplot's
     # list, which would keep it in memory and draw it twice.
     import matplotlib.pyplot as plt

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from llm_attr_widget.attribution import Attribution
-from llm_attr_widget.errors import AttributionError, CapabilityError, LedgerError
+from llm_attr_widget.errors import AttributionError, CapabilityError, InputError, LedgerError
 from llm_attr_widget.game import Game
 from llm_attr_widget.methods import ExactShapley, KernelShap, LeaveOneOut
 from llm_attr_widget.picture import Picture
@@ -152,3 +152,17 @@ def test_the_picture_for_hosts_without_widgets_shows_text_as_text() -> None:
     html = attribution(ExactShapley(), evil)._repr_html_()
     assert "<img" not in html
     assert "&lt;img src=x&gt;" in html
+
+
+def test_the_heatmap_shows_the_target_or_one_output() -> None:
+    regions = np.array([[0, 1]], dtype=np.int32)
+    picture = Picture(np.zeros((1, 2, 3), dtype=np.uint8), regions, ((0,), (1,)))
+    result = replace(attribution(KernelShap(budget=40)), picture=picture)
+    for output, scores in ((None, result.sequence), (1, result.values[1])):
+        figure = result.plot_image_heatmap(output)
+        assert figure.axes[1].get_ylim()[1] == pytest.approx(np.abs(scores[:2]).max())
+    assert figure.axes[0].get_title() == "␣t1"
+    with pytest.raises(InputError, match=r"range\(3\)"):
+        result.plot_image_heatmap(3)
+    with pytest.raises(InputError, match="no picture"):
+        replace(result, picture=None).plot_image_heatmap()

@@ -29,6 +29,10 @@ def test_a_feature_lies_where_its_regions_are() -> None:
     assert not shown.mask(1).any(), "a feature of the text"
 
 
+def test_a_region_shows_the_sum_of_its_features() -> None:
+    np.testing.assert_array_equal(picture().tints(np.array([1.0, 10.0, -3.0])), [np.nan, 1, -2, -3])
+
+
 def test_nothing_can_be_written_into_it() -> None:
     shown = picture()
     with pytest.raises(ValueError, match="read-only"):

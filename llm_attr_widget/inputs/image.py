@@ -52,7 +52,7 @@ class ImageInput:
     prompt: a question, which becomes the user's turn after the image; chat messages with one part of type "image"; a
         text with the processor's placeholder in it; or a ChatInput made with the processor, for all that it offers.
     segments: how the image is cut (`make_way`): n (an n × n grid), (rows, columns), "slic", a label map, masks, boxes;
-        None: the image is always whole. Where segments overlap, a pixel is present while one that covers it is.
+        None: the image is always whole. Where segments overlap, a pixel is present while all that cover it are.
     baseline_image: what absent segments show (`make_fill`): a colour, "mean", "blur" or "noise".
     granularity: how the text is cut into features, as of ChatInput; None: the text is always whole.
     baseline_text: what stands in for an absent feature of the text, as of TextInput.
@@ -136,8 +136,8 @@ class ImageInput:
 
     def _visible(self, rows: Coalitions, ground: _Ground) -> NDArray[np.bool_]:
         """`(coalitions, regions)`: where the image itself is shown, or its baseline looks the same."""
-        shown = (rows.astype(np.int32) @ self._covers.T.astype(np.int32)) > 0
-        return shown | ~self._covers.any(axis=1) | ~ground.changed
+        hidden = (~rows).astype(np.int32) @ self._covers.T.astype(np.int32) > 0
+        return ~(hidden & ground.changed)
 
     def _pixel_extras(self, visible: Sequence[NDArray[np.bool_]], ground: _Ground) -> Iterator[Extras]:
         from PIL import Image

@@ -1,0 +1,86 @@
+"""The picture of a prompt with its segments tinted by their attribution, as a matplotlib figure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_attr_widget.errors import InputError
+from llm_attr_widget.picture import Picture
+from llm_attr_widget.plots import blank_figure, diverging, limit_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_SHOWN = 1_000
+"""Pixels of the longer side: more than that a figure does not show."""
+
+
+def image_figure(
+    picture: Picture,
+    scores: NDArray[np.float64],
+    *,
+    name: str,
+    unit: str,
+    title: str = "",
+    opacity: float = 0.7,
+) -> Figure:
+    """The picture in grey, each region tinted by the sum of its features' scores, with outlines and a legend.
+
+    scores: `(features,)`, of all features of the attribution. opacity: of the tint, 0 to 1. Zero is the neutral middle
+    of the colours; regions without a feature, and such without a score yet, are not tinted.
+    Raises InputError for an opacity outside 0 to 1.
+    """
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.collections import LineCollection
+    from matplotlib.colors import Normalize
+
+    if not 0 <= opacity <= 1:
+        raise InputError(f"Expected an opacity from 0 (the picture alone) to 1 (the tint alone), got {opacity}.")
+    small = picture.at_most(_SHOWN)
+    tints = picture.tints(scores)
+    limit = limit_of(tints)
+    wide = min(2.0, max(0.5, picture.width / picture.height)) ** 0.5
+    figure = blank_figure(4.4 * wide + 1.2, 4.4 / wide + 0.3)
+    axes = figure.add_subplot()
+    axes.imshow(tinted(small, tints / limit, opacity), interpolation="nearest")
+    axes.add_collection(LineCollection(list(outlines(small.regions)), colors="#1d2430", linewidths=0.6, alpha=0.6))
+    axes.set_axis_off()
+    axes.set_title(title, fontsize=9)
+    scale = ScalarMappable(Normalize(-limit, limit), diverging())
+    figure.colorbar(scale, ax=axes, label=f"{name}, {unit}" if unit else name, shrink=0.8, pad=0.02)
+    return figure
+
+
+def tinted(picture: Picture, shares: NDArray[np.float64], opacity: float) -> NDArray[np.uint8]:
+    """`(height, width, 3)`: the picture in grey levels under its tint; in its own colours where it has none.
+
+    shares: `(regions,)`, from -1 to 1; NaN where there is no tint.
+    """
+    known = np.isfinite(shares)
+    colours = 255 * np.array(diverging()((np.where(known, shares, 0.0) + 1) / 2))[:, :3]
+    grey = picture.pixels @ np.array([0.299, 0.587, 0.114])
+    mixed = (1 - opacity) * grey[..., None] + opacity * colours[picture.regions]
+    return np.where(known[picture.regions][..., None], np.rint(mixed), picture.pixels).astype(np.uint8)
+
+
+def outlines(regions: NDArray[np.int32]) -> NDArray[np.float64]:
+    """`(lines, 2, 2)`: the edges between pixels of different regions, as (x, y) from and to, in pixels.
+
+    Pixel (row, column) is the square around (column, row). An edge of several pixels is one line.
+    """
+    across = _runs(regions[1:] != regions[:-1])
+    along = _runs((regions[:, 1:] != regions[:, :-1]).T)
+    lines = [((start, line + 0.5), (end, line + 0.5)) for line, start, end in across]
+    lines += [((line + 0.5, start), (line + 0.5, end)) for line, start, end in along]
+    return np.array(lines, dtype=np.float64).reshape(-1, 2, 2)
+
+
+def _runs(edge: NDArray[np.bool_]) -> list[tuple[int, float, float]]:
+    """Each row's stretches of True: (row, its beginning, its end), half a pixel out on both sides."""
+    steps = np.diff(np.pad(edge.astype(np.int8), ((0, 0), (1, 1))), axis=1)
+    rows, starts = np.nonzero(steps == 1)
+    ends = np.nonzero(steps == -1)[1]
+    return [(int(r), s - 0.5, e - 0.5) for r, s, e in zip(rows, starts, ends, strict=True)]
