@@ -122,7 +122,8 @@ def plan(
             "Give the same prompt, target and granularity as in the run that left it."
         )
     name = getattr(scorer, "name", type(scorer).__name__)
-    return Plan(game, chosen, trials, seed, name, granularity, resume, owners, stop_when)
+    units = getattr(players, "units", granularity)
+    return Plan(game, chosen, trials, seed, name, units, resume, owners, stop_when)
 
 
 def as_model(model: Any, tokenizer: Tokenizer | None) -> Scorer:

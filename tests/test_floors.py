@@ -28,6 +28,7 @@ FLOORS = (
     ("attribution", "plan", "tempo"),
     ("playing",),
     ("run",),
+    ("refine",),
     ("captum", "demo", "widget"),
     ("__init__",),
 )

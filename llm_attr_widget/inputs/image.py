@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, Literal, Protocol, TypeAlias, cast
 
@@ -17,7 +17,7 @@ from llm_attr_widget.inputs.conversation import Conversation, Message, check
 from llm_attr_widget.inputs.fills import Baseline, Fill, make_fill
 from llm_attr_widget.inputs.pictures import ImageLike, read_image
 from llm_attr_widget.inputs.processing import Extras, Processing, check_processor, placeholder_in
-from llm_attr_widget.inputs.segmentation import Segmentation, Segments, make_way
+from llm_attr_widget.inputs.segmentation import Segmentation, Segments, make_way, split
 from llm_attr_widget.inputs.text import Cut, TextInput
 from llm_attr_widget.picture import Picture
 from llm_attr_widget.types import Coalitions, Piece, Prompt
@@ -116,6 +116,22 @@ class ImageInput:
             "_covers": covers,
         }.items():
             object.__setattr__(self, name, value)
+
+    @property
+    def units(self) -> str:
+        """In words, what the features are."""
+        told = [self.segmentation.about] if self.segmentation.names else []
+        if self._words.features:
+            granularity = getattr(self._words, "granularity", None)
+            told.append(f"text by {granularity if isinstance(granularity, str) else 'a rule of its own'}")
+        return "; ".join(told)
+
+    def split(self, segments: Collection[int]) -> ImageInput:
+        """The same input with the boxes of these segments split in four: one step down a quad-tree.
+
+        Raises InputError where segments are no boxes.
+        """
+        return replace(self, segments=split(self.segmentation, segments))
 
     @property
     def random(self) -> bool:

@@ -6,7 +6,7 @@ add a way: one frozen class with `cut`, and one line in `WAYS`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, cast, runtime_checkable
 
@@ -73,13 +73,17 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Boxes:
-    """Boxes (left, top, right, bottom), which may overlap; a list, or a dict from names. The rest stays."""
+    """Boxes (left, top, right, bottom), which may overlap; a list, or a dict from names. The rest stays.
+
+    about: in words, where they come from.
+    """
 
     boxes: Sequence[Box] | Mapping[str, Box]
+    about: str = ""
 
     def cut(self, pixels: Pixels) -> Segmentation:
         """Raises InputError for a box that is empty or reaches out of the image."""
-        return _of_boxes(_named(self.boxes, "box"), pixels, f"{len(self.boxes)} boxes")
+        return _of_boxes(_named(self.boxes, "box"), pixels, self.about or f"{len(self.boxes)} boxes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,11 +242,28 @@ def _checked_mask(mask: Any, name: str, pixels: Pixels) -> NDArray[np.bool_]:
     return array.astype(bool)
 
 
-def quarters(box: Box) -> Iterator[Box]:
-    """A box split in the middle, both ways: four boxes, or fewer where it is one pixel wide or high."""
+def quarters(box: Box) -> Iterator[tuple[str, Box]]:
+    """A box split in the middle, both ways: four named boxes, or fewer where it is one pixel wide or high."""
     left, top, right, bottom = box
     x, y = (left + right) // 2, (top + bottom) // 2
-    for low, high in ((top, y), (y, bottom)):
-        for start, end in ((left, x), (x, right)):
+    for upper, low, high in (("top", top, y), ("bottom", y, bottom)):
+        for side, start, end in (("left", left, x), ("right", x, right)):
             if start < end and low < high:
-                yield start, low, end, high
+                yield f"{upper} {side}", (start, low, end, high)
+
+
+def split(cut: Segmentation, segments: Collection[int]) -> Boxes:
+    """The same boxes, those of some segments split in four where they are; names say whose parts they are.
+
+    Raises InputError where segments are no boxes.
+    """
+    if cut.boxes is None:
+        raise InputError(
+            f"Expected segments that are boxes, to split them in four, got {cut.about}. Begin with a grid or boxes."
+        )
+    boxes: dict[str, Box] = {}
+    for segment, (name, box) in enumerate(zip(cut.names, cut.boxes, strict=True)):
+        parts = [(f"{name}, {part}", inner) for part, inner in quarters(box)] if segment in segments else []
+        boxes.update(parts if len(parts) > 1 else [(name, box)])
+    told = ", ".join(f"({cut.names[segment]})" for segment in sorted(segments))
+    return Boxes(boxes, f"{cut.about}; {told} split in four")

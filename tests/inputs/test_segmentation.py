@@ -137,7 +137,7 @@ def test_quarters_cover_their_box(box, count) -> None:
     parts = list(quarters(box))
     assert len(parts) == count
     covered = np.zeros((6, 6), int)
-    for left, top, right, bottom in parts:
+    for _, (left, top, right, bottom) in parts:
         covered[top:bottom, left:right] += 1
     assert covered.sum() == (box[2] - box[0]) * (box[3] - box[1])
     assert covered.max() == 1
