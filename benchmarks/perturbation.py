@@ -1,10 +1,10 @@
-"""Perturbation methods: captum's three paths, ours in one pass and step by step, and the floor, on the same coalitions."""
+"""Perturbation methods on the same coalitions: captum's three paths, ours in one pass and step by step, the floor."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import captum.attr as ca
@@ -31,24 +31,25 @@ HEAD = (
 )
 NOTES = (
     "Seconds of ours, and how many times as long captum took for the same coalitions with the same seeds; medians of "
-    "ratios, rounds interleaved. Captum's ways: `forward_in_tokens=False` (one pass), `use_cached_outputs=False` (token "
-    "by token), and its default, whose cache is wrong with transformers 5 (its error: by how many nats, at most, a "
-    "sequence's log-prob is off). Ours token by token is compared with captum's. The floor: each distinct token once "
-    "through the bare model at its best batch shape, and the LM head where the target is read; its share: floor / ours. "
-    "Largest difference: of a sequence's log-prob between captum's one pass and ours, in nats."
+    "ratios, rounds interleaved. Captum's ways: `forward_in_tokens=False` (one pass), `use_cached_outputs=False` "
+    "(token by token), and its default, whose cache is wrong with transformers 5 (its error: by how many nats, at "
+    "most, a sequence's log-prob is off). These last two are timed once, on a few coalitions spread over all. Ours "
+    "token by token is compared with captum's. The floor: each distinct token once through the bare model at its best "
+    "batch shape, and the LM head where the target is read; its share: floor / ours. Largest difference: of a "
+    "sequence's log-prob between captum's one pass and ours, in nats."
 )
 
 
 @dataclass(frozen=True)
 class Work:
-    """A method with its options. rounds: how often everything is timed. some: coalitions that captum's slow ways run."""
+    """A method with its options. rounds: how often all is timed. some: coalitions that captum's slow ways run."""
 
     name: str
     method: Any
     options: Mapping[str, Any]
     rounds: int
     one_pass: int | None = None
-    """Coalitions that captum's one pass runs, None for all."""
+    """Coalitions that captum's one pass runs; None for all."""
     some: int = 4
 
 
@@ -129,3 +130,8 @@ def works(rounds: int, *, samples: int = 200, permutations: int = 2, some: int =
         Work("Shapley sampling", ca.ShapleyValueSampling, {"n_samples": permutations}, rounds, some=some),
         Work("KernelSHAP", ca.KernelShap, {"n_samples": samples}, max(1, rounds - 2), some=some),
     )
+
+
+def shortened(work: Work, coalitions: int) -> Work:
+    """The same, but captum's one pass runs so many coalitions only, where all would take minutes."""
+    return replace(work, one_pass=coalitions)

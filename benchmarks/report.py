@@ -74,6 +74,8 @@ def page(results: Results, parts: Sequence[str]) -> str:
 def highlights(results: Results, parts: Sequence[str]) -> str:
     """The rows that the README quotes."""
     rows = [row for name in parts if name in results for row in results[name]["highlights"]]
+    if not rows:
+        return "Nothing was measured yet.\n"
     machines = sorted({results[name]["machine"] for name in parts if name in results})
     return table(["what", "compared with", "times as fast"], rows) + "\n" + "; ".join(machines) + ".\n"
 

@@ -1,4 +1,4 @@
-"""Writes docs/families.md: which path each family takes, as the probe finds it. `python -m tests.models.families_table`."""
+"""Writes docs/families.md: the path that the probe finds for each family. `python -m tests.models.families_table`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ HEAD = f"""# Which path each model family takes
 
 Written by `python -m tests.models.families_table`; a test holds it against what the scorer really does.
 
-Log-probs are held against teacher forcing written by hand (one prompt, no padding, no cache) on tiny random models, with
-prompts of 1 to 30 tokens and sliding windows of 8: all are within {NATS:g} nats in float32. Half precision is held to
-0.4 nats (bfloat16) and 0.06 nats (float16).
+Log-probs are held against teacher forcing written by hand (one prompt, no padding, no cache) on tiny random models,
+with prompts of 1 to 30 tokens and sliding windows of 8: all are within {NATS:g} nats in float32. Half precision is held
+to 0.4 nats (bfloat16) and 0.06 nats (float16).
 
 - **packed tree**: all prompts as one tree of tokens, each distinct prefix read once, with a mask that lets a token see
   its ancestors alone.

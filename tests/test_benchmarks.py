@@ -1,0 +1,56 @@
+"""The benchmark still runs, its contenders agree, and the tables in the documents are those of its last results."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import engine, report
+from benchmarks.captum_paths import spread
+from benchmarks.timing import ratio
+
+# Captum's own, and scikit-learn's through it.
+quiet = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
+
+
+@quiet
+@pytest.mark.parametrize("name", engine.QUICK_PARTS)
+def test_every_part_runs_and_gives_a_table(name: str) -> None:
+    found = engine.QUICK_PARTS[name]("cpu")
+    assert found["rows"]
+    assert all(len(row) == len(found["head"]) for row in found["rows"])
+    assert all(len(line) == 3 for line in found["highlights"])
+    if "largest difference" in found["head"]:
+        column = list(found["head"]).index("largest difference")
+        assert all(float(row[column]) <= 1e-4 for row in found["rows"])
+
+
+@quiet
+def test_captums_default_is_off_and_its_other_ways_are_not() -> None:
+    row = engine.QUICK_PARTS["short"]("cpu")["rows"][0]
+    assert float(row[4].partition("(")[2].split()[0]) > 1e-3
+    assert float(row[-1]) < 1e-4
+
+
+def test_the_documents_hold_the_tables_of_the_last_results() -> None:
+    results = report.load()
+    for path, content in (
+        (report.PAGE, report.page(results, tuple(engine.PARTS))),
+        (report.README, report.highlights(results, tuple(engine.PARTS))),
+    ):
+        assert content in path.read_text(encoding="utf-8"), f"python -m benchmarks.engine writes {path.name}"
+
+
+def test_text_outside_the_markers_stays() -> None:
+    text = "before\n<!-- a -->\nold\n<!-- /a -->\nafter\n"
+    assert report.between(text, "a", "new\n") == "before\n<!-- a -->\n\nnew\n\n<!-- /a -->\nafter\n"
+    with pytest.raises(ValueError, match="markers"):
+        report.between(text, "b", "new")
+
+
+def test_some_calls_are_spread_over_all() -> None:
+    assert spread(10, 2) == {2, 7}
+    assert spread(3, 8) == {0, 1, 2}
+
+
+def test_ratios_are_medians_over_rounds() -> None:
+    assert ratio({"a": [4.0, 9.0, 2.0], "b": [2.0, 1.0, 2.0]}, "a", "b") == 2.0
