@@ -241,7 +241,7 @@ class Attribution:
         picture = self.picture
         header = {name: getattr(self, name) for name in _PLAIN} | {
             "members": picture and picture.members,
-            "pieces": [[piece.text, piece.feature] for piece in self.pieces],
+            "pieces": [[piece.text, piece.feature, piece.role] for piece in self.pieces],
             "target": [list(self.target.ids), list(self.target.texts)],
             "provenance": asdict(self.provenance),
             "game": self.ledger.game,
@@ -272,7 +272,7 @@ class Attribution:
         return cls(
             **numbers,
             **plain,
-            pieces=tuple(Piece(text, feature) for text, feature in header["pieces"]),
+            pieces=tuple(Piece(*piece) for piece in header["pieces"]),
             target=Target(tuple(header["target"][0]), tuple(header["target"][1])),
             method=stored.method,
             value=stored.value,

@@ -59,10 +59,17 @@ class Piece:
     """A stretch of source text as it is shown. Joining all pieces' texts gives the text back.
 
     feature: index of the feature it belongs to, or None for what is always present (template, special tokens).
+    role: whose words these are in a conversation ("system", "user", "document", …); TEMPLATE for what no one said:
+        the chat template's own text and special tokens; "" where there are no turns.
     """
 
     text: str
     feature: int | None = None
+    role: str = ""
+
+
+TEMPLATE = "template"
+"""Role of a piece that a chat template or a tokenizer put in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,7 @@ export const decodeChoices = record<Choices>({
 
 export const decodeChart = record<Chart>({
   run: number,
-  pieces: list(record<PieceText>({ text: string, feature: nullable(number) })),
+  pieces: list(record<PieceText>({ text: string, feature: nullable(number), role: string })),
   features: list(string),
   outputs: list(string),
   label: string,

@@ -26,10 +26,15 @@ export interface Settings {
   readonly seed: number;
 }
 
-/** A stretch of the prompt as shown; `feature` null is always present. Joined, the texts give the prompt back. */
+/**
+ * A stretch of the prompt as shown; `feature` null is always present. Joined, the texts give the prompt back.
+ *
+ * role: whose words these are in a conversation; "template" for what a chat template or the tokenizer put in; "".
+ */
 export interface PieceText {
   readonly text: string;
   readonly feature: number | null;
+  readonly role: string;
 }
 
 /**

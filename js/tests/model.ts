@@ -110,7 +110,7 @@ export const EMPTY: State = {
 export function makeChart(run: number, features: readonly string[], outputs: readonly string[]): Chart {
   return {
     run,
-    pieces: features.map((text, feature) => ({ text, feature })),
+    pieces: features.map((text, feature) => ({ text, feature, role: "" })),
     features,
     outputs,
     label: "Shapley value",

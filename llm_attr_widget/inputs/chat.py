@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from llm_attr_widget.inputs.conversation import Conversation, Message, Slot, che
 from llm_attr_widget.inputs.places import places
 from llm_attr_widget.inputs.text import Cut, Part, compose, cut, parts
 from llm_attr_widget.tokens import encode, special_texts, tokenizer_of
-from llm_attr_widget.types import Coalitions, Piece, Prompt, Tokenizer
+from llm_attr_widget.types import TEMPLATE, Coalitions, Piece, Prompt, Tokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,10 @@ class ChatInput:
             for piece, owner in zip(pieces, owners, strict=True)
             if owner is not None and piece.feature is not None
         ]
+        pieces = tuple(
+            replace(piece, role=TEMPLATE if owner is None else slots[owner].role)
+            for piece, owner in zip(pieces, owners, strict=True)
+        )
         filled = [
             _framed(slot, [piece for piece, owner in zip(pieces, owners, strict=True) if owner == i], special)
             for i, slot in enumerate(slots)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -13,7 +13,7 @@ from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs import segments
 from llm_attr_widget.inputs.base import Locked, checked, feature_texts, lock
 from llm_attr_widget.tokens import aligned_texts, encode, special_texts
-from llm_attr_widget.types import Coalitions, Granularity, Piece, Prompt, Tokenizer
+from llm_attr_widget.types import TEMPLATE, Coalitions, Granularity, Piece, Prompt, Tokenizer
 
 Spans: TypeAlias = "Sequence[tuple[int, int]]"
 Cut: TypeAlias = "Granularity | segments.Level | re.Pattern[str] | Spans"
@@ -49,10 +49,14 @@ class TextInput:
         if not isinstance(self.prompt, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may not type
             raise InputError(f"Expected the prompt as text, got {type(self.prompt).__name__}.")
         texts, perturbable = cut(self.tokenizer, self.prompt, self.granularity)
-        pieces = lock(texts, perturbable, self.locked)
+        special = special_texts(self.tokenizer)
+        pieces = tuple(
+            replace(piece, role=TEMPLATE) if piece.text in special else piece
+            for piece in lock(texts, perturbable, self.locked)
+        )
         object.__setattr__(self, "pieces", pieces)
         object.__setattr__(self, "features", feature_texts(pieces))
-        object.__setattr__(self, "_parts", parts(pieces, special_texts(self.tokenizer)))
+        object.__setattr__(self, "_parts", parts(pieces, special))
 
     @property
     def baseline(self) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs.base import checked, feature_texts
 from llm_attr_widget.tokens import aligned_texts, special_ids, token_texts
-from llm_attr_widget.types import Coalitions, Piece, Prompt, Tokenizer
+from llm_attr_widget.types import TEMPLATE, Coalitions, Piece, Prompt, Tokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,13 @@ class TokenInput:
             ids = token_ids(self.prompt)
             texts = token_texts(self.tokenizer, ids)
         stays = _always_present(self.tokenizer, ids, self.skip_tokens)
+        special = special_ids(self.tokenizer)
         if not self.perturb_special:
-            special = special_ids(self.tokenizer)
             stays = [s or i in special for s, i in zip(stays, ids, strict=True)]
         numbers = np.cumsum(~np.asarray(stays, dtype=bool)) - 1
         pieces = tuple(
-            Piece(text, None if stay else int(number)) for text, stay, number in zip(texts, stays, numbers, strict=True)
+            Piece(text, None if stay else int(number), TEMPLATE if token in special else "")
+            for token, text, stay, number in zip(ids, texts, stays, numbers, strict=True)
         )
         if all(stays):
             raise InputError(

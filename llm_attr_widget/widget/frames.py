@@ -21,7 +21,7 @@ def chart_of(attribution: Attribution, run: int, settings: Settings) -> Chart:
     """What the matrix of this attribution is about."""
     return Chart(
         run=run,
-        pieces=tuple(PieceText(piece.text, piece.feature) for piece in attribution.pieces),
+        pieces=tuple(PieceText(piece.text, piece.feature, piece.role) for piece in attribution.pieces),
         features=attribution.features,
         outputs=attribution.outputs,
         label=attribution.label,

@@ -49,10 +49,14 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class PieceText:
-    """A stretch of the prompt as shown; `feature` null is always present. Joined, the texts give the prompt back."""
+    """A stretch of the prompt as shown; `feature` null is always present. Joined, the texts give the prompt back.
+
+    role: whose words these are in a conversation; "template" for what a chat template or the tokenizer put in; "".
+    """
 
     text: str
     feature: int | None
+    role: str
 
 
 @dataclass(frozen=True, slots=True)

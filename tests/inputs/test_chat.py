@@ -92,6 +92,14 @@ def test_only_what_was_said_is_perturbed() -> None:
     assert made.baseline == "removed"
 
 
+def test_pieces_say_whose_words_they_are() -> None:
+    made = ChatInput(tokenizer(), MESSAGES, roles=("user",))
+    roles = [(piece.text.strip(), piece.role) for piece in made.pieces]
+    assert ("Be kind.", "system") in roles  # a turn without features has its role all the same
+    assert [text for text, role in roles if role == "user"] == ["Who", "lives", "here", "?", "Who", "else", "?"]
+    assert "".join(text for text, role in roles if role == "template").count("[user]") == 2
+
+
 def test_chosen_roles_and_turns_have_features() -> None:
     assert ChatInput(tokenizer(), MESSAGES, roles=("user",)).features == (
         "Who",
