@@ -6,8 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_attr_widget.ledger import Ledger
+from llm_attr_widget.methods import Banzhaf, ExactShapley, KernelShap
+from llm_attr_widget.methods.base import student_inflation
 from llm_attr_widget.types import Coalitions, Estimate, Fold, Method, Values
 from llm_attr_widget.values import Value
+
+POOLED = (KernelShap, ExactShapley, Banzhaf)
 
 
 class Trials:
@@ -15,22 +19,25 @@ class Trials:
 
     Standard errors of the mean: from the spread between trials where baselines are sampled (`random`) and two trials
     or more are there, since a trial's own band does not see that its baselines were drawn; else from the trials' own
-    errors, which are independent.
+    errors, which are independent. Where nothing is drawn but coalitions, a method that fits a set of them (`POOLED`)
+    fits those of all trials at once, which is better than the mean and does not repeat the bias of a regression.
     """
 
     def __init__(self, method: Method, features: int, outputs: int, *, random: bool) -> None:
         self._method = method
         self._shape = (features, outputs)
         self._random = random
+        self._pooled = not random and isinstance(method, POOLED)
         self._folds: dict[int, Fold] = {}
         self._rows: dict[int, int] = {}
 
     def add(self, trial: int, coalitions: Coalitions, values: Values) -> None:
-        if trial not in self._folds:
-            self._folds[trial] = self._method.fold(*self._shape)
-            self._rows[trial] = 0
-        self._folds[trial].add(coalitions, values)
-        self._rows[trial] += len(coalitions)
+        number = 0 if self._pooled else trial
+        if number not in self._folds:
+            self._folds[number] = self._method.fold(*self._shape)
+            self._rows[number] = 0
+        self._folds[number].add(coalitions, values)
+        self._rows[number] += len(coalitions)
 
     def estimate(self) -> Estimate | None:
         """`(outputs, features)`; None while no trial can say anything."""
@@ -53,10 +60,13 @@ class Trials:
 def _spread(
     weights: NDArray[np.float64], values: NDArray[np.float64], mean: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Standard error of a weighted mean from the spread of its terms; with equal weights, sd / sqrt(trials)."""
+    """Standard error of a weighted mean from the spread of its terms, widened by Student's t.
+
+    With equal weights that is sd / sqrt(trials) times the quotient of quantiles that `student_inflation` gives.
+    """
     scatter = np.einsum("t,tof->of", weights**2, (values - mean) ** 2)
     trials = len(weights)
-    return np.sqrt(scatter * trials / (trials - 1))
+    return np.sqrt(scatter * trials / (trials - 1)) * student_inflation(np.array(trials - 1.0))
 
 
 def refit(ledger: Ledger, method: Method, value: Value, *, random: bool) -> Estimate | None:

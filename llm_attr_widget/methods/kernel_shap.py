@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from llm_attr_widget.methods import kriging
 from llm_attr_widget.methods.base import everyone_and_no_one, require_budget, require_features
 from llm_attr_widget.methods.least_squares import PairTable, solve
 from llm_attr_widget.methods.pairs import draw_pairs
@@ -20,12 +21,15 @@ class KernelShap:
     Lundberg and Lee 2017, eq. 9, is solved over the coalitions played, with the sum constraint exact (Covert and Lee
     2021, eq. 7). Pairs are drawn per size k in proportion to 1 / sqrt(k (n - k)): the geometric mean of the kernel's
     weight and of the leverage scores (Musco and Witter 2025, which are equal for all sizes), least in variance when
-    residuals are alike (Chen et al. 2025, "modified l2"). Each size keeps its exact weight in the problem.
+    residuals are alike (Chen et al. 2025, "modified l2"). Each size keeps its exact weight in the problem. What the
+    pairs tell of interactions is taken out first (see `kriging`), which makes the error 0.8 (at 4 features calls) to
+    0.3 times as large (at 80 features calls) on 12 features.
 
     budget: model calls, v(all) and v(none) included; None means max(256, 16 features). From 2^features on the
     values are exact. Cost: the largest even number within min(budget, 2^features).
-    Standard errors: see `least_squares.solve`; 1.96 of them are a 95% band from 4 features calls on.
-    Fits any coalitions that hold v(all) and v(none); sizes that were not played are left out of the problem.
+    Standard errors: see `kriging.estimate`; 1.96 of them are a 95% band from 4 features calls on.
+    Fits any coalitions that hold v(all) and v(none), those without their complements by `least_squares.solve`; sizes
+    that were not played are left out of the problem.
     """
 
     budget: int | None = None
@@ -82,4 +86,7 @@ class KernelShapFold:
             return Estimate((everyone - no_one)[:, None], np.zeros((len(everyone), 1)))
         if len(self._pairs) == 1:
             return None
-        return solve(self._pairs.problem(self._weights, (everyone + no_one) / 2), everyone - no_one)
+        problem = self._pairs.problem(self._weights, (everyone + no_one) / 2)
+        if self._pairs.features < 3 or not problem.whole or not problem.unplayed.any():
+            return solve(problem, everyone - no_one)
+        return kriging.estimate(problem, everyone - no_one)

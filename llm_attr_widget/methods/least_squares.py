@@ -27,13 +27,15 @@ class Problem:
     """Pairs as a weighted regression.
 
     signs: `(pairs, features)`, z; halves: `(pairs, outputs)`, y; weights: `(pairs,)`, of the full problem;
-    unplayed: `(pairs,)`, the share of the pair's size class that was not played: 0 where the class is complete.
+    unplayed: `(pairs,)`, the share of the pair's size class that was not played: 0 where the class is complete;
+    whole: both halves of every pair were played.
     """
 
     signs: Array
     halves: Values
     weights: Array
     unplayed: Array
+    whole: bool = True
 
 
 class PairTable:
@@ -98,7 +100,29 @@ class PairTable:
             halves,
             class_weights[sizes] * rows / in_class[sizes],
             1.0 - in_class[sizes] / total[sizes],
+            bool(played.all()),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Regression:
+    """A weighted regression before it sees values.
+
+    signs: `(pairs, features)`, less their mean where φ has a sum to keep; influence: `(pairs, features)`, dφ / dy;
+    leverage: `(pairs,)`, what each y weighs in its own fit.
+    """
+
+    signs: Array
+    influence: Array
+    leverage: Array
+
+
+def regression(problem: Problem, *, constrained: bool) -> Regression:
+    """constrained: φ must sum to a given total, and the regression is on deviations from equal shares of it."""
+    signs = problem.signs - problem.signs.mean(axis=1, keepdims=True) if constrained else problem.signs
+    weighted = signs * problem.weights[:, None]
+    influence = weighted @ _inverse(signs.T @ weighted, len(signs), constrained=constrained)
+    return Regression(signs, influence, np.sum(influence * signs, axis=1))
 
 
 def solve(problem: Problem, total: Values | None) -> Estimate:
@@ -111,15 +135,12 @@ def solve(problem: Problem, total: Values | None) -> Estimate:
     every pair was played, NaN while there is no freedom.
     """
     features = problem.signs.shape[1]
-    signs, halves = problem.signs, problem.halves
+    fit = regression(problem, constrained=total is not None)
+    halves = problem.halves
     if total is not None:
-        halves = halves - signs.sum(axis=1)[:, None] * (total / features)
-        signs = signs - signs.mean(axis=1, keepdims=True)
-    weighted = signs * problem.weights[:, None]
-    inverse = _inverse(signs.T @ weighted, len(signs), constrained=total is not None)
-    coefficients = inverse @ (weighted.T @ halves)
-    influence = weighted @ inverse
-    errors = _standard_errors(problem, halves - signs @ coefficients, influence, np.sum(influence * signs, axis=1))
+        halves = halves - problem.signs.sum(axis=1)[:, None] * (total / features)
+    coefficients = fit.influence.T @ halves
+    errors = _standard_errors(problem, halves - fit.signs @ coefficients, fit.influence, fit.leverage)
     if total is not None:
         coefficients = coefficients + total / features
     return Estimate(coefficients.T.copy(), np.where(np.isnan(coefficients.T), np.nan, errors))

@@ -134,7 +134,9 @@ class LassoFold:
     def _solve(self, gram: Array, moments: Array, energy: Array) -> Array:
         """energy: `(outputs,)`, weighted sum of squares of the centred values."""
         if self._strength is not None:
-            return lasso(gram, moments, np.full(len(moments), self._strength), self._last)
+            # With so few rows there may be many solutions: which one comes must not depend on how often one has looked.
+            start = self._last if len(self._rows) > 2 * len(gram) else np.zeros_like(self._last)
+            return lasso(gram, moments, np.full(len(moments), self._strength), start)
         energy = energy / self._rows.weights.sum()
         level = np.sqrt(2.0 * np.log(max(len(gram), 2)) / len(self._rows) * np.diagonal(gram).mean())
         solution, noise = self._last, np.sqrt(energy)
