@@ -21,6 +21,7 @@ from llm_attr_widget.stopping import Separated
 from llm_attr_widget.targets import Target
 
 if TYPE_CHECKING:
+    from llm_attr_widget.widget.compare import compare
     from llm_attr_widget.widget.widget import AttrWidget
 
 __version__ = "0.1.0"
@@ -41,6 +42,7 @@ __all__ = [
     "TargetError",
     "Update",
     "attribute",
+    "compare",
     "load_ledger",
     "run",
 ]
@@ -52,4 +54,8 @@ def __getattr__(name: str) -> object:
         from llm_attr_widget.widget.widget import AttrWidget
 
         return AttrWidget
+    if name == "compare":
+        from llm_attr_widget.widget.compare import compare
+
+        return compare
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -37,10 +37,18 @@ Block: TypeAlias = "tuple[int, Coalitions, np.random.Generator]"
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """What an earlier run spent on the ledger that this one begins with."""
+
+    seconds: float = 0.0
+    scored: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A run that is ready to start: the game, how it is played, and what to say of it.
 
-    owners: for a gradient method, the feature that each of the prompt's tokens belongs to.
+    owners: for a gradient method, the feature that each of the prompt's tokens belongs to. spent: counted in.
     """
 
     game: Game
@@ -52,6 +60,7 @@ class Plan:
     known: Ledger | None = None
     owners: tuple[int | None, ...] = ()
     stop_when: Separated | None = None
+    spent: Spent = Spent()
     budget: int = field(init=False)
 
     def __post_init__(self) -> None:

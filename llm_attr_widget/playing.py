@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import inf
+from typing import TypeAlias
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from llm_attr_widget.plan import Block, Plan
 from llm_attr_widget.tempo import Tempo
 from llm_attr_widget.trials import Trials, ends
 from llm_attr_widget.types import Estimate, GradientMethod, Method, Pictured
+
+
+Clock: TypeAlias = Callable[[], float]
 
 
 class Interrupted(ScoreError):
@@ -59,26 +63,34 @@ class Update:
         return self.attribution.phase
 
 
-def play(ready: Plan, *, cancelled: Callable[[], bool] = never, seconds_per_update: float = 0.1) -> Iterator[Update]:
+def play(
+    ready: Plan,
+    *,
+    cancelled: Callable[[], bool] = never,
+    seconds_per_update: float = 0.1,
+    clock: Clock = time.perf_counter,
+) -> Iterator[Update]:
     """Play a plan. KeyboardInterrupt counts as a stop: what there is comes as the last event.
 
     When the model fails in the middle, one more event with phase "stopped" comes before the error is raised: its
     ledger holds all that was scored, so that a run with `resume` goes on from there.
+
+    clock: in seconds; whoever lets `cancelled` wait (a pause) gives one that stands still meanwhile.
     """
     if isinstance(ready.method, GradientMethod):
-        yield from _descended(ready, ready.method, cancelled)
+        yield from _descended(ready, ready.method, cancelled, clock)
     else:
-        yield from _sampled(ready, ready.method, cancelled, seconds_per_update)
+        yield from _sampled(ready, ready.method, cancelled, _Tick(seconds_per_update, clock))
 
 
-def _sampled(ready: Plan, method: Method, cancelled: Callable[[], bool], seconds_per_update: float) -> Iterator[Update]:
-    started = time.perf_counter()
+def _sampled(ready: Plan, method: Method, cancelled: Callable[[], bool], tick: _Tick) -> Iterator[Update]:
+    started = tick.clock() - ready.spent.seconds
     player = Player(ready.game, known=ready.known)
     record = _Record(ready, method)
 
     def update(phase: Phase, estimate: Estimate | None, *, early: bool = False) -> Update:
-        seconds = time.perf_counter() - started
-        counts = len(record.writer), player.scored
+        seconds = tick.clock() - started
+        counts = len(record.writer), ready.spent.scored + player.scored
         found = _attribution(ready, record.writer.snapshot(), estimate, phase, counts, seconds, early=early)
         return Update(found, counts[0], ready.budget, seconds)
 
@@ -86,7 +98,7 @@ def _sampled(ready: Plan, method: Method, cancelled: Callable[[], bool], seconds
     phase: Phase = "finished"
     early = False
     try:
-        for blocks, look in _gathered(ready, seconds_per_update):
+        for blocks, look in _gathered(ready, tick):
             asked = [player.ask(coalitions, rng) for _, coalitions, rng in blocks]
             try:
                 player.score(asked, cancelled)
@@ -103,6 +115,14 @@ def _sampled(ready: Plan, method: Method, cancelled: Callable[[], bool], seconds
         yield update("stopped", record.trials.estimate())
         raise
     yield update(phase, record.trials.estimate(), early=early)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tick:
+    """How long a stretch between two events should take, by which clock."""
+
+    seconds: float
+    clock: Clock
 
 
 class _Record:
@@ -133,15 +153,17 @@ def _met(ready: Plan, estimate: Estimate | None, calls: int) -> bool:
     return rule.met(estimate.values[-1], estimate.standard_errors[-1], calls)
 
 
-def _descended(ready: Plan, method: GradientMethod, cancelled: Callable[[], bool]) -> Iterator[Update]:
+def _descended(
+    ready: Plan, method: GradientMethod, cancelled: Callable[[], bool], clock: Clock
+) -> Iterator[Update]:
     """The same events for a gradient method. Its ledger holds both ends of the line, so that the gap can be told."""
-    started = time.perf_counter()
+    started = clock()
     game = ready.game
     player = Player(game, known=ready.known)
     writer = LedgerWriter(game.features, game.tokens, game.fingerprint)
 
     def update(phase: Phase, points: int, estimate: Estimate | None) -> Update:
-        seconds = time.perf_counter() - started
+        seconds = clock() - started
         counts = points, player.scored + points
         attribution = _attribution(ready, writer.snapshot(), estimate, phase, counts, seconds)
         return Update(attribution, points, ready.budget, seconds)
@@ -163,12 +185,12 @@ def _descended(ready: Plan, method: GradientMethod, cancelled: Callable[[], bool
     yield update(phase, points, estimate)
 
 
-def _gathered(ready: Plan, seconds: float) -> Iterator[tuple[list[Block], bool]]:
-    """Blocks put together so that playing them takes about `seconds`; the first at once, so that there is something.
+def _gathered(ready: Plan, tick: _Tick) -> Iterator[tuple[list[Block], bool]]:
+    """Blocks put together so that playing them takes about a tick; the first at once, so that there is something.
 
     With each, whether the rule to end early is to be tested after it: that depends on the calls alone, not on time.
     """
-    tempo, gathered = Tempo(seconds, time.perf_counter), list[Block]()
+    tempo, gathered = Tempo(tick.seconds, tick.clock), list[Block]()
     looks = iter(()) if ready.stop_when is None else ready.stop_when.looks(ready.game.features)
     next_look, before, size = next(looks, inf), 0, 0
     for block in ready.blocks():

@@ -26,7 +26,7 @@ FLOORS = (
     ("game", "trials", "storage"),
     ("check", "gradients", "stopping"),
     ("attribution", "plan", "tempo"),
-    ("playing",),
+    ("playing", "further"),
     ("run",),
     ("refine",),
     ("captum", "demo", "widget"),

@@ -8,7 +8,7 @@ import llm_attr_widget
 
 NAMES = """
     AttrWidget Attribution AttributionError CapabilityError InputError Interrupted Ledger LedgerError MethodError
-    ProtocolError ScoreError Separated Target TargetError Update attribute load_ledger run
+    ProtocolError ScoreError Separated Target TargetError Update attribute compare load_ledger run
 """
 
 

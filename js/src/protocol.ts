@@ -14,10 +14,15 @@ export interface Choices {
   readonly values: readonly Choice[];
 }
 
-/** All that a run is made from. `target` null: the model writes it. `budget` null: the method's own default. */
+/**
+ * All that a run is made from. `target` null: the model writes it. `budget` null: the method's own default.
+ *
+ * against: a second answer, to explain why the target rather than this; null: no contrast.
+ */
 export interface Settings {
   readonly prompt: string;
   readonly target: string | null;
+  readonly against: string | null;
   readonly method: string;
   readonly granularity: "token" | "word" | "sentence" | "paragraph";
   readonly value: "log_prob" | "prob";
@@ -40,21 +45,31 @@ export interface PieceText {
 /**
  * What the matrix is about: everything but the numbers.
  *
- * features: column labels; outputs: row labels (target tokens, in order).
- * label: what one number is ("Shapley value"); unit: its unit ("nats"); adds_up: rows sum to v(all) - v(none).
- * sampled: the standard errors come from sampling; model: whose numbers these are.
+ * features: column labels; outputs: row labels (target tokens, in order). target: the whole answer; against: the
+ * second answer of a contrast, whose outputs are "token / token" pairs, or one output where lengths differ.
+ * label: what one number is ("Shapley value"); unit: its unit ("nats"); explains: what the numbers divide up.
+ * adds_up: rows sum to v(all) - v(none). sampled: the standard errors come from sampling; model: whose numbers these
+ * are. picture: key of the prompt's image among the trait `pictures`. continues: the run whose calls this one began
+ * with. askable: the kernel can ask the model about this run (what if, check). extendable: and play more for it.
  */
 export interface Chart {
   readonly run: number;
   readonly pieces: readonly PieceText[];
   readonly features: readonly string[];
   readonly outputs: readonly string[];
+  readonly target: string;
+  readonly against: string | null;
   readonly label: string;
   readonly unit: string;
+  readonly explains: "log_prob" | "prob" | "log_odds" | "other";
   readonly adds_up: boolean;
   readonly sampled: boolean;
   readonly baseline: string;
   readonly model: string;
+  readonly picture: string | null;
+  readonly continues: number | null;
+  readonly askable: boolean;
+  readonly extendable: boolean;
   readonly settings: Settings;
 }
 
@@ -66,7 +81,7 @@ export interface Chart {
  */
 export interface Progress {
   readonly run: number;
-  readonly phase: "idle" | "running" | "finished" | "stopped" | "failed";
+  readonly phase: "idle" | "running" | "paused" | "finished" | "stopped" | "failed";
   readonly calls: number;
   readonly budget: number;
   readonly elapsed: number;
@@ -77,6 +92,65 @@ export interface Progress {
   readonly gap: number | null;
   readonly message: string;
   readonly traceback: string;
+}
+
+/** An ended run that is kept beside the newest one: all that is needed to show it. Buffers as in `Frame`. */
+export interface Record {
+  readonly chart: Chart;
+  readonly progress: Progress;
+  readonly values: DataView;
+  readonly errors: DataView;
+  readonly ends: DataView;
+  readonly sequence: DataView;
+  readonly sequence_errors: DataView;
+}
+
+/** What people call a run. */
+export interface RunName {
+  readonly run: number;
+  readonly name: string;
+}
+
+/** share: of the features removed (or kept), 0 to 1; value: of the whole target, in the chart's unit. */
+export interface CurvePoint {
+  readonly share: number;
+  readonly value: number;
+}
+
+/**
+ * How far to trust a run: the figures of `Attribution.check()`, and what they say in words.
+ *
+ * rank_correlation, r_squared: of predicted and real values on `held_out` coalitions, null where either is constant;
+ * seen: how many of those the run had played after all; calls: what the check cost. deletion, insertion: the value as
+ * the features of highest attribution are removed (kept), first of all the highest.
+ */
+export interface Verdict {
+  readonly run: number;
+  readonly trusted: boolean;
+  readonly verdict: string;
+  readonly rank_correlation: number | null;
+  readonly r_squared: number | null;
+  readonly gap: number | null;
+  readonly held_out: number;
+  readonly seen: number;
+  readonly calls: number;
+  readonly deletion: readonly CurvePoint[];
+  readonly insertion: readonly CurvePoint[];
+}
+
+/**
+ * The image of a prompt, sent once and small enough to show: only numbers stream.
+ *
+ * image: a PNG of width × height pixels. regions: uint16, little-endian, row-major, one number for each pixel: which
+ * entry of `members` it is in. members: for each region the features that cover it (none: always present).
+ */
+export interface Picture {
+  readonly key: string;
+  readonly width: number;
+  readonly height: number;
+  readonly image: DataView;
+  readonly regions: DataView;
+  readonly members: readonly (readonly number[])[];
 }
 
 /** A front end opened; answered with a full frame when there is anything to show. */
@@ -90,9 +164,29 @@ export interface Run {
   readonly settings: Settings;
 }
 
+/** Hold the run in progress after its next batch; the model is free for others meanwhile. */
+export interface Pause {
+  readonly kind: "pause";
+}
+
+/** Go on with the run that was paused. */
+export interface Resume {
+  readonly kind: "resume";
+}
+
 /** End the run in progress and keep what there is. */
 export interface Stop {
   readonly kind: "stop";
+}
+
+/**
+ * A quarter more calls for this run: at once where it is in progress, else as a new run that continues it.
+ *
+ * A run that was stopped is played to its end instead.
+ */
+export interface Extend {
+  readonly kind: "extend";
+  readonly run: number;
 }
 
 /** A sequence number was missed (or frames came before their chart): answered with a full frame. */
@@ -104,6 +198,31 @@ export interface Resend {
 export interface Generate {
   readonly kind: "generate";
   readonly settings: Settings;
+}
+
+/** Other words in the place of a feature's text. */
+export interface Replacement {
+  readonly feature: number;
+  readonly text: string;
+}
+
+/**
+ * What would this run's prompt do without these features, or with other words? Answered with `what_if`.
+ *
+ * ask: a number that the answer repeats.
+ */
+export interface WhatIf {
+  readonly kind: "what_if";
+  readonly ask: number;
+  readonly run: number;
+  readonly absent: readonly number[];
+  readonly replaced: readonly Replacement[];
+}
+
+/** Check how far this run can be trusted; answered by the trait `checks`. */
+export interface CheckRun {
+  readonly kind: "check";
+  readonly run: number;
 }
 
 /**
@@ -141,10 +260,38 @@ export interface Generated {
   readonly text: string;
 }
 
-/** Synced traits of the widget. The editable ones (`prompt` … `seed`) go both ways. */
+/**
+ * Each target token's log-prob after the whole prompt and after the changed one.
+ *
+ * tokens: of the target, then of the second answer of a contrast, which begins at `split`. wrote, writes:
+ * what the model itself writes after the whole and after the changed prompt; null where it cannot write. calls:
+ * prompts scored for this answer; 0 where the ledger knew. message: what to know of the numbers.
+ *
+ * Buffers, float32, nats: before (tokens), after (tokens).
+ */
+export interface WhatIfAnswer {
+  readonly kind: "what_if";
+  readonly seq: number;
+  readonly ask: number;
+  readonly run: number;
+  readonly tokens: readonly string[];
+  readonly split: number;
+  readonly wrote: string | null;
+  readonly writes: string | null;
+  readonly calls: number;
+  readonly message: string;
+}
+
+/**
+ * Synced traits of the widget. The editable ones (`prompt` … `seed`, `names`, `comparing`) go both ways.
+ *
+ * chart … sequence_errors: the newest run. records: the runs before it that are kept, oldest first. comparing: none,
+ * or the two runs that are compared. has_model: new runs can be made.
+ */
 export interface State {
   readonly prompt: string;
   readonly target: string | null;
+  readonly against: string | null;
   readonly method: string;
   readonly granularity: "token" | "word" | "sentence" | "paragraph";
   readonly value: "log_prob" | "prob";
@@ -152,7 +299,8 @@ export interface State {
   readonly trials: number;
   readonly seed: number;
   readonly choices: Choices;
-  readonly status: "idle" | "running" | "finished" | "stopped" | "failed";
+  readonly has_model: boolean;
+  readonly status: "idle" | "running" | "paused" | "finished" | "stopped" | "failed";
   readonly chart: Chart | null;
   readonly progress: Progress | null;
   readonly values: DataView;
@@ -160,8 +308,13 @@ export interface State {
   readonly ends: DataView;
   readonly sequence: DataView;
   readonly sequence_errors: DataView;
+  readonly records: readonly Record[];
+  readonly names: readonly RunName[];
+  readonly comparing: readonly number[];
+  readonly checks: readonly Verdict[];
+  readonly pictures: readonly Picture[];
 }
 
-export type Command = Hello | Run | Stop | Resend | Generate;
+export type Command = Hello | Run | Pause | Resume | Stop | Extend | Resend | Generate | WhatIf | CheckRun;
 
-export type Event = Frame | Failed | Generated;
+export type Event = Frame | Failed | Generated | WhatIfAnswer;

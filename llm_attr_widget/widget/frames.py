@@ -2,42 +2,102 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_attr_widget import picture
 from llm_attr_widget.attribution import Attribution
-from llm_attr_widget.run import Update
-from llm_attr_widget.widget.protocol import Chart, Frame, PieceText, Progress, Settings
+from llm_attr_widget.further import can_go_further
+from llm_attr_widget.playing import Update
+from llm_attr_widget.values import Contrast, LogProb, Prob, SequenceLogProb
+from llm_attr_widget.widget.protocol import (
+    Chart,
+    Explained,
+    Frame,
+    GranularityName,
+    Picture,
+    PieceText,
+    Progress,
+    Settings,
+)
 
 # Colab drops messages over 1 MB or so; two matrices travel in a frame.
 CELLS_PER_FRAME = 100_000
+DISPLAY_SIDE = 512  # pixels of a picture's longer side as it is shown
 
 BUFFERS = ("values", "errors", "ends", "sequence", "sequence_errors")
 
 
-def chart_of(attribution: Attribution, run: int, settings: Settings) -> Chart:
+def chart_of(attribution: Attribution, run: int, settings: Settings, continues: int | None = None) -> Chart:
     """What the matrix of this attribution is about."""
+    shown = attribution.picture
     return Chart(
         run=run,
         pieces=tuple(PieceText(piece.text, piece.feature, piece.role) for piece in attribution.pieces),
         features=attribution.features,
         outputs=attribution.outputs,
+        target=attribution.target.text,
+        against=against_of(attribution),
         label=attribution.label,
         unit=attribution.unit,
+        explains=explained(attribution),
         adds_up=attribution.adds_up,
         sampled=attribution.sampled,
         baseline=attribution.provenance.baseline,
         model=attribution.provenance.model,
+        picture=None if shown is None else key_of(shown),
+        continues=continues,
+        askable=attribution.game is not None,
+        extendable=can_go_further(attribution),
         settings=settings,
     )
 
 
-def progress_of(update: Update, run: int, message: str = "") -> Progress:
-    """Where the run stands after this update."""
+def explained(attribution: Attribution) -> Explained:
+    """What the numbers divide up among the features."""
+    if isinstance(attribution.value, (LogProb, SequenceLogProb)) or attribution.value.label == "log-prob":
+        return "log_prob"
+    if isinstance(attribution.value, Prob):
+        return "prob"
+    return "log_odds" if isinstance(attribution.value, Contrast) else "other"
+
+
+def against_of(attribution: Attribution) -> str | None:
+    """The second answer of a contrast; None where there is none, or where a file did not keep it."""
+    if attribution.game is None or len(attribution.game.targets) < 2:
+        return None
+    return attribution.game.targets[1].text
+
+
+def settings_of(attribution: Attribution) -> Settings:
+    """The settings that come nearest to how this attribution was made."""
+    about = attribution.provenance
+    known = about.granularity in get_args(GranularityName)
+    return Settings(
+        prompt="".join(piece.text for piece in attribution.pieces),
+        target=attribution.target.text,
+        against=against_of(attribution),
+        method=attribution.method.name,
+        # The finest, so that the view may put features together at every level.
+        granularity=cast("GranularityName", about.granularity) if known else "token",
+        value="prob" if isinstance(attribution.value, Prob) else "log_prob",
+        budget=None,
+        trials=about.trials,
+        seed=about.seed,
+    )
+
+
+def progress_of(update: Update, run: int, *, resumed: int = 0, spent: float = 0.0) -> Progress:
+    """Where the run stands after this update. resumed, spent: calls and seconds of the run that it continues."""
     attribution = update.attribution
-    rate = update.calls / update.seconds if update.calls and update.seconds > 0 else None
+    fresh, seconds = update.calls - resumed, update.seconds - spent
+    rate = fresh / seconds if fresh > 0 and seconds > 0 else None
     left = (update.budget - update.calls) / rate if rate and update.phase == "running" else None
     return Progress(
         run=run,
@@ -50,9 +110,16 @@ def progress_of(update: Update, run: int, message: str = "") -> Progress:
         trials=attribution.provenance.trials,
         largest_error=attribution.largest_error if attribution.sampled else None,
         gap=attribution.gap,
-        message=message,
+        message="",
         traceback="",
     )
+
+
+def progress_at_end(attribution: Attribution, run: int) -> Progress:
+    """Of a result that was made elsewhere."""
+    about = attribution.provenance
+    update = Update(attribution, about.calls, about.budget, about.seconds)
+    return replace(progress_of(update, run), rate=None, seconds_left=None)
 
 
 def nothing_yet(run: int, message: str) -> Progress:
@@ -62,10 +129,16 @@ def nothing_yet(run: int, message: str) -> Progress:
 
 def failure(before: Progress, message: str, traceback: str) -> Progress:
     """The same run, failed."""
-    return Progress(
-        before.run, "failed", before.calls, before.budget, before.elapsed, None, None, before.trials, None, None,
-        message, traceback,
-    )  # fmt: skip
+    return replace(
+        before,
+        phase="failed",
+        rate=None,
+        seconds_left=None,
+        largest_error=None,
+        gap=None,
+        message=message,
+        traceback=traceback,
+    )
 
 
 def buffers_of(attribution: Attribution, rows: slice = slice(None)) -> tuple[bytes, ...]:
@@ -77,7 +150,7 @@ def buffers_of(attribution: Attribution, rows: slice = slice(None)) -> tuple[byt
         attribution.sequence,
         attribution.sequence_errors,
     )
-    return tuple(_float32(array) for array in arrays)
+    return tuple(float32(array) for array in arrays)
 
 
 def frames_of(
@@ -92,5 +165,25 @@ def frames_of(
         yield frame, buffers_of(attribution, slice(first, first + rows))
 
 
-def _float32(array: NDArray[np.float64]) -> bytes:
+def float32(array: NDArray[np.floating]) -> bytes:
+    """As the wire carries numbers."""
     return np.ascontiguousarray(array, dtype="<f4").tobytes()
+
+
+def key_of(shown: picture.Picture) -> str:
+    """Equal for equal pictures."""
+    digest = hashlib.blake2b(digest_size=12)
+    for part in (shown.pixels.tobytes(), shown.regions.tobytes(), repr(shown.members).encode()):
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def picture_of(shown: picture.Picture) -> Picture:
+    """The picture as the front end shows it, no side longer than DISPLAY_SIDE."""
+    from PIL import Image
+
+    small = shown.at_most(DISPLAY_SIDE)
+    png = io.BytesIO()
+    Image.fromarray(small.pixels).save(png, format="PNG")
+    regions = np.ascontiguousarray(small.regions, dtype="<u2").tobytes()
+    return Picture(key_of(shown), small.width, small.height, png.getvalue(), regions, small.members)

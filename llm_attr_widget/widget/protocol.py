@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Phase: TypeAlias = Literal["idle", "running", "finished", "stopped", "failed"]
+Phase: TypeAlias = Literal["idle", "running", "paused", "finished", "stopped", "failed"]
 ValueName: TypeAlias = Literal["log_prob", "prob"]
 GranularityName: TypeAlias = Literal["token", "word", "sentence", "paragraph"]
+Explained: TypeAlias = Literal["log_prob", "prob", "log_odds", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,14 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that a run is made from. `target` null: the model writes it. `budget` null: the method's own default."""
+    """All that a run is made from. `target` null: the model writes it. `budget` null: the method's own default.
+
+    against: a second answer, to explain why the target rather than this; null: no contrast.
+    """
 
     prompt: str
     target: str | None
+    against: str | None
     method: str
     granularity: GranularityName
     value: ValueName
@@ -63,21 +68,31 @@ class PieceText:
 class Chart:
     """What the matrix is about: everything but the numbers.
 
-    features: column labels; outputs: row labels (target tokens, in order).
-    label: what one number is ("Shapley value"); unit: its unit ("nats"); adds_up: rows sum to v(all) - v(none).
-    sampled: the standard errors come from sampling; model: whose numbers these are.
+    features: column labels; outputs: row labels (target tokens, in order). target: the whole answer; against: the
+    second answer of a contrast, whose outputs are "token / token" pairs, or one output where lengths differ.
+    label: what one number is ("Shapley value"); unit: its unit ("nats"); explains: what the numbers divide up.
+    adds_up: rows sum to v(all) - v(none). sampled: the standard errors come from sampling; model: whose numbers these
+    are. picture: key of the prompt's image among the trait `pictures`. continues: the run whose calls this one began
+    with. askable: the kernel can ask the model about this run (what if, check). extendable: and play more for it.
     """
 
     run: int
     pieces: tuple[PieceText, ...]
     features: tuple[str, ...]
     outputs: tuple[str, ...]
+    target: str
+    against: str | None
     label: str
     unit: str
+    explains: Explained
     adds_up: bool
     sampled: bool
     baseline: str
     model: str
+    picture: str | None
+    continues: int | None
+    askable: bool
+    extendable: bool
     settings: Settings
 
 
@@ -103,6 +118,73 @@ class Progress:
     traceback: str
 
 
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An ended run that is kept beside the newest one: all that is needed to show it. Buffers as in `Frame`."""
+
+    chart: Chart
+    progress: Progress
+    values: bytes
+    errors: bytes
+    ends: bytes
+    sequence: bytes
+    sequence_errors: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RunName:
+    """What people call a run."""
+
+    run: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """share: of the features removed (or kept), 0 to 1; value: of the whole target, in the chart's unit."""
+
+    share: float
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How far to trust a run: the figures of `Attribution.check()`, and what they say in words.
+
+    rank_correlation, r_squared: of predicted and real values on `held_out` coalitions, null where either is constant;
+    seen: how many of those the run had played after all; calls: what the check cost. deletion, insertion: the value as
+    the features of highest attribution are removed (kept), first of all the highest.
+    """
+
+    run: int
+    trusted: bool
+    verdict: str
+    rank_correlation: float | None
+    r_squared: float | None
+    gap: float | None
+    held_out: int
+    seen: int
+    calls: int
+    deletion: tuple[CurvePoint, ...]
+    insertion: tuple[CurvePoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The image of a prompt, sent once and small enough to show: only numbers stream.
+
+    image: a PNG of width × height pixels. regions: uint16, little-endian, row-major, one number for each pixel: which
+    entry of `members` it is in. members: for each region the features that cover it (none: always present).
+    """
+
+    key: str
+    width: int
+    height: int
+    image: bytes
+    regions: bytes
+    members: tuple[tuple[int, ...], ...]
+
+
 # Commands: front end to kernel.
 
 
@@ -122,10 +204,35 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """Hold the run in progress after its next batch; the model is free for others meanwhile."""
+
+    kind: Literal["pause"]
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Go on with the run that was paused."""
+
+    kind: Literal["resume"]
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """End the run in progress and keep what there is."""
 
     kind: Literal["stop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Extend:
+    """A quarter more calls for this run: at once where it is in progress, else as a new run that continues it.
+
+    A run that was stopped is played to its end instead.
+    """
+
+    kind: Literal["extend"]
+    run: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +250,37 @@ class Generate:
     settings: Settings
 
 
-Command: TypeAlias = Hello | Run | Stop | Resend | Generate
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """Other words in the place of a feature's text."""
+
+    feature: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """What would this run's prompt do without these features, or with other words? Answered with `what_if`.
+
+    ask: a number that the answer repeats.
+    """
+
+    kind: Literal["what_if"]
+    ask: int
+    run: int
+    absent: tuple[int, ...]
+    replaced: tuple[Replacement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRun:
+    """Check how far this run can be trusted; answered by the trait `checks`."""
+
+    kind: Literal["check"]
+    run: int
+
+
+Command: TypeAlias = Hello | Run | Pause | Resume | Stop | Extend | Resend | Generate | WhatIf | CheckRun
 
 
 # Events: kernel to front end.
@@ -189,7 +326,30 @@ class Generated:
     text: str
 
 
-Event: TypeAlias = Frame | Failed | Generated
+@dataclass(frozen=True, slots=True)
+class WhatIfAnswer:
+    """Each target token's log-prob after the whole prompt and after the changed one.
+
+    tokens: of the target, then of the second answer of a contrast, which begins at `split`. wrote, writes:
+    what the model itself writes after the whole and after the changed prompt; null where it cannot write. calls:
+    prompts scored for this answer; 0 where the ledger knew. message: what to know of the numbers.
+
+    Buffers, float32, nats: before (tokens), after (tokens).
+    """
+
+    kind: Literal["what_if"]
+    seq: int
+    ask: int
+    run: int
+    tokens: tuple[str, ...]
+    split: int
+    wrote: str | None
+    writes: str | None
+    calls: int
+    message: str
+
+
+Event: TypeAlias = Frame | Failed | Generated | WhatIfAnswer
 
 
 # Traits: what a saved notebook shows. Buffers as in `Frame`, for all rows; empty while there is nothing.
@@ -197,10 +357,15 @@ Event: TypeAlias = Frame | Failed | Generated
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Synced traits of the widget. The editable ones (`prompt` … `seed`) go both ways."""
+    """Synced traits of the widget. The editable ones (`prompt` … `seed`, `names`, `comparing`) go both ways.
+
+    chart … sequence_errors: the newest run. records: the runs before it that are kept, oldest first. comparing: none,
+    or the two runs that are compared. has_model: new runs can be made.
+    """
 
     prompt: str
     target: str | None
+    against: str | None
     method: str
     granularity: GranularityName
     value: ValueName
@@ -208,6 +373,7 @@ class State:
     trials: int
     seed: int
     choices: Choices
+    has_model: bool
     status: Phase
     chart: Chart | None
     progress: Progress | None
@@ -216,3 +382,8 @@ class State:
     ends: bytes
     sequence: bytes
     sequence_errors: bytes
+    records: tuple[Record, ...]
+    names: tuple[RunName, ...]
+    comparing: tuple[int, ...]
+    checks: tuple[Verdict, ...]
+    pictures: tuple[Picture, ...]

@@ -44,7 +44,7 @@ def test_every_kind_has_a_sample() -> None:
 
 
 SETTINGS = {
-    "prompt": "a b", "target": None, "method": "shapley", "granularity": "word", "value": "log_prob",
+    "prompt": "a b", "target": None, "against": None, "method": "shapley", "granularity": "word", "value": "log_prob",
     "budget": None, "trials": 1, "seed": 0,
 }  # fmt: skip
 

@@ -15,39 +15,7 @@ import pytest
 from llm_attr_widget import AttributionError, AttrWidget
 from llm_attr_widget.targets import Target
 from tests.support import BitsInput, FunctionModel, table, table_model
-
-TARGET = Target((0, 1, 2), (" t0", " t1", " t2"))
-
-
-class Front:
-    """What a front end sees of a widget: every event it sends, and a way to send commands."""
-
-    def __init__(self, widget: AttrWidget) -> None:
-        self.widget = widget
-        self.events: list[tuple[dict[str, Any], list[bytes]]] = []
-        widget.send = lambda content, buffers=None: self.events.append((content, list(buffers or ())))  # type: ignore[method-assign]
-
-    def says(self, message: object) -> None:
-        self.widget._handle_custom_msg(message, [])
-
-    def frames(self) -> list[dict[str, Any]]:
-        return [event for event, _ in self.events if event["kind"] == "frame"]
-
-
-def widget(model: FunctionModel | None = None, *, features: int = 6, **options: Any) -> AttrWidget:
-    model = model or table_model(table(features, 3), features)
-    return AttrWidget(model, None, BitsInput(features), TARGET, **options)
-
-
-def slow(features: int, seconds: float = 0.02) -> FunctionModel:
-    quick = table_model(table(features, 3), features)
-    answer = quick._log_probs
-
-    def score(ids: tuple[int, ...], target: tuple[int, ...]) -> Any:
-        time.sleep(seconds)
-        return answer(ids, target)
-
-    return FunctionModel(score, batch=1)
+from tests.widget.front import Front, slow, widget
 
 
 def test_a_run_streams_frames_and_ends_in_traits() -> None:
@@ -95,7 +63,8 @@ def test_hello_and_resend_are_answered_with_everything() -> None:
 def test_run_and_stop_as_commands() -> None:
     w = widget(slow(10), features=10)
     front = Front(w)
-    settings = {name: getattr(w, name) for name in ("prompt", "target", "granularity", "value", "trials", "seed")}
+    names = ("prompt", "target", "against", "granularity", "value", "trials", "seed")
+    settings = {name: getattr(w, name) for name in names}
     front.says({"kind": "run", "settings": {**settings, "method": "kernel_shap", "budget": 900}})
     assert w.budget == 900
     assert w.method == "kernel_shap"

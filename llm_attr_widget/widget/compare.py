@@ -1,0 +1,23 @@
+"""Two results side by side, in the widget."""
+
+from __future__ import annotations
+
+from llm_attr_widget.attribution import Attribution
+from llm_attr_widget.widget.widget import AttrWidget
+
+
+def compare(first: Attribution, second: Attribution, *, names: tuple[str, str] | None = None) -> AttrWidget:
+    """The widget with two results: A, B, and A - B, token by token where their texts are the same.
+
+    Of another method, prompt, model or seed; fresh, loaded, or captum's by way of `to_attribution()`. What is within
+    two standard errors of the difference is faded. names: what the two are called. Costs no model call.
+    """
+    called = names or (_name(first), _name(second))
+    widget = AttrWidget.from_result(first, name=f"A: {called[0]}")
+    widget.add(second, name=f"B: {called[1]}")
+    widget.comparing = [entry.run for entry in widget.history]
+    return widget
+
+
+def _name(result: Attribution) -> str:
+    return f"{result.label}, seed {result.provenance.seed}"

@@ -1,0 +1,65 @@
+"""Prompt and answers as they were given in Python, used until their texts are edited in the widget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from llm_attr_widget.attribution import Attribution
+from llm_attr_widget.errors import TargetError
+from llm_attr_widget.inputs import TextInput, TokenInput
+from llm_attr_widget.plan import PromptLike
+from llm_attr_widget.targets import Target, TargetLike, make_target
+from llm_attr_widget.types import Input, Tokenizer
+
+
+class Given:
+    """What to run for the texts in the editor: the object that was given, where its text still stands."""
+
+    def __init__(
+        self, prompt: PromptLike, target: TargetLike | None, against: TargetLike | None, tokenizer: Tokenizer | None
+    ) -> None:
+        self._prompt = prompt
+        self.prompt_text = prompt if isinstance(prompt, str) else _text_of(prompt)
+        self.target_text = _target_text(target, tokenizer)
+        self.against_text = _target_text(against, tokenizer)
+        self._targets = {self.target_text: target, self.against_text: against}
+
+    def prompt(self, text: str) -> PromptLike:
+        return self._prompt if text == self.prompt_text else text
+
+    def target(self, text: str | None) -> TargetLike | None:
+        return self._targets.get(text, text)
+
+
+def given_of(result: Attribution) -> Given:
+    """What a result was made from, as far as it still knows."""
+    text = "".join(piece.text for piece in result.pieces)
+    if result.game is None:
+        return Given(text, result.target, None, None)
+    made = result.game.input
+    second = result.game.targets[1] if len(result.game.targets) > 1 else None
+    return Given(made if _is_special(made, text) else text, result.target, second, None)
+
+
+def _is_special(made: Input, text: str) -> bool:
+    """Whether more than the text went into this input: then it is kept, else the text can be cut at any granularity."""
+    plain = isinstance(made, TextInput) and not made.baseline_text and not made.locked
+    bare = isinstance(made, TokenInput) and made.baseline_token == "remove" and not made.skip_tokens  # noqa: S105
+    return not ((plain or bare) and made.prompt == text)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _text_of(prompt: Input | Sequence[Mapping[str, Any]]) -> str:
+    if isinstance(prompt, Sequence):
+        return "\n".join(str(message.get("content", "")) for message in prompt)
+    return "".join(piece.text for piece in prompt.pieces)
+
+
+def _target_text(target: TargetLike | None, tokenizer: Tokenizer | None) -> str | None:
+    if target is None or isinstance(target, str):
+        return target
+    if isinstance(target, Target):
+        return target.text
+    if tokenizer is None:
+        raise TargetError("A target given as token ids needs the tokenizer that they belong to. Pass it as tokenizer.")
+    return make_target(tokenizer, target).text

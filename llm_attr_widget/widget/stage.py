@@ -1,0 +1,148 @@
+"""What a widget shows: the run on stage and those kept beside it, sent as frames while it runs and as traits after."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+from llm_attr_widget.attribution import Attribution
+from llm_attr_widget.errors import AttributionError
+from llm_attr_widget.widget.frames import (
+    BUFFERS,
+    buffers_of,
+    chart_of,
+    frames_of,
+    nothing_yet,
+    picture_of,
+    progress_at_end,
+    settings_of,
+)
+from llm_attr_widget.widget.protocol import Frame, RunName, Settings, Verdict
+from llm_attr_widget.widget.publisher import Publisher
+from llm_attr_widget.widget.runs import Kept, Shown, records_of
+from llm_attr_widget.widget.traits import SETTINGS, Traits
+from llm_attr_widget.widget.wire import encode
+from llm_attr_widget.widget.worker import Worker
+
+
+class Stage:
+    """Keeps a widget's runs and shows them. Frames leave in order, whichever thread they come from."""
+
+    def __init__(self, traits: Traits, publisher: Publisher, worker: Worker, settings: Settings) -> None:
+        self._traits = traits
+        self._publisher = publisher
+        self._worker = worker
+        self._order = threading.RLock()
+        self._kept: list[Shown] = []
+        self.now = Shown(0, settings, replace(nothing_yet(0, ""), phase="idle"))
+
+    @property
+    def runs(self) -> tuple[Shown, ...]:
+        """Every run that has a result, oldest first."""
+        return tuple(shown for shown in (*self._kept, self.now) if shown.result is not None)
+
+    @property
+    def history(self) -> tuple[Kept, ...]:
+        names = {entry["run"]: entry["name"] for entry in self._traits.names}
+        return tuple(
+            Kept(shown.run, names.get(shown.run) or shown.name(), shown.result)
+            for shown in self.runs
+            if shown.result is not None
+        )
+
+    def find(self, run: int) -> Shown:
+        """The run of that number. Raises AttributionError where there is none."""
+        for shown in self.runs:
+            if shown.run == run:
+                return shown
+        known = [shown.run for shown in self.runs]
+        raise AttributionError(f"Expected a run of this widget that has numbers, one of {known}; got {run}.")
+
+    def begin(self, settings: Settings, message: str, continues: int | None = None) -> Shown:
+        """A new run on stage; the one before it is kept, if it has a result."""
+        before = self.now
+        shown = Shown(before.run + 1, settings, nothing_yet(before.run + 1, message), continues=continues)
+        with self._order:
+            self.now = shown
+            if before.result is not None:
+                self._kept.append(before)
+            self._publisher.do(lambda: self._set_beginning(shown))
+            self.show(shown)
+        return shown
+
+    def add(self, result: Attribution, name: str) -> None:
+        """Put a result that was made elsewhere on stage, as an ended run."""
+        settings = settings_of(result)
+        shown = self.begin(settings, "")
+        shown.result, shown.progress = result, progress_at_end(result, shown.run)
+        shown.chart = chart_of(result, shown.run, settings)
+        self.send_picture(shown)
+        if name:
+            self._traits.names = [*self._traits.names[:-1], encode(RunName(shown.run, name))]
+        self.settle(shown)
+
+    def show(self, shown: Shown, *, whole: bool = False) -> None:
+        """Send what is shown as frames; `whole` sends the chart as well, for a front end that does not have it."""
+        with self._order:
+            if shown is not self.now:
+                return  # an older run that is still ending must not paint over the new one
+            paused = self._worker.paused and shown.progress.phase == "running"
+            progress = replace(shown.progress, phase="paused") if paused else shown.progress
+            if shown.result is None:
+                self._publisher.send(Frame("frame", 0, shown.run, None, progress, 0, 0))
+                return
+            for frame, buffers in frames_of(shown.result, progress, shown.chart if whole else None):
+                self._publisher.send(frame, buffers)
+
+    def set_paused(self, *, paused: bool) -> None:
+        """Hold the run in progress or go on with it, and say so; nothing where no run is in progress."""
+        with self._order:
+            if self.now.progress.phase != "running" or self._worker.paused == paused:
+                return
+            (self._worker.pause if paused else self._worker.resume)()
+            status = "paused" if self._worker.paused else "running"
+            self._publisher.do(lambda: setattr(self._traits, "status", status))
+            self.show(self.now)
+
+    def settle(self, shown: Shown) -> None:
+        """The end state: a last frame, then the traits that a reopened notebook must show, in one message."""
+        with self._order:
+            if shown is not self.now:
+                return
+            self._kept = [kept for kept in self._kept if kept.run != shown.continues or shown.result is None]
+            self.show(shown)
+            self._publisher.do(lambda: self._set_end(shown))
+
+    def send_picture(self, shown: Shown) -> None:
+        """The run's picture, once: before the first numbers about it."""
+        picture = shown.result and shown.result.picture
+        if picture is None or shown.chart is None:
+            return
+        if all(known["key"] != shown.chart.picture for known in self._traits.pictures):
+            pictures = [*self._traits.pictures, encode(picture_of(picture))]
+            self._publisher.do(lambda: setattr(self._traits, "pictures", pictures))
+
+    def add_verdict(self, verdict: Verdict) -> None:
+        others = [check for check in self._traits.checks if check["run"] != verdict.run]
+        self._publisher.do(lambda: setattr(self._traits, "checks", [*others, encode(verdict)]))
+
+    def _set_beginning(self, shown: Shown) -> None:
+        traits = self._traits
+        with traits.hold_sync():
+            for name in SETTINGS:
+                setattr(traits, name, getattr(shown.settings, name))
+            traits.records = records_of(self._kept)
+            traits.names = [*traits.names, encode(RunName(shown.run, shown.name()))]
+            traits.comparing = []
+            traits.status = "running"
+
+    def _set_end(self, shown: Shown) -> None:
+        traits = self._traits
+        with traits.hold_sync():
+            traits.records = records_of(self._kept)
+            traits.progress = encode(shown.progress)
+            chart = None if shown.chart is None else encode(shown.chart)
+            ending = None if shown.result is None else buffers_of(shown.result)
+            for name, value in zip(("chart", *BUFFERS), (chart, *(ending or (b"",) * len(BUFFERS))), strict=True):
+                setattr(traits, name, value)
+            traits.status = shown.progress.phase
