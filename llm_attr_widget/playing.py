@@ -20,7 +20,6 @@ from llm_attr_widget.tempo import Tempo
 from llm_attr_widget.trials import Trials, ends
 from llm_attr_widget.types import Estimate, GradientMethod, Method, Pictured
 
-
 Clock: TypeAlias = Callable[[], float]
 
 
@@ -153,9 +152,7 @@ def _met(ready: Plan, estimate: Estimate | None, calls: int) -> bool:
     return rule.met(estimate.values[-1], estimate.standard_errors[-1], calls)
 
 
-def _descended(
-    ready: Plan, method: GradientMethod, cancelled: Callable[[], bool], clock: Clock
-) -> Iterator[Update]:
+def _descended(ready: Plan, method: GradientMethod, cancelled: Callable[[], bool], clock: Clock) -> Iterator[Update]:
     """The same events for a gradient method. Its ledger holds both ends of the line, so that the gap can be told."""
     started = clock()
     game = ready.game

@@ -6,7 +6,7 @@ import { lightingOf, rangeOf, spotOf } from "./lighting";
 import type { Palette } from "./paint";
 import { type Look, type Picture, pictureOf, samePicture } from "./picture";
 import { chooseSpan, clear, group, hover, type Selection, togglePin } from "./selection";
-import type { Session, SessionState } from "./session";
+import { isBusy, type Session, type SessionState } from "./session";
 import type { Store } from "./store";
 import { hostTheme, paletteOf, watchTheme } from "./theme";
 import { createParts, type Parts } from "./views/parts";
@@ -84,7 +84,7 @@ class App {
     }
     const state = this.#session.store.get();
     const selection = this.#selection.get();
-    const busy = state.phase === "running" || state.waiting === "run";
+    const busy = isBusy(state.phase) || state.waiting === "run";
     const picture = this.#look(state, selection);
     this.#remember(state);
     this.#parts.update({

@@ -3,13 +3,19 @@ import type {
   Chart,
   Choice,
   Choices,
+  CurvePoint,
   Event,
   Failed,
   Frame,
   Generated,
+  Picture,
   PieceText,
   Progress,
+  RunName,
+  Record as RunRecord,
   Settings,
+  Verdict,
+  WhatIfAnswer,
 } from "./protocol";
 
 /** The kernel sent something else than protocol.ts promises. */
@@ -70,13 +76,14 @@ const record =
     return Object.fromEntries(entries) as T;
   };
 
-export const decodePhase = oneOf("idle", "running", "finished", "stopped", "failed");
+export const decodePhase = oneOf("idle", "running", "paused", "finished", "stopped", "failed");
 export const decodeGranularity = oneOf("token", "word", "sentence", "paragraph");
 export const decodeValue = oneOf("log_prob", "prob");
 
 export const decodeSettings = record<Settings>({
   prompt: string,
   target: nullable(string),
+  against: nullable(string),
   method: string,
   granularity: decodeGranularity,
   value: decodeValue,
@@ -98,12 +105,19 @@ export const decodeChart = record<Chart>({
   pieces: list(record<PieceText>({ text: string, feature: nullable(number), role: string })),
   features: list(string),
   outputs: list(string),
+  target: string,
+  against: nullable(string),
   label: string,
   unit: string,
+  explains: oneOf("log_prob", "prob", "log_odds", "other"),
   adds_up: boolean,
   sampled: boolean,
   baseline: string,
   model: string,
+  picture: nullable(string),
+  continues: nullable(number),
+  askable: boolean,
+  extendable: boolean,
   settings: decodeSettings,
 });
 
@@ -122,6 +136,58 @@ export const decodeProgress = record<Progress>({
   traceback: string,
 });
 
+const bytes: Decoder<DataView> = (value, where) => {
+  if (value instanceof DataView) return value;
+  if (ArrayBuffer.isView(value)) return new DataView(value.buffer, value.byteOffset, value.byteLength);
+  throw new DecodeError(where, "bytes", value);
+};
+
+const numbers = list(number);
+const curve = list(record<CurvePoint>({ share: number, value: number }));
+
+export const decodeRecords = list(
+  record<RunRecord>({
+    chart: decodeChart,
+    progress: decodeProgress,
+    values: bytes,
+    errors: bytes,
+    ends: bytes,
+    sequence: bytes,
+    sequence_errors: bytes,
+  }),
+);
+
+export const decodeNames = list(record<RunName>({ run: number, name: string }));
+export const decodeComparing = numbers;
+export const decodeHasModel = boolean;
+
+export const decodeChecks = list(
+  record<Verdict>({
+    run: number,
+    trusted: boolean,
+    verdict: string,
+    rank_correlation: nullable(number),
+    r_squared: nullable(number),
+    gap: nullable(number),
+    held_out: number,
+    seen: number,
+    calls: number,
+    deletion: curve,
+    insertion: curve,
+  }),
+);
+
+export const decodePictures = list(
+  record<Picture>({
+    key: string,
+    width: number,
+    height: number,
+    image: bytes,
+    regions: bytes,
+    members: list(numbers),
+  }),
+);
+
 const decoders: { readonly [K in Event["kind"]]: Decoder<Extract<Event, { kind: K }>> } = {
   frame: record<Frame>({
     kind: oneOf("frame"),
@@ -134,10 +200,27 @@ const decoders: { readonly [K in Event["kind"]]: Decoder<Extract<Event, { kind: 
   }),
   failed: record<Failed>({ kind: oneOf("failed"), seq: number, message: string, traceback: string }),
   generated: record<Generated>({ kind: oneOf("generated"), seq: number, text: string }),
+  what_if: record<WhatIfAnswer>({
+    kind: oneOf("what_if"),
+    seq: number,
+    ask: number,
+    run: number,
+    tokens: list(string),
+    split: number,
+    wrote: nullable(string),
+    writes: nullable(string),
+    calls: number,
+    message: string,
+  }),
 };
 
 export const decodeEvent: Decoder<Event> = (value, where) => {
-  const kind = oneOf("frame", "failed", "generated")((value as { kind?: unknown } | null)?.kind, `${where}.kind`);
+  const kind = oneOf(
+    "frame",
+    "failed",
+    "generated",
+    "what_if",
+  )((value as { kind?: unknown } | null)?.kind, `${where}.kind`);
   return decoders[kind](value, where);
 };
 

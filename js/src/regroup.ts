@@ -91,7 +91,7 @@ export function addBox(
 
 /** Rows added up: log-probs of tokens add up to the log-prob of the span; probabilities don't. */
 export function spansAdd(chart: Chart): boolean {
-  return chart.settings.value === "log_prob";
+  return chart.explains === "log_prob" || chart.explains === "log_odds";
 }
 
 /**

@@ -15,8 +15,20 @@ import {
   decodeSettings,
   floats,
 } from "./decode";
+import { BESIDE, type Beside, NOTHING_BESIDE, readBeside } from "./kept";
 import { type Buffers, emptyMatrix, fullMatrix, type Matrix, withFrame } from "./matrix";
-import type { Choices, Command, Event, Frame, Progress, Settings, State } from "./protocol";
+import type {
+  Choices,
+  Command,
+  Event,
+  Frame,
+  Progress,
+  Replacement,
+  RunName,
+  Settings,
+  State,
+  WhatIfAnswer,
+} from "./protocol";
 import { createStore, type Store } from "./store";
 
 export type Phase = State["status"];
@@ -29,7 +41,21 @@ export interface Failure {
 /** What was asked of the kernel and not answered yet. */
 export type Waiting = "run" | "stop" | "generate" | null;
 
-export interface SessionState {
+/** An answer to what if, with each target token's log-prob before and after the change, in nats. */
+export interface Answer {
+  readonly event: WhatIfAnswer;
+  readonly before: Float32Array;
+  readonly after: Float32Array;
+}
+
+/** Number of the question that the kernel was asked last, its answer once it is there. */
+export interface Asked {
+  readonly ask: number;
+  readonly answer: Answer | null;
+}
+
+/** asked: what if. checking: the run whose check is awaited. */
+export interface SessionState extends Beside {
   readonly settings: Settings;
   readonly choices: Choices;
   readonly phase: Phase;
@@ -37,6 +63,8 @@ export interface SessionState {
   readonly matrix: Matrix | null;
   readonly progress: Progress | null;
   readonly failure: Failure | null;
+  readonly asked: Asked | null;
+  readonly checking: number | null;
   /** Number of the event that `matrix` comes from; 0 where it comes from the traits. */
   readonly seq: number;
 }
@@ -49,7 +77,7 @@ const SECOND_HELLO_MS = 1_500;
 const RESEND_AGAIN_MS = 2_000;
 const SAVE_MS = 250;
 
-const SETTINGS = ["prompt", "target", "method", "granularity", "value", "budget", "trials", "seed"] as const;
+const SETTINGS = ["prompt", "target", "against", "method", "granularity", "value", "budget", "trials", "seed"] as const;
 const RESULT = ["status", "chart", "progress", "values", "errors", "ends", "sequence", "sequence_errors"] as const;
 
 const SILENT: Failure = {
@@ -78,8 +106,19 @@ export class Session {
       matrix: null,
       progress: null,
       failure: null,
+      asked: null,
+      checking: null,
       seq: 0,
+      ...NOTHING_BESIDE,
     });
+    for (const name of BESIDE) {
+      const read = () => this.#patch(readBeside(name, (trait) => model.get(trait)));
+      this.#on(`change:${name}`, () => {
+        read();
+        if (name === "checks") this.#patch({ checking: null });
+      });
+      read();
+    }
     this.#readResult();
     for (const name of SETTINGS) this.#on(`change:${name}`, () => this.#patch({ settings: readSettings(model) }));
     for (const name of RESULT) this.#on(`change:${name}`, () => this.#queueResult());
@@ -103,6 +142,42 @@ export class Session {
 
   stop(): void {
     this.#ask("stop", { kind: "stop" });
+  }
+
+  pause(): void {
+    this.#send({ kind: "pause" });
+  }
+
+  resume(): void {
+    this.#send({ kind: "resume" });
+  }
+
+  /** A quarter more calls for a run, or the rest of one that was stopped. */
+  extend(run: number): void {
+    this.#patch({ failure: null });
+    this.#send({ kind: "extend", run });
+  }
+
+  /** What would this run's prompt do without these features, or with other words? */
+  whatIf(run: number, absent: readonly number[], replaced: readonly Replacement[]): void {
+    const ask = (this.store.get().asked?.ask ?? 0) + 1;
+    this.#patch({ asked: { ask, answer: null }, failure: null });
+    this.#send({ kind: "what_if", ask, run, absent, replaced });
+  }
+
+  check(run: number): void {
+    this.#patch({ checking: run, failure: null });
+    this.#send({ kind: "check", run });
+  }
+
+  rename(run: number, name: string): void {
+    const others: readonly RunName[] = this.store.get().names.filter((entry) => entry.run !== run);
+    this.#save("names", [...others, { run, name }]);
+  }
+
+  /** Two runs to compare; null: no more. */
+  compare(pair: readonly [number, number] | null): void {
+    this.#save("comparing", pair ?? []);
   }
 
   /** Lets the model write the target. */
@@ -131,6 +206,12 @@ export class Session {
     this.#patch({ waiting, failure: null });
     this.#after("silence", SILENCE_MS, () => this.#patch({ waiting: null, failure: SILENT }));
     this.#send(command);
+  }
+
+  #save<K extends "names" | "comparing">(name: K, value: State[K]): void {
+    this.#model.set(name, value);
+    this.#patch(readBeside(name, () => value));
+    this.#model.save_changes();
   }
 
   #saved(): Settings {
@@ -167,9 +248,15 @@ export class Session {
     switch (event.kind) {
       case "frame":
         return this.#frame(event, buffers);
+      case "what_if":
+        return this.#take(event, buffers);
       case "failed":
         this.#answered("idle");
-        return this.#patch({ failure: { message: event.message, traceback: event.traceback } });
+        return this.#patch({
+          asked: null,
+          checking: null,
+          failure: { message: event.message, traceback: event.traceback },
+        });
       case "generated":
         this.#answered("idle");
         return this.edit({ target: event.text });
@@ -178,13 +265,19 @@ export class Session {
     }
   }
 
+  #take(event: WhatIfAnswer, [before, after]: readonly Float32Array[]): void {
+    if (!before || !after) throw new DecodeError("what_if", "2 buffers", null);
+    if (event.ask === this.store.get().asked?.ask)
+      this.#patch({ asked: { ask: event.ask, answer: { event, before, after } } });
+  }
+
   #frame(frame: Frame, buffers: readonly Float32Array[]): void {
     const state = this.store.get();
     const known = Math.max(state.matrix?.chart.run ?? -1, state.progress?.run ?? -1);
-    const over = frame.run <= this.#ended && frame.progress.phase === "running";
+    const over = frame.run <= this.#ended && isBusy(frame.progress.phase);
     if (frame.run < known || over) return;
     // While a run is asked for, a word about the one before it (the answer to a hello) is no answer.
-    if (frame.run > known || frame.progress.phase === "running" || state.waiting !== "run")
+    if (frame.run > known || isBusy(frame.progress.phase) || state.waiting !== "run")
       this.#answered(frame.progress.phase);
     if (isOver(frame.progress.phase)) this.#ended = Math.max(this.#ended, frame.run);
     if (frame.chart) this.#cancel("resend");
@@ -219,7 +312,7 @@ export class Session {
     const newest = Math.max(state.progress?.run ?? -1, state.matrix?.chart.run ?? -1);
     if (progress !== null && isOver(progress.phase)) this.#ended = Math.max(this.#ended, progress.run);
     if (phase !== state.phase) this.#answered(phase);
-    if (phase === "running" || progress === null || progress.run < newest) return this.#patch({ phase });
+    if (isBusy(phase) || progress === null || progress.run < newest) return this.#patch({ phase });
     const buffers = fiveOf(
       (["values", "errors", "ends", "sequence", "sequence_errors"] as const).map((name) =>
         floats(model.get(name), name),
@@ -235,7 +328,7 @@ export class Session {
   /** The kernel spoke: nothing is waited for any more, save for a stop that the run has not heard yet. */
   #answered(phase: Phase): void {
     this.#cancel("silence");
-    const stopping = this.store.get().waiting === "stop" && phase === "running";
+    const stopping = this.store.get().waiting === "stop" && isBusy(phase);
     if (!stopping) this.#patch({ waiting: null });
   }
 
@@ -267,6 +360,11 @@ export class Session {
 
 export function isOver(phase: Phase): boolean {
   return phase === "finished" || phase === "stopped" || phase === "failed";
+}
+
+/** A run is in progress, at work or on hold. */
+export function isBusy(phase: Phase): boolean {
+  return phase === "running" || phase === "paused";
 }
 
 function outcome(progress: Progress): Pick<SessionState, "phase" | "failure"> {

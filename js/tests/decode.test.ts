@@ -38,6 +38,12 @@ describe("samples shared with the kernel's tests", () => {
     if (expected.kind === "run") session.run();
     if (expected.kind === "stop") session.stop();
     if (expected.kind === "generate") session.generate();
+    if (expected.kind === "pause") session.pause();
+    if (expected.kind === "resume") session.resume();
+    if (expected.kind === "extend") session.extend(expected.run);
+    if (expected.kind === "check") session.check(expected.run);
+    if (expected.kind === "what_if")
+      for (let ask = 1; ask <= expected.ask; ask++) session.whatIf(expected.run, expected.absent, expected.replaced);
     if (expected.kind === "resend") {
       model.receive({ kind: "failed", seq: 1, message: "", traceback: "" });
       model.receive({ kind: "failed", seq: 3, message: "", traceback: "" });

@@ -139,8 +139,7 @@ describe("spans", () => {
   });
 
   test("probabilities of tokens are not added up", () => {
-    const settings = { ...makeChart(1, words, tokens).settings, value: "prob" as const };
-    const { spanned } = pictureOf(null, matrixOf(words, tokens, { settings }), look({ span }));
+    const { spanned } = pictureOf(null, matrixOf(words, tokens, { explains: "prob" }), look({ span }));
     expect(spanned.size).toBe(0);
   });
 });
