@@ -29,7 +29,7 @@ def refine(
     max_new_tokens: int = 32,
     progress: bool = True,
 ) -> Attribution:
-    """The last of `rounds`: the attribution of the finest segments. Its provenance says what was split, and its cost."""
+    """The last of `rounds`: the attribution of the finest segments. Its provenance says what was split."""
     *_, finest = rounds(
         model,
         processor,

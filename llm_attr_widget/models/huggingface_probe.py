@@ -13,6 +13,7 @@ from llm_attr_widget.errors import AttributionError
 from llm_attr_widget.models.batching import TokenBudget
 from llm_attr_widget.models.huggingface_anatomy import Anatomy
 from llm_attr_widget.models.huggingface_forward import started, teacher_forced
+from llm_attr_widget.models.huggingface_images import PackedImages, packable_images
 from llm_attr_widget.models.huggingface_paths import Job, OneByOne, Padded, Path, Refed, refed
 from llm_attr_widget.models.huggingface_stepwise import StepwiseAligned, StepwisePadded
 from llm_attr_widget.models.prefix import Packed, packable
@@ -33,7 +34,7 @@ _REFUSALS = (
     ValueError,
 )
 
-PATHS: tuple[Path, ...] = (Packed(), Padded(), OneByOne(), StepwisePadded(), StepwiseAligned(), Refed())
+PATHS: tuple[Path, ...] = (Packed(), PackedImages(), Padded(), OneByOne(), StepwisePadded(), StepwiseAligned(), Refed())
 
 
 @dataclass
@@ -52,11 +53,13 @@ def path_named(name: str) -> Path:
     return next(path for path in PATHS if path.name == name)
 
 
-def candidates(anatomy: Anatomy, scoring: str, *, extras: bool) -> tuple[Path, ...]:
-    """Paths that may be right, fastest first, for a model that one pass is right for."""
+def candidates(anatomy: Anatomy, scoring: str, *, extras: frozenset[str]) -> tuple[Path, ...]:
+    """Paths that may be right, fastest first, for a model that one pass is right for. extras: names of the prompts'."""
     if scoring == "stepwise":
         return (StepwiseAligned(),) if extras else (StepwisePadded(), StepwiseAligned())
-    return (Packed(), Padded()) if packable(anatomy) and not extras else (Padded(),)
+    if extras:
+        return (PackedImages(), Padded()) if packable_images(anatomy, extras) else (Padded(),)
+    return (Packed(), Padded()) if packable(anatomy) else (Padded(),)
 
 
 def probe(anatomy: Anatomy, prompts: Sequence[Prompt], target: tuple[int, ...], scoring: str) -> tuple[Path, LogProbs]:
@@ -73,7 +76,8 @@ def probe(anatomy: Anatomy, prompts: Sequence[Prompt], target: tuple[int, ...], 
         return Refed(), _all_scores(Refed(), anatomy, prompts, target, TokenBudget(1))
     if len(prompts) == 1:
         return (Refed() if scoring == "stepwise" else OneByOne()), truth
-    for path in candidates(anatomy, scoring, extras=any(prompt.extras for prompt in prompts)):
+    extras = frozenset(name for prompt in prompts for name in prompt.extras or ())
+    for path in candidates(anatomy, scoring, extras=extras):
         reason = _differs(path, anatomy, prompts, target, truth)
         if reason is None:
             return path, truth
@@ -102,7 +106,7 @@ def _differs(
     """Why a path must not be taken, None if it may."""
     longest = len(started(prompts[-1], anatomy)) + len(target)
     # Padded rows must share a batch to be tried; the tree must be cut, so that keys are carried from row to row.
-    tokens = longest // 2 if isinstance(path, Packed) else 2 * longest
+    tokens = longest // 2 if isinstance(path, Packed | PackedImages) else 2 * longest
     try:
         scores = _all_scores(path, anatomy, prompts, target, TokenBudget(max(1, tokens), most=max(1, tokens)))
     except _REFUSALS as error:

@@ -7,7 +7,7 @@ of that path are all that is carried from row to row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, cast
@@ -46,29 +46,47 @@ class Packed:
     name = "packed tree"
 
     def score(self, job: Job) -> Iterator[Scored]:
-        anatomy = job.anatomy
-        trie = grow([started(prompt, anatomy) for prompt in job.prompts], job.target)
-        scores = np.empty(trie.reads.shape, dtype=np.float32)
-        order = np.argsort(trie.reads, axis=None, kind="stable")
-        needed = trie.reads.ravel()[order]
-        tokens = np.tile(np.array(job.target), len(job.prompts))[order]
-        last = trie.reads[:, -1]
-        carried, start = Carried(np.empty(0, dtype=np.int64)), 0
-        while start < len(trie):
-            end = _row_end(trie, needed, start, job.budget.tokens, most_positions(anatomy))
-            asked = slice(*np.searchsorted(needed, [start, end]))
-            began = perf_counter()
-            try:
-                found, following = _read_row(anatomy, trie, carried, range(start, end), needed[asked], tokens[asked])
-            except RuntimeError as error:
-                make_room(error, job.budget, alone=end == start + 1)
-                continue
-            job.budget.done(end - start, perf_counter() - began)
-            scores.ravel()[order[asked]] = found
-            finished = np.flatnonzero((last >= start) & (last < end))
-            if len(finished):
-                yield Scored(finished.tolist(), scores[finished])
-            carried, start = following, end
+        trie = grow([started(prompt, job.anatomy) for prompt in job.prompts], job.target)
+        yield from read_tree(job, Reading(trie, trie.depths[None]))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A tree and how its nodes are given to the model.
+
+    places: `(1, nodes)`, the position of each, or `(3, nodes)` where a model counts time, height and width.
+    embed: what the model reads for some of the tree's tokens, `(1, tokens, width)`; None: the tokens themselves.
+    """
+
+    trie: Trie
+    places: Indices
+    embed: Callable[[Indices], torch.Tensor] | None = None
+
+
+def read_tree(job: Job, reading: Reading) -> Iterator[Scored]:
+    """Log-probs of the target after each of the job's prompts, batch by batch, from their tree."""
+    anatomy, trie = job.anatomy, reading.trie
+    scores = np.empty(trie.reads.shape, dtype=np.float32)
+    order = np.argsort(trie.reads, axis=None, kind="stable")
+    needed = trie.reads.ravel()[order]
+    tokens = np.tile(np.array(job.target), len(job.prompts))[order]
+    last = trie.reads[:, -1]
+    carried, start = Carried(np.empty(0, dtype=np.int64)), 0
+    while start < len(trie):
+        end = _row_end(trie, needed, start, job.budget.tokens, most_positions(anatomy))
+        asked = slice(*np.searchsorted(needed, [start, end]))
+        began = perf_counter()
+        try:
+            found, following = _read_row(anatomy, reading, carried, range(start, end), needed[asked], tokens[asked])
+        except RuntimeError as error:
+            make_room(error, job.budget, alone=end == start + 1)
+            continue
+        job.budget.done(end - start, perf_counter() - began)
+        scores.ravel()[order[asked]] = found
+        finished = np.flatnonzero((last >= start) & (last < end))
+        if len(finished):
+            yield Scored(finished.tolist(), scores[finished])
+        carried, start = following, end
 
 
 def packable(anatomy: Anatomy) -> bool:
@@ -119,23 +137,26 @@ def _row_end(trie: Trie, needed: Indices, start: int, tokens: int, positions: in
 
 
 def _read_row(
-    anatomy: Anatomy, trie: Trie, carried: Carried, row: range, needed: Indices, tokens: Indices
+    anatomy: Anatomy, reading: Reading, carried: Carried, row: range, needed: Indices, tokens: Indices
 ) -> tuple[np.ndarray[Any, np.dtype[np.float32]], Carried]:
     """Log-probs of `tokens` at the nodes `needed`, and what the next row needs of this one."""
-    queries = np.arange(row.start, row.stop)
+    trie, queries = reading.trie, np.arange(row.start, row.stop)
+    places = torch.from_numpy(reading.places[:, queries]).to(anatomy.device)
     keys = np.concatenate([carried.nodes, queries])
     stays = np.flatnonzero(trie.ends[keys] > row.stop)
     kept, place = np.unique(needed, return_inverse=True)
     cache = carried.cache() if len(stays) or len(carried.nodes) else None
     with left_as_found(anatomy.model):
+        ids = torch.from_numpy(trie.tokens[queries])[None].to(anatomy.device) if reading.embed is None else None
         output = forward(
             anatomy,
-            torch.from_numpy(trie.tokens[queries])[None].to(anatomy.device),
+            ids,
             mask=tree_masks(trie, keys, queries, anatomy),
-            positions=torch.from_numpy(trie.depths[queries])[None].to(anatomy.device),
+            positions=places if len(places) == 1 else places[:, None],
             cache=cache,
             caching=cache is not None,
             keep=torch.from_numpy(kept - row.start).to(anatomy.device),
+            further=None if reading.embed is None else {"inputs_embeds": reading.embed(trie.tokens[queries])},
         )
         logits = output.logits[0]
         found = read(logits, torch.from_numpy(tokens), rows=torch.from_numpy(place)) if len(needed) else torch.empty(0)

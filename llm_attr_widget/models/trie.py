@@ -18,12 +18,14 @@ class Trie:
     tokens, depths: `(nodes,)`; a root has depth 0, which is its position in the sequence.
     ends: `(nodes,)`, one past a node's last descendant. So a is an ancestor of b, or b itself, where a <= b < ends[a].
     reads: `(prompts, target tokens)`, the node whose logits say target token k after a prompt.
+    prompts: `(nodes,)`, one of the prompts that a node is in.
     """
 
     tokens: Indices
     depths: Indices
     ends: Indices
     reads: Indices
+    prompts: Indices
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -43,7 +45,8 @@ def grow(prompts: Sequence[Sequence[int]], target: Sequence[int]) -> Trie:
     new = (columns >= shared[:, None]) & (columns < lengths[:, None])
     depths = np.broadcast_to(columns, table.shape)[new]
     reads = _reads(order, lengths, shared, starts, len(target))
-    return Trie(table[new], depths, _ends(lengths, shared, starts), reads)
+    origins = np.repeat(np.array(order, dtype=np.int64), lengths - shared)
+    return Trie(table[new], depths, _ends(lengths, shared, starts), reads, origins)
 
 
 def _shared_with_previous(table: Indices, lengths: Indices) -> Indices:

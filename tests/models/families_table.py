@@ -27,8 +27,9 @@ to 0.4 nats (bfloat16) and 0.06 nats (float16).
 - **stepwise, left-padded** and **stepwise, one length at a time**: the target is fed token by token, with a cache.
 
 A family that is not listed is not trusted: its first prompts are scored the plain way too, one at a time, and the
-fastest path that agrees is taken. What does not agree is left with a line in the log. Prompts with images are scored
-padded, or one length at a time.
+fastest path that agrees is taken. What does not agree is left with a line in the log. Prompts with images are one tree,
+too, and each image is read once, where text may not look ahead into it (LLaVA, Qwen2-VL, Idefics3); elsewhere (Gemma 3)
+they are scored padded; stepwise, one length at a time.
 
 | family | one pass | stepwise |
 |---|---|---|

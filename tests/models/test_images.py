@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from llm_attr_widget.errors import InputError
 from llm_attr_widget.models.huggingface import HuggingFaceModel
 from llm_attr_widget.types import Prompt
 from tests.models.asked import NATS, TARGET, Tokenizer, ask, truth_of
@@ -48,6 +49,45 @@ def test_images_of_several_shapes_and_prompts_without_one(scoring):
     asked = [_qwen(0, TEXTS[0]), Prompt(TEXTS[0]), _qwen(1, TEXTS[1], height=6), _qwen(2, TEXTS[3]), Prompt(TEXTS[1])]
     scores = ask(HuggingFaceModel(model, Tokenizer(), scoring=scoring), asked)
     np.testing.assert_allclose(scores, truth_of(model, asked), atol=NATS)
+
+
+@pytest.mark.parametrize(("name", "make"), [("llava", _llava), ("qwen2_vl", _qwen), ("qwen2_5_vl", _qwen)])
+def test_an_image_is_read_once_and_what_stands_before_it_once_for_all(name, make):
+    """Counted at the vision tower and at the language model, after the probe."""
+    model = build(name)
+    scorer = HuggingFaceModel(model, Tokenizer())
+    asked = [make(seed, text) for seed in (0, 1, 2) for text in TEXTS]
+    ask(scorer, asked)
+    images, tokens = [], []
+    tower = model.model.vision_tower if name == "llava" else model.model.visual.patch_embed
+    hooks = [
+        tower.register_forward_pre_hook(
+            lambda _, args, kwargs: images.append((args or (*kwargs.values(),))[0]), with_kwargs=True
+        ),
+        model.model.language_model.register_forward_pre_hook(
+            lambda _, args, kwargs: tokens.append(kwargs["inputs_embeds"].shape[1]), with_kwargs=True
+        ),
+    ]
+    ask(scorer, asked)
+    for hook in hooks:
+        hook.remove()
+    distinct = torch.cat([prompt.extras["pixel_values"] for prompt in asked[:: len(TEXTS)]])
+    assert sum(len(batch) for batch in images) == len(distinct)
+    after = sum(len(text) + len(TARGET) - 1 for text in TEXTS)
+    before = asked[0].ids.index(IMAGE)
+    per_image = asked[0].ids.count(IMAGE) + (name != "llava")
+    # Texts share their beginnings, too: at most the whole of them is read.
+    assert before + 3 * per_image < sum(tokens) <= before + 3 * (per_image + after)
+
+
+def test_prompts_whose_image_tokens_are_too_few_are_refused():
+    model = build("llava")
+    scorer = HuggingFaceModel(model, Tokenizer())
+    good = [_llava(seed, text) for seed in (0, 1) for text in TEXTS]
+    ask(scorer, good)
+    bad = Prompt((1, *[IMAGE] * 3, 5), good[0].extras, extras_key="0")
+    with pytest.raises(InputError, match="3 image tokens, but the model makes 4"):
+        ask(scorer, [*good, bad])
 
 
 def test_arrays_of_numpy_are_as_good():
