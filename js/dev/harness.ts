@@ -40,6 +40,45 @@ function large(run: number, rows: number, columns: number): Numbers {
   return { chart, values, errors: values.map(() => 0.06) };
 }
 
+/** A conversation in several scripts, its template's tokens, and control characters. */
+function chat(run: number): Numbers {
+  const parts: readonly (readonly [string, string])[] = [
+    ["template", "<|im_start|>"],
+    ["template", "system\n"],
+    ["system", "You"],
+    ["system", " answer"],
+    ["system", " kindly"],
+    ["system", "."],
+    ["template", "<|im_end|>"],
+    ["template", "\n"],
+    ["template", "<|im_start|>"],
+    ["template", "user\n"],
+    ["user", "דוד"],
+    ["user", " הוא"],
+    ["user", " עורך"],
+    ["user", " דין"],
+    ["user", "."],
+    ["user", " 我的"],
+    ["user", "爱好"],
+    ["user", "是"],
+    ["user", "高尔夫"],
+    ["user", "。"],
+    ["user", "\n\n"],
+    ["user", "a\u0007b"],
+    ["user", " 👩‍🚀"],
+    ["template", "<|im_end|>"],
+    ["template", "\n"],
+    ["template", "<|im_start|>"],
+    ["template", "assistant\n"],
+  ];
+  const features = parts.map(([, text]) => text);
+  const base = makeChart(run, features, [" golf", ",", " هو", " محام"]);
+  const chart = { ...base, pieces: parts.map(([role, text], feature) => ({ text, feature, role })) };
+  const random = mulberry(3);
+  const values = new Float32Array(features.length * 4).map(() => (random() - 0.4) * 2);
+  return { chart, values, errors: values.map(() => 0.06) };
+}
+
 function mulberry(seed: number): () => number {
   let state = seed;
   return () => {
@@ -73,7 +112,7 @@ function buffers({ chart, values, errors }: Numbers, done: number): readonly Dat
 const query = new URLSearchParams(location.search);
 const state = query.get("state") ?? "finished";
 const size = query.get("size")?.split("x").map(Number);
-const numbers = size ? large(1, size[0] as number, size[1] as number) : drawing(1);
+const numbers = query.has("chat") ? chat(1) : size ? large(1, size[0] as number, size[1] as number) : drawing(1);
 const model = new FakeModel(
   state === "empty" ? {} : { prompt: numbers.chart.settings.prompt, target: numbers.chart.settings.target },
 );

@@ -25,8 +25,10 @@ class Quiet(SimpleHTTPRequestHandler):
 def hover(page: Page, row: int, column: int) -> None:
     grid = page.locator(".law-grid")
     at = {key: float(grid.get_attribute(f"data-{key}") or 0) for key in ("x0", "y0", "cell-width", "cell-height")}
+    box = grid.bounding_box()
+    assert box is not None
     x, y = at["x0"] + (column + 0.5) * at["cell-width"], at["y0"] + (row + 0.5) * at["cell-height"]
-    grid.hover(position={"x": x, "y": y})
+    page.mouse.move(box["x"] + x, box["y"] + y)
 
 
 def mock(page: Page) -> None:
@@ -86,6 +88,9 @@ SHOTS = {
     "regrouped": ("state=finished", 1088, brush),
     "brush": ("state=finished", 1088, dragged),
     "narrow-running": ("state=running", 448, None),
+    "chat": ("state=finished&chat", 1088, lambda page: page.locator(".law-fold").first.click()),
+    "hatched": ("state=finished", 1088, lambda page: page.get_by_role("button", name="Signs").click()),
+    "custom": ("state=finished", 1088, lambda page: page.get_by_role("button", name="custom").click()),
     "help": ("state=finished&dark", 1088, lambda page: page.locator(".law-grid").press("?")),
     "options": ("state=finished", 1088, lambda page: page.get_by_role("button", name="Options").click()),
 }
@@ -104,7 +109,7 @@ def main(names: list[str]) -> None:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         for name in names or list(SHOTS):
             query, width, act = SHOTS[name]
-            page = browser.new_page(viewport={"width": width, "height": 500}, device_scale_factor=1.5)
+            page = browser.new_page(viewport={"width": width, "height": 420}, device_scale_factor=1.5)
             page.on("console", lambda message: print(name, message.text))
             page.on("pageerror", lambda error: print(name, "ERROR", error))
             page.goto(f"http://127.0.0.1:{server.server_port}/page.html?{query}")

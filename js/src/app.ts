@@ -4,8 +4,9 @@ import { type History, NO_HISTORY, remember } from "./history";
 import type { Cell } from "./layout";
 import { lightingOf, rangeOf, spotOf } from "./lighting";
 import type { Palette } from "./paint";
+import { type Photo, photoFrom } from "./photo";
 import { type Look, type Picture, pictureOf, samePicture } from "./picture";
-import { chooseSpan, clear, group, hover, type Selection, togglePin } from "./selection";
+import { chooseSpan, clear, group, groupAll, hover, type Selection, togglePin } from "./selection";
 import { isBusy, type Session, type SessionState } from "./session";
 import type { Store } from "./store";
 import { hostTheme, paletteOf, watchTheme } from "./theme";
@@ -37,7 +38,9 @@ class App {
   #picture: Picture | null = null;
   /** The cell under the pointer in this view: it has the tooltip. */
   #open: Cell | null = null;
+  #photo: { readonly key: string; readonly photo: Photo } | null = null;
   #listed = false;
+  #hatched = false;
   #history: History = NO_HISTORY;
   #frames = { run: -1, seq: -1, count: 0 };
   #request = 0;
@@ -84,6 +87,10 @@ class App {
     }
     const state = this.#session.store.get();
     const selection = this.#selection.get();
+    if (selection.hatched !== this.#hatched) {
+      this.#hatched = selection.hatched;
+      this.#palette = this.#readTheme();
+    }
     const busy = isBusy(state.phase) || state.waiting === "run";
     const picture = this.#look(state, selection);
     this.#remember(state);
@@ -92,6 +99,7 @@ class App {
       state,
       busy,
       picture,
+      photo: this.#photoOf(state),
       selection,
       lighting: picture && lightingOf(picture, selection),
       palette: this.#palette,
@@ -117,6 +125,15 @@ class App {
     return this.#picture;
   }
 
+  /** The image of the run on display, decoded once. */
+  #photoOf({ matrix, pictures }: SessionState): Photo | null {
+    const key = matrix?.chart.picture ?? null;
+    if (key === null) return null;
+    const sent = pictures.find((picture) => picture.key === key);
+    if (sent && this.#photo?.key !== key) this.#photo = { key, photo: photoFrom(sent) };
+    return this.#photo?.key === key ? this.#photo.photo : null;
+  }
+
   #remember({ matrix, progress, seq }: SessionState): void {
     const fresh = matrix !== null && (seq !== this.#frames.seq || matrix.chart.run !== this.#frames.run);
     if (fresh && progress?.run === matrix.chart.run) this.#history = remember(this.#history, matrix, progress.calls);
@@ -131,7 +148,7 @@ class App {
   #readTheme(): Palette {
     const theme = hostTheme(this.#place.document, this.#root);
     setAttributes(this.#root, { "data-theme": theme });
-    return paletteOf(this.#root, theme);
+    return paletteOf(this.#root, theme, this.#hatched);
   }
 
   // What the parts can do
@@ -183,6 +200,8 @@ class App {
       group: (from, to) => this.#group(from, to),
       brush: (from, to) => this.#brush(from, to),
       clear: () => this.#select(clear),
+      groups: (ranges) => this.#select((selection) => groupAll({ ...selection, groups: [] }, ranges)),
+      hatch: () => this.#select((selection) => ({ ...selection, hatched: !selection.hatched })),
       scale: (scale) => this.#select((selection) => ({ ...selection, scale })),
       list: () => {
         this.#listed = !this.#listed;

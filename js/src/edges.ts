@@ -10,6 +10,7 @@ const LABEL_FONT = "12px";
 export function paintEdges(to: Context, scene: Scene, lit: Lit): void {
   paintRowLabels(to, scene, lit);
   paintColumnLabels(to, scene, lit);
+  paintBands(to, scene);
   paintColumnBars(to, scene, lit);
   to.font = `11px ${scene.palette.font}`;
   to.textAlign = "right";
@@ -25,12 +26,13 @@ export function paintEdges(to: Context, scene: Scene, lit: Lit): void {
 function paintRowLabels(to: Context, scene: Scene, lit: Lit): void {
   const { layout, palette } = scene;
   const [first, last] = inSight(layout).rows;
-  const stride = labelStride(layout.cell.height);
+  const banded = scene.rowBands.length > 0 && layout.cell.height < LABELS_FROM;
+  const stride = banded ? Number.POSITIVE_INFINITY : labelStride(layout.cell.height);
   to.textAlign = "right";
   to.textBaseline = "middle";
   for (let row = first; row < last; row++) {
     const marked = row === lit.row || lit.span.has(row);
-    if (row % stride !== 0 && !marked) continue;
+    if ((banded || row % stride !== 0) && !marked) continue;
     if (stride > 1 && !marked && Math.abs(row - lit.row) < stride && lit.row >= 0) continue;
     const y = cellBox(layout, { row, column: 0 }).y + layout.cell.height / 2;
     if (y < layout.plot.y - 1 || y > layout.plot.y + layout.plot.height + 1) continue;
@@ -43,12 +45,13 @@ function paintRowLabels(to: Context, scene: Scene, lit: Lit): void {
 function paintColumnLabels(to: Context, scene: Scene, lit: Lit): void {
   const { layout, palette } = scene;
   const [first, last] = inSight(layout).columns;
-  const stride = labelStride(layout.cell.width, layout.tilt);
+  const banded = scene.columnBands.length > 0 && layout.cell.width < LABELS_FROM;
+  const stride = banded ? Number.POSITIVE_INFINITY : labelStride(layout.cell.width, layout.tilt);
   to.textAlign = "left";
   to.textBaseline = "middle";
   for (let column = first; column < last; column++) {
     const marked = column === lit.column;
-    if (column % stride !== 0 && !marked) continue;
+    if ((banded || column % stride !== 0) && !marked) continue;
     if (stride > 1 && !marked && Math.abs(column - lit.column) < stride && lit.column >= 0) continue;
     const x = cellBox(layout, { row: 0, column }).x + layout.cell.width / 2;
     if (x < layout.plot.x - 1 || x > layout.plot.x + layout.plot.width + 1) continue;
@@ -60,6 +63,60 @@ function paintColumnLabels(to: Context, scene: Scene, lit: Lit): void {
     to.fillText(scene.columnLabels[column] ?? "", 0, 0);
     to.restore();
   }
+}
+
+/** A strip beside the plot for each turn or sentence, with its name where there is room: cells too small for labels. */
+function paintBands(to: Context, scene: Scene): void {
+  const { layout, palette, rowBands, columnBands } = scene;
+  const { plot, cell, scroll } = layout;
+  to.fillStyle = palette.muted;
+  to.font = `11px ${palette.font}`;
+  to.textBaseline = "middle";
+  const visiblePart = (from: number, size: number, start: number, room: number) => {
+    const [low, high] = [Math.max(start, from), Math.min(start + room, from + size)];
+    return high - low > 0.5 ? { low, size: high - low } : null;
+  };
+  if (cell.height < LABELS_FROM)
+    rowBands.forEach(({ first, end, name }, index) => {
+      const part = visiblePart(
+        plot.y + first * cell.height - scroll.y,
+        (end - first) * cell.height,
+        plot.y,
+        plot.height,
+      );
+      if (!part) return;
+      to.globalAlpha = index % 2 === 0 ? 0.75 : 0.35;
+      to.fillRect(plot.x - 6, part.low, 3, Math.max(0.5, part.size - 0.5));
+      to.globalAlpha = 1;
+      to.textAlign = "right";
+      if (part.size >= LABELS_FROM) to.fillText(shorten(name, LABEL_LENGTH), plot.x - 10, part.low + part.size / 2);
+    });
+  if (cell.width < LABELS_FROM) paintColumnBands(to, scene, columnBands, visiblePart);
+  to.globalAlpha = 1;
+}
+
+function paintColumnBands(
+  to: Context,
+  { layout, palette }: Scene,
+  bands: Scene["columnBands"],
+  visiblePart: (from: number, size: number, start: number, room: number) => { low: number; size: number } | null,
+): void {
+  const { plot, cell, scroll, columnBars, tilt } = layout;
+  bands.forEach(({ first, end, name }, index) => {
+    const part = visiblePart(plot.x + first * cell.width - scroll.x, (end - first) * cell.width, plot.x, plot.width);
+    if (!part) return;
+    to.fillStyle = palette.muted;
+    to.globalAlpha = index % 2 === 0 ? 0.75 : 0.35;
+    to.fillRect(part.low, columnBars.y - 5, Math.max(0.5, part.size - 0.5), 3);
+    to.globalAlpha = 1;
+    if (part.size < LABELS_FROM / Math.sin(tilt)) return;
+    to.save();
+    to.translate(part.low + part.size / 2, columnBars.y - 10);
+    to.rotate(-tilt);
+    to.textAlign = "left";
+    to.fillText(shorten(name, LABEL_LENGTH), 0, 0);
+    to.restore();
+  });
 }
 
 function paintColumnBars(to: Context, scene: Scene, lit: Lit): void {

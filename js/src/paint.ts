@@ -1,4 +1,6 @@
 /** The matrix on a canvas: cells, labels, sums along the edges, highlights. Pixels only, no events. */
+
+import type { Band } from "./bands";
 import { decimalsFor, signed } from "./format";
 import { BOXES_FROM, type Box, type Cell, cellBox, inSight, LABELS_FROM, type Layout, VALUES_FROM } from "./layout";
 import { cellsPerPixel, strongest } from "./pyramid";
@@ -17,6 +19,8 @@ export interface Palette {
   readonly ground: string;
   readonly accent: string;
   readonly font: string;
+  /** Negative cells hatched, so that colour is not the only sign. */
+  readonly hatched: boolean;
 }
 
 /** limits: one for all rows, or one for each. rowLabels and columnLabels are shortened already. */
@@ -31,6 +35,8 @@ export interface Scene {
   readonly sums: Float32Array;
   readonly rowLabels: readonly string[];
   readonly columnLabels: readonly string[];
+  readonly rowBands: readonly Band[];
+  readonly columnBands: readonly Band[];
 }
 
 /** What is lit: -1 and null are none. */
@@ -43,6 +49,10 @@ export interface Lit {
   readonly brush: readonly [Cell, Cell] | null;
   readonly pins: readonly { readonly letter: string; readonly row: number; readonly column: number }[];
 }
+
+const HATCH_STEP = 6;
+/** Share of the limit from which a negative cell is hatched: what has no colour needs no second sign. */
+const HATCH_FROM = 0.05;
 
 /** Cells of the plot, drawn from (0, 0): rounded boxes where there is room, else one picture. */
 export function paintCells(to: Context, scene: Scene, pixelRatio: number, makeCanvas: () => HTMLCanvasElement): void {
@@ -68,6 +78,7 @@ function paintBoxes(to: Context, scene: Scene): void {
       const box = cellBox(layout, { row, column });
       const inner = { x: box.x - layout.plot.x, y: box.y - layout.plot.y, width: box.width, height: box.height };
       paintBox(to, inner, gap, value, error, limit, palette);
+      if (palette.hatched && value < 0 && Math.abs(value) >= HATCH_FROM * limit) paintHatch(to, inner, gap, palette);
       if (numbers) paintNumber(to, inner, value, error, limit, palette);
     }
   }
@@ -100,10 +111,24 @@ function paintClipped(to: Context, box: Box, palette: Palette): void {
   to.fill();
 }
 
+/** Lines across a negative cell. */
+function paintHatch(to: Context, box: Box, gap: number, palette: Palette): void {
+  const [left, top] = [box.x + gap, box.y + gap];
+  const [width, height] = [box.width - 2 * gap, box.height - 2 * gap];
+  to.strokeStyle = palette.text;
+  to.lineWidth = 1;
+  to.globalAlpha = 0.4;
+  to.beginPath();
+  for (let from = HATCH_STEP; from < width + height; from += HATCH_STEP) {
+    to.moveTo(left + Math.min(from, width), top + Math.max(0, from - width));
+    to.lineTo(left + Math.max(0, from - height), top + Math.min(from, height));
+  }
+  to.stroke();
+  to.globalAlpha = 1;
+}
+
 function paintNumber(to: Context, box: Box, value: number, error: number, limit: number, palette: Palette): void {
-  const worth = !Number.isFinite(value)
-    ? !Number.isNaN(value)
-    : Math.abs(value) >= 0.14 * limit && !uncertain(value, error);
+  const worth = !Number.isFinite(value) || (Math.abs(value) >= 0.14 * limit && !uncertain(value, error));
   if (!worth) return;
   to.fillStyle = inkOn(cellColour(value, error, limit, palette.colours));
   const text = signed(value, Math.max(1, decimalsFor(limit) - 1));
@@ -120,10 +145,15 @@ function paintPicture(to: Context, scene: Scene, pixelRatio: number, makeCanvas:
   const colours = colourTable(palette.colours);
   const image = to.createImageData(width, height);
   const pixels = new Uint32Array(image.data.buffer);
+  const { hatched } = palette;
+  const stripe = palette.theme === "dark" ? 0xffffffff : 0xff2b1b10;
   for (let at = 0; at < pixels.length; at++) {
     const index = level ? (level.index[at] as number) : at;
     const limit = scene.limits(Math.floor(index / columns));
-    pixels[at] = colours[tableIndex(table.values[index] as number, table.errors[index] as number, limit)] as number;
+    const value = table.values[index] as number;
+    // Where cells are too small for lines, every other one of a row of negative cells is a shade darker or lighter.
+    const striped = hatched && value < -HATCH_FROM * limit && (at + Math.floor(at / width)) % 2 === 0;
+    pixels[at] = striped ? stripe : (colours[tableIndex(value, table.errors[index] as number, limit)] as number);
   }
   const canvas = makeCanvas();
   canvas.width = width;

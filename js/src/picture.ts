@@ -1,4 +1,5 @@
 /** From state to what the views draw: kept from one frame to the next where nothing changed. */
+import { type Band, columnBands, rowBands } from "./bands";
 import type { Matrix } from "./matrix";
 import type { Chart } from "./protocol";
 import { addColumns, addRows, regrouped, spansAdd } from "./regroup";
@@ -27,10 +28,14 @@ export interface Picture {
   readonly table: Table;
   readonly prompt: readonly Stretch[];
   readonly answer: readonly Stretch[];
+  readonly rowBands: readonly Band[];
+  readonly columnBands: readonly Band[];
   /** Limit of the colours of all cells, of each row, and of the bars above. */
   readonly limit: number;
   readonly limits: (row: number) => number;
   readonly totalLimit: number;
+  /** How many cells are beyond the limit. */
+  readonly clipped: number;
   /** Sum of each row of the table. */
   readonly sums: Float32Array;
   /** Rows of the span; empty: the total is that of the whole answer. */
@@ -55,8 +60,11 @@ export function pictureOf(previous: Picture | null, matrix: Matrix, look: Look):
     table,
     prompt: stays ? kept.prompt : promptStretches(table),
     answer: kept?.answer ?? answerStretches(table),
+    rowBands: kept?.rowBands ?? rowBands(table),
+    columnBands: stays ? kept.columnBands : columnBands(table),
     limit,
     limits: rows ? (row) => rows[row] as number : () => limit,
+    clipped: look.scale === "robust" || look.scale === "frozen" ? countBeyond(table.values, limit) : 0,
     totalLimit: limitFor(table.total, look.scale, kept?.totalLimit ?? null, look.streaming),
     sums: rowSums(table.values, table.rows.length, table.columns.length),
     spanned: new Set(spanned),
@@ -86,6 +94,12 @@ function rowsIn(table: Table, span: readonly Range[]): readonly number[] {
 function withSpan(table: Table, rows: readonly number[]): Table {
   const { values, errors } = addRows(table, rows);
   return { ...table, total: values, totalErrors: errors };
+}
+
+function countBeyond(values: Float32Array, limit: number): number {
+  let count = 0;
+  for (const value of values) if (Math.abs(value) > limit * 1.000001) count++;
+  return count;
 }
 
 function rowLimits(table: Table): Float32Array {

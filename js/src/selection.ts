@@ -20,7 +20,7 @@ export interface Brush {
 
 /**
  * span: the output tokens explained together; empty means the whole answer. groups: stretches of the prompt put
- * together by hand. scale: how the limit of the colours is chosen.
+ * together by hand. scale: how the limit of the colours is chosen. hatched: sign is shown by pattern, too.
  */
 export interface Selection {
   readonly hovered: Spot | null;
@@ -29,9 +29,18 @@ export interface Selection {
   readonly brush: Brush | null;
   readonly groups: readonly Range[];
   readonly scale: ScaleMode;
+  readonly hatched: boolean;
 }
 
-export const NOTHING: Selection = { hovered: null, pins: [], span: [], brush: null, groups: [], scale: "whole" };
+export const NOTHING: Selection = {
+  hovered: null,
+  pins: [],
+  span: [],
+  brush: null,
+  groups: [],
+  scale: "whole",
+  hatched: false,
+};
 
 const LETTERS = ["A", "B", "C", "D"] as const;
 
@@ -54,6 +63,11 @@ export function chooseSpan(selection: Selection, range: Range, more: boolean): S
   if (!more) return { ...selection, span: [range] };
   const apart = selection.span.filter((other) => !overlap(other, range));
   return { ...selection, span: [...apart, range].sort((a, b) => a.start - b.start) };
+}
+
+/** Puts several stretches together at once, such as the matches of a pattern. */
+export function groupAll(selection: Selection, ranges: readonly Range[]): Selection {
+  return ranges.reduce(group, selection);
 }
 
 /** Puts a stretch of the prompt together; it swallows the groups that it touches. */

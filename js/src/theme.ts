@@ -26,8 +26,8 @@ export function watchTheme(document: Document, changed: () => void, signal: Abor
   signal.addEventListener("abort", () => observer.disconnect());
 }
 
-/** Colours and type as the style sheet resolved them on our root element. */
-export function paletteOf(root: HTMLElement, theme: Theme): Palette {
+/** Colours and type as the style sheet resolved them on our root element; forced colours ask for patterns, too. */
+export function paletteOf(root: HTMLElement, theme: Theme, hatched: boolean): Palette {
   const style = root.ownerDocument.defaultView?.getComputedStyle(root);
   const own = (name: string, otherwise: string) => style?.getPropertyValue(name).trim() || otherwise;
   const ground = rgbOf(style?.backgroundColor ?? "");
@@ -40,6 +40,7 @@ export function paletteOf(root: HTMLElement, theme: Theme): Palette {
     ground: style?.backgroundColor || "#fff",
     accent: own("--law-accent", "#2f5fd0"),
     font: style?.fontFamily || "sans-serif",
+    hatched: hatched || Boolean(root.ownerDocument.defaultView?.matchMedia?.("(forced-colors: active)").matches),
   };
 }
 

@@ -18,6 +18,7 @@ const palette: Palette = {
   ground: "#ffffff",
   accent: "#2f5fd0",
   font: "sans-serif",
+  hatched: false,
 };
 const NOTHING: Lit = { row: -1, column: -1, cell: null, span: new Set(), brush: null, pins: [] };
 
@@ -48,6 +49,8 @@ function sceneOf(matrix: Matrix, limit: number, width: number, viewport?: Viewpo
     sums: rowSums(matrix.values, rows, columns),
     rowLabels: blank(rows),
     columnLabels: blank(columns),
+    rowBands: [],
+    columnBands: [],
   };
 }
 

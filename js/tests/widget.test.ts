@@ -1,9 +1,13 @@
 // @vitest-environment jsdom
+import { setMaxListeners } from "node:events";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import widget from "../src/index";
 import type { Frame } from "../src/protocol";
 import { installCanvas } from "./canvas";
 import { FakeModel, makeChart, makeProgress } from "./model";
+
+// Every listener that the test counts hangs on the view's one signal.
+setMaxListeners(100);
 
 type Size = { clientWidth: number };
 

@@ -22,6 +22,8 @@ export interface Bar {
   readonly element: HTMLElement;
   /** Where views with more to offer (export) put their buttons. */
   readonly extras: HTMLElement;
+  /** Beside the granularities: where groups of one's own are made. */
+  readonly levels: HTMLElement;
   update(data: BarData): void;
 }
 
@@ -46,12 +48,14 @@ export function createBar(place: Place, actions: BarActions): Bar {
   const done = element(document, "div", {});
   line.append(done);
   const controls = element(document, "div", { class: "law-bar" });
-  controls.append(method.element, granularity.element, value.element, options.element);
+  const levels = element(document, "span", { class: "law-levels" }, granularity.element);
+  controls.append(method.element, levels, value.element, options.element);
   controls.append(element(document, "span", { class: "law-actions" }, extras, go, stop));
   const root = element(document, "header", {}, controls, line);
   return {
     element: root,
     extras,
+    levels,
     update({ settings, choices, progress, busy, waiting }) {
       method.update(choices.methods, settings.method);
       value.update(choices.values, settings.value);

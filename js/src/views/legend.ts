@@ -9,6 +9,8 @@ export interface LegendData {
   readonly limit: number | null;
   readonly unit: string;
   readonly fades: boolean;
+  /** Cells beyond the ends of the scale. */
+  readonly clipped: number;
 }
 
 export interface Legend {
@@ -34,7 +36,7 @@ export function createLegend({ document }: Place): Legend {
   const root = element(document, "div", { class: "law-legend" }, scale, note);
   return {
     element: root,
-    update({ colours, limit, unit, fades }) {
+    update({ colours, limit, unit, fades, clipped }) {
       const stops = Array.from({ length: 21 }, (_, index) => css(ramp(colours, index / 10 - 1)));
       const gradient = `linear-gradient(90deg, ${stops.join(", ")})`;
       if (strip.dataset["gradient"] !== gradient) {
@@ -44,7 +46,8 @@ export function createLegend({ document }: Place): Legend {
       const size = limit === null ? "row’s largest" : String(Number(limit.toFixed(decimalsFor(limit))));
       setText(against, `−${size} against`);
       setText(pro, `for +${size} ${unit}`);
-      setText(note, fades ? "Faded: less than 2 standard errors from zero" : "");
+      const beyond = clipped > 0 ? `${clipped} beyond the scale, marked by a notch` : "";
+      setText(note, [fades ? "Faded: less than 2 standard errors from zero" : "", beyond].filter(Boolean).join(". "));
     },
   };
 }

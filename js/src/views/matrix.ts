@@ -45,6 +45,7 @@ export interface MatrixActions {
   brush(from: Cell, to: Cell): void;
   clear(): void;
   scale(mode: ScaleMode): void;
+  hatch(): void;
   /** Shows or hides the table of the largest values. */
   list(): void;
   /** Something here changed (size, zoom): draw again. */
@@ -99,7 +100,7 @@ class Matrix implements MatrixView {
     this.#tooltip = createTooltip(place, `${id}-tip`);
     this.#legend = createLegend(place);
     const zoom = (factor: number | null) => this.#zoom(factor);
-    this.#tools = createTools(place, { scale: actions.scale, list: actions.list, zoom });
+    this.#tools = createTools(place, { scale: actions.scale, list: actions.list, hatch: actions.hatch, zoom });
     this.#minimap = createMinimap(
       place,
       () => this.#ratio(),
@@ -161,6 +162,8 @@ class Matrix implements MatrixView {
       sums: picture.sums,
       rowLabels: labels.rows.labels,
       columnLabels: labels.columns.labels,
+      rowBands: picture.rowBands,
+      columnBands: picture.columnBands,
     };
   }
 
@@ -179,15 +182,15 @@ class Matrix implements MatrixView {
     return before[0] !== picture || before[1] !== palette;
   }
 
-  #around({ picture, progress, lit, open, listed }: MatrixData, at: Layout, { colours }: Palette): void {
+  #around({ picture, progress, lit, open, listed }: MatrixData, at: Layout, { colours, hatched }: Palette): void {
     const { table, limits: limit, look } = picture;
     this.#grid.describe({ table, progress, limit, cell: lit.cell, layout: at });
     const { unit, sampled } = table.chart;
     const size = look.scale === "row" ? null : picture.limit;
-    this.#legend.update({ colours, limit: size, unit, fades: sampled });
+    this.#legend.update({ colours, limit: size, unit, fades: sampled, clipped: picture.clipped });
     this.#legend.element.style.marginLeft = `${at.plot.x}px`;
     const zoomable = at.cell.width < 24 || at.cell.height < 20 || at.zoom > 1;
-    this.#tools.update({ scale: look.scale, zoom: at.zoom, zoomable, listed });
+    this.#tools.update({ scale: look.scale, zoom: at.zoom, zoomable, listed, hatched });
     const room = { width: this.element.clientWidth, height: this.element.clientHeight + 40 };
     if (!open || open.row >= at.rows || open.column >= at.columns) return this.#tooltip.update(null, null, room);
     const box = cellBox(at, open);

@@ -1,23 +1,17 @@
 /** The method's few parameters, in a small panel behind one button. */
-import { element, type Place, setAttributes, uniqueId } from "../dom";
+import { element, type Place } from "../dom";
 import type { Settings } from "../protocol";
+import { createPopover } from "./popover";
 
 export interface Options {
   readonly element: HTMLElement;
   update(settings: Settings): void;
 }
 
-export function createOptions({ document, signal }: Place, edit: (patch: Partial<Settings>) => void): Options {
-  const id = uniqueId(document);
-  const button = element(
-    document,
-    "button",
-    { type: "button", class: "law-pill law-button", "aria-controls": id },
-    "Options",
-  );
-  const panel = element(document, "div", { class: "law-popover", id, role: "group", "aria-label": "Options" });
-  const root = element(document, "div", { class: "law-anchor" }, button, panel);
-
+export function createOptions(place: Place, edit: (patch: Partial<Settings>) => void): Options {
+  const { document } = place;
+  const panel = element(document, "div", { class: "law-popover", role: "group", "aria-label": "Options" });
+  const popover = createPopover(place, "Options", panel);
   const budget = field(document, "Budget", "model calls; empty: the method's own", { min: 1, placeholder: "auto" });
   const trials = field(document, "Trials", "independent repetitions, for standard errors", { min: 1 });
   const seed = field(document, "Seed", "the same seed gives the same numbers", { min: 0 });
@@ -26,26 +20,8 @@ export function createOptions({ document, signal }: Place, edit: (patch: Partial
   trials.onChange((value) => value !== null && edit({ trials: value }), 1);
   seed.onChange((value) => value !== null && edit({ seed: value }), 0);
 
-  const open = (on: boolean) => {
-    panel.hidden = !on;
-    setAttributes(button, { "aria-expanded": String(on) });
-  };
-  open(false);
-  button.addEventListener("click", () => open(panel.hidden !== false));
-  root.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || panel.hidden) return;
-    event.stopPropagation();
-    open(false);
-    button.focus();
-  });
-  // In a shadow root the event's target is the host; the composed path still holds our element.
-  const outside = (event: Event) => {
-    if (!event.composedPath().includes(root)) open(false);
-  };
-  document.addEventListener("pointerdown", outside, { signal });
-
   return {
-    element: root,
+    element: popover.element,
     update(settings) {
       budget.show(settings.budget);
       trials.show(settings.trials);

@@ -3,15 +3,18 @@ import { element, type Place, setAttributes } from "../dom";
 import { decimalsFor, featureLabel, percent, plain, shorten, signed } from "../format";
 import type { Cell } from "../layout";
 import type { Lighting } from "../lighting";
+import type { Palette } from "../paint";
+import { featureTint, type Photo } from "../photo";
 import type { Picture } from "../picture";
 import type { Chart, Settings } from "../protocol";
 import { addBox, spansAdd } from "../regroup";
-import type { Colours } from "../scale";
+import { uncertain } from "../scale";
 import type { Waiting } from "../session";
 import type { Table } from "../table";
 import { createEditor } from "./editor";
 import { createFind } from "./find";
-import { createFlow } from "./text";
+import { createPhoto, type PhotoData } from "./photo";
+import { createFlow, type Paint } from "./text";
 
 export interface PanelData {
   readonly settings: Settings;
@@ -19,7 +22,9 @@ export interface PanelData {
   readonly waiting: Waiting;
   readonly picture: Picture | null;
   readonly lighting: Lighting | null;
-  readonly colours: Colours;
+  readonly palette: Palette;
+  /** The prompt's image, where it has one. */
+  readonly photo: Photo | null;
 }
 
 export interface PanelActions {
@@ -56,8 +61,14 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
     pin: (line) => actions.pin(line, -1),
     span: (from, to, more) => spans && actions.span(from, to, more),
   });
-  const edit = element(document, "button", { type: "button", class: "law-link" }, "Edit");
   let table: Table | null = null;
+  const columnOf = (feature: number) => table?.columns.findIndex(({ members }) => members.includes(feature)) ?? -1;
+  const photo = createPhoto(place, {
+    hover: (feature) => actions.hover(-1, columnOf(feature)),
+    pin: (feature) => actions.pin(-1, columnOf(feature)),
+    redraw: actions.redraw,
+  });
+  const edit = element(document, "button", { type: "button", class: "law-link" }, "Edit");
   const find = createFind(
     place,
     () => table,
@@ -70,6 +81,7 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
     "div",
     {},
     find.element,
+    photo.element,
     heading("Prompt", edit),
     prompt.element,
     heading("Answer"),
@@ -105,7 +117,8 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
       if (!editor.element.hidden) editor.update(data);
       edit.disabled = data.busy;
       if (painted.hidden || data.picture === null || data.lighting === null) return;
-      const { picture, lighting, colours } = data;
+      const { picture, lighting, palette } = data;
+      const { colours, hatched } = palette;
       const { lit } = lighting;
       table = picture.table;
       spans = spansAdd(picture.matrix.chart);
@@ -115,6 +128,8 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
         stretches: picture.prompt,
         paint: lighting.promptPaint,
         colours,
+        adds,
+        hatched,
         lit: lit.column,
         span: none,
         pins: lighting.columnPins,
@@ -123,10 +138,13 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
         stretches: picture.answer,
         paint: lighting.answerPaint,
         colours,
+        adds,
+        hatched,
         lit: lit.row,
         span: lit.span,
         pins: lighting.rowPins,
       });
+      photo.update(data.photo && photoData(data.photo, palette, picture, lighting));
       explain(document, say, picture, lighting);
       setAttributes(root, { "data-painted": lighting.row });
     },
@@ -140,17 +158,86 @@ function shows(chart: Chart, now: Settings): boolean {
   return now.target === null || now.target === run.target || now.target === chart.outputs.join("");
 }
 
-function explain(document: Document, say: HTMLElement, picture: Picture, { row, lit }: Lighting): void {
-  const { table, spanned } = picture;
+/** The texts of what the prompt is painted for, and how people call it. */
+function paintedFor({ table, spanned }: Picture, row: number): string {
   const words = row >= 0 ? [row] : [...spanned];
   const text = words.map((at) => table.rows[at]?.text ?? "").join("");
-  const name = text === "" ? "the whole answer" : `“${shorten(featureLabel(text), 40)}”`;
+  return text === "" ? "the whole answer" : `“${shorten(featureLabel(text), 40)}”`;
+}
+
+function photoData(photo: Photo, palette: Palette, picture: Picture, { row, lit, columnPins }: Lighting): PhotoData {
+  const { table } = picture;
+  const { features, label, unit, sampled } = table.chart;
+  const feature = (column: number) => table.columns[column]?.members[0] ?? -1;
+  return {
+    photo,
+    tint: featureTint(table, row, row < 0 ? picture.totalLimit : picture.limits(row)),
+    palette,
+    lit: feature(lit.column),
+    pins: columnPins.map(({ letter, line }) => ({ letter, feature: feature(line) })),
+    name: paintedFor(picture, row),
+    features,
+    label,
+    unit,
+    fades: sampled,
+  };
+}
+
+interface Named {
+  readonly word: string;
+  readonly value: number;
+}
+
+/** What speaks most for (first, at most three) and against (at most two): nothing small, nothing that could be noise. */
+export function strongestWords(table: Table, { values, errors, limit }: Paint): readonly Named[] {
+  const worth = table.columns.flatMap(({ text }, at): readonly Named[] => {
+    const [value, error] = [values[at] as number, errors[at] as number];
+    const small = !(Math.abs(value) >= 0.1 * limit) || uncertain(value, error);
+    return small ? [] : [{ word: shorten(featureLabel(text), 24), value }];
+  });
+  worth.sort((a, b) => b.value - a.value);
+  const against = worth.filter(({ value }) => value < 0).slice(-2);
+  return [...worth.filter(({ value }) => value > 0).slice(0, 3), ...against.reverse()];
+}
+
+function explain(document: Document, say: HTMLElement, picture: Picture, { row, lit, promptPaint }: Lighting): void {
+  const { table, spanned } = picture;
+  const name = paintedFor(picture, row);
+  const words = strongestWords(table, promptPaint);
+  const decimals = Math.max(1, decimalsFor(promptPaint.limit) - 1);
   const spans = spansAdd(table.chart) ? "Drag over the answer to explain a span, click" : "Click";
-  const hint = ` ${spans} a word to pin it${spanned.size > 0 || lit.brush ? ", Esc to clear" : ""}.`;
+  const hint = `${spans} a word to pin it${spanned.size > 0 || lit.brush ? ", Esc to clear" : ""}.`;
   const sum = lit.brush ? `${brushed(picture, lit.brush)} ` : "";
-  if (say.dataset["for"] === name + hint + sum) return;
-  say.dataset["for"] = name + hint + sum;
-  say.replaceChildren(sum, "Prompt painted for ", element(document, "b", {}, name), ".", hint);
+  const key = JSON.stringify([name, words, hint, sum]);
+  if (say.dataset["for"] === key) return;
+  say.dataset["for"] = key;
+  const list = (lead: string, some: readonly Named[]): readonly (Node | string)[] =>
+    some.flatMap(({ word, value }, at) => [
+      at === 0 ? ` ${lead} ` : ", ",
+      // Numbers stay on their side of a word that is written from right to left.
+      element(document, "bdi", {}, word),
+      ` ${signed(value, decimals)}${at === some.length - 1 ? "." : ""}`,
+    ]);
+  say.replaceChildren(
+    ...(sum ? [element(document, "span", {}, sum)] : []),
+    element(
+      document,
+      "span",
+      {},
+      "Prompt painted for ",
+      element(document, "b", {}, name),
+      ".",
+      ...list(
+        "Most for it:",
+        words.filter(({ value }) => value > 0),
+      ),
+      ...list(
+        "Against:",
+        words.filter(({ value }) => value < 0),
+      ),
+    ),
+    element(document, "small", {}, hint),
+  );
 }
 
 /** What a brushed rectangle adds up to, where it may be added up. */

@@ -5,20 +5,24 @@ import { courseOf, type History, strongestCell } from "../history";
 import type { Cell } from "../layout";
 import type { Lighting } from "../lighting";
 import type { Palette } from "../paint";
+import type { Photo } from "../photo";
 import type { Picture } from "../picture";
 import type { Settings } from "../protocol";
 import type { ScaleMode } from "../scale";
 import type { Selection } from "../selection";
 import type { SessionState } from "../session";
+import type { Range } from "../sources";
 import { type Line, lineAt } from "../table";
 import { createBar } from "./bar";
 import { createCourse, type Point } from "./course";
+import { createCustom } from "./custom";
 import { createEmpty } from "./empty";
 import { createExport } from "./export";
 import { createFailure } from "./failure";
 import { createHelp } from "./help";
 import { createList } from "./list";
 import { createMatrix } from "./matrix";
+import { createMilestones } from "./milestones";
 import { createNotice, noticeOf } from "./notice";
 import { createPanel } from "./panel";
 import { createTrust } from "./trust";
@@ -27,6 +31,7 @@ export interface PartsData {
   readonly state: SessionState;
   readonly busy: boolean;
   readonly picture: Picture | null;
+  readonly photo: Photo | null;
   readonly lighting: Lighting | null;
   readonly selection: Selection;
   readonly history: History;
@@ -48,6 +53,10 @@ export interface PartsActions {
   group(from: number, to: number): void;
   brush(from: Cell, to: Cell): void;
   clear(): void;
+  /** Stretches of the prompt put together, in the place of all groups there were. */
+  groups(ranges: readonly Range[]): void;
+  /** Sign by pattern, too, or no more. */
+  hatch(): void;
   scale(mode: ScaleMode): void;
   list(): void;
   redraw(): void;
@@ -77,6 +86,9 @@ export function createParts(place: Place, actions: PartsActions): Parts {
     hover: (cell) => actions.hover(cell?.row ?? -1, cell?.column ?? -1, true),
     pin: ({ row, column }) => actions.pin(row, column),
   });
+  const milestones = createMilestones(place);
+  const custom = createCustom(place, actions.groups);
+  bar.levels.append(custom.element);
   const exporting = createExport(place, () => matrix.scene());
   bar.extras.append(exporting.element);
   const stage = element(document, "section", { class: "law-stage", "aria-label": "Attributions" });
@@ -96,13 +108,14 @@ export function createParts(place: Place, actions: PartsActions): Parts {
     },
   });
   return {
-    elements: [bar.element, failure.element, main, trust.element, help.element],
+    elements: [bar.element, failure.element, main, trust.element, help.element, milestones.element],
     update(data) {
       last = data;
       const { state, busy, picture, lighting, palette, open, listed } = data;
       bar.update({ ...state, busy });
+      custom.update(picture?.matrix.chart ?? null, data.selection.groups);
       failure.update(state.failure);
-      panel.update({ ...state, busy, picture, lighting, colours: palette.colours });
+      panel.update({ ...state, busy, picture, lighting, palette, photo: data.photo });
       matrix.element.hidden = picture === null;
       empty.element.hidden = picture !== null;
       empty.update({ busy, ready: state.settings.prompt.trim() !== "" });
@@ -112,6 +125,7 @@ export function createParts(place: Place, actions: PartsActions): Parts {
         matrix.update({ picture, progress: state.progress, palette, lit: lighting.lit, open, listed });
         if (listed) list.update(picture.table, picture.limit);
         const { added, chart } = picture.table;
+        milestones.update({ picture, progress: state.progress, phase: state.phase });
         notice.update(noticeOf({ ...state, chart, added, busy }));
       } else notice.update(null);
       if (picture) course.update(...courseFor(picture, data));

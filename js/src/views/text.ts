@@ -1,8 +1,10 @@
 /** Prompt and answer as flowing text, painted with the numbers of what is selected. */
 import { element, type Place, setAttributes } from "../dom";
-import { visible } from "../format";
+import { decimalsFor, visible } from "../format";
 import { type Colours, cellColour, css, inkOn } from "../scale";
 import type { Line, Table } from "../table";
+import { listenFlow } from "./flow";
+import { blocksOf, createFold, type Fold, massOf } from "./turns";
 
 export interface Paint {
   readonly values: ArrayLike<number>;
@@ -22,12 +24,20 @@ export interface FlowData {
   readonly lit: number;
   readonly span: ReadonlySet<number>;
   readonly pins: readonly Mark[];
+  /** Whether values may be added up: then folded text shows the sum of what is in it. */
+  readonly adds: boolean;
+  /** Negative values hatched, so that colour is not the only sign. */
+  readonly hatched: boolean;
 }
 
-/** A stretch of text; `line` is the row or column it belongs to, -1 for text that is always there. */
+/**
+ * A stretch of text; `line` is the row or column it belongs to, -1 for text that is always there; `role`: whose words
+ * these are ("" where there are no turns).
+ */
 export interface Stretch {
   readonly text: string;
   readonly line: number;
+  readonly role: string;
 }
 
 /** What the pointer does on the text; -1 is nowhere. */
@@ -43,17 +53,24 @@ export interface Flow {
   update(data: FlowData): void;
 }
 
+/** Lines across negative words where sign is shown by pattern as well. */
+const HATCH = "repeating-linear-gradient(135deg, rgb(127 127 127 / 55%) 0 1px, transparent 1px 5px) ";
+
 /** Share of the limit below which text stays unpainted: it would be noise to the eye. */
 const WORTH = 0.03;
 
 export function promptStretches({ chart, columns }: Table): readonly Stretch[] {
   const lineOf = linesOf(columns);
-  return chart.pieces.map(({ text, feature }) => ({ text, line: feature === null ? -1 : (lineOf.get(feature) ?? -1) }));
+  return chart.pieces.map(({ text, feature, role }) => ({
+    text,
+    role,
+    line: feature === null ? -1 : (lineOf.get(feature) ?? -1),
+  }));
 }
 
 export function answerStretches({ chart, rows }: Table): readonly Stretch[] {
   const lineOf = linesOf(rows);
-  return chart.outputs.map((text, output) => ({ text, line: lineOf.get(output) ?? -1 }));
+  return chart.outputs.map((text, output) => ({ text, line: lineOf.get(output) ?? -1, role: "" }));
 }
 
 function linesOf(lines: readonly Line[]): ReadonlyMap<number, number> {
@@ -71,24 +88,49 @@ export function createFlow(place: Place, name: string, actions: FlowActions): Fl
   });
   let shown: readonly Stretch[] = [];
   let words: readonly Word[] = [];
+  let folds: readonly Fold[] = [];
   let lit = -1;
-  listen(root, place, actions);
+  listenFlow(root, place, actions, () => shown.map(({ line }) => line));
   return {
     element: root,
     update(data) {
       if (data.stretches !== shown) {
         words = data.stretches.map((stretch) => wordOf(document, stretch));
-        root.replaceChildren(
-          ...data.stretches.flatMap((stretch, at) => around(document, stretch, words[at] as Word, at)),
-        );
+        const laid = laidOut(document, data.stretches, words);
+        root.replaceChildren(...laid.nodes);
+        folds = laid.folds;
         shown = data.stretches;
       }
       for (const word of words) paintWord(word, data);
+      paintFolds(folds, data);
       if (data.lit !== lit && data.lit >= 0 && !root.matches(":hover"))
         scrollTo(root, words.find((word) => word.line === data.lit)?.span);
       lit = data.lit;
     },
   };
+}
+
+/** The words in the page: turns as sections of their own, the template's text folded, all else as it flows. */
+function laidOut(document: Document, stretches: readonly Stretch[], words: readonly Word[]) {
+  const folds: Fold[] = [];
+  const nodes = blocksOf(stretches).flatMap((block): readonly (Node | string)[] => {
+    const part = stretches.slice(block.first, block.end);
+    const inside = part.flatMap((stretch, at) =>
+      around(document, stretch, words[block.first + at] as Word, block.first + at),
+    );
+    if (block.role === "") return inside;
+    const fold = createFold(document, block, part.map(({ text }) => text).join(""), inside);
+    folds.push(fold);
+    return [fold.element];
+  });
+  return { nodes, folds };
+}
+
+function paintFolds(folds: readonly Fold[], { stretches, paint, adds, colours }: FlowData): void {
+  for (const fold of folds) {
+    const mass = paint && adds ? massOf(stretches, fold.block, paint) : null;
+    fold.update(mass, paint?.limit ?? 1, Math.max(1, decimalsFor(paint?.limit ?? 1) - 1), colours);
+  }
 }
 
 /** A stretch on the page, with what was last painted on it: thousands of words must not be touched every frame. */
@@ -111,9 +153,22 @@ function wordOf(document: Document, { text, line }: Stretch): Word {
   const body = parts(text)[1];
   const glyph = visible(body);
   const blank = body.trim() === "" && glyph !== body;
-  // The glyph is drawn by the style sheet, so that copied text stays the text.
+  // Glyphs are drawn by the style sheet, so that copied text stays the text.
   const attributes = { "data-line": line < 0 ? null : line, "data-glyph": blank ? glyph : null };
-  return { span: element(document, "span", attributes, body), line, back: "", marks: "" };
+  const span = element(document, "span", attributes, ...(blank ? [body] : withGlyphs(document, body)));
+  return { span, line, back: "", marks: "" };
+}
+
+/** Control characters within a word as glyphs; line ends and tabs show themselves. */
+function withGlyphs(document: Document, text: string): readonly (Node | string)[] {
+  return text
+    .split(/([\u0000-\u0008\u000b-\u001f\u007f\u200b\u2060\ufeff])/)
+    .filter((part) => part !== "")
+    .map((part, at, all) =>
+      part.length === 1 && (all.length > 1 || at === 0) && visible(part) !== part
+        ? element(document, "span", { "data-glyph": visible(part) }, part)
+        : part,
+    );
 }
 
 /** The space that many an answer begins with stays in the text but takes no room. */
@@ -129,7 +184,8 @@ function paintWord(word: Word, data: FlowData): void {
   const value = line < 0 || paint === null ? Number.NaN : (paint.values[line] ?? Number.NaN);
   const worth = paint !== null && Math.abs(value) >= WORTH * paint.limit;
   const colour = worth ? cellColour(value, paint.errors[line] ?? 0, paint.limit, colours) : null;
-  const back = colour ? css(colour) : "";
+  const hatch = worth && data.hatched && value < 0;
+  const back = colour ? `${hatch ? HATCH : ""}${css(colour)}` : "";
   if (back !== word.back) {
     span.style.background = back;
     span.style.color = colour ? inkOn(colour) : "";
@@ -152,35 +208,4 @@ function scrollTo(root: HTMLElement, span: HTMLElement | undefined): void {
   const [top, bottom] = [span.offsetTop - root.offsetTop, span.offsetTop - root.offsetTop + span.offsetHeight];
   if (top < root.scrollTop) root.scrollTop = top - 8;
   else if (bottom > root.scrollTop + root.clientHeight) root.scrollTop = bottom - root.clientHeight + 8;
-}
-
-function listen(root: HTMLElement, place: Place, actions: FlowActions): void {
-  let from = -1;
-  const lineOf = (event: Event): number => {
-    const span = event.target instanceof Element ? event.target.closest("[data-line]") : null;
-    return span ? Number(span.getAttribute("data-line")) : -1;
-  };
-  root.addEventListener("pointerover", (event) => {
-    const line = lineOf(event);
-    actions.hover(line);
-    if (from >= 0 && line >= 0 && line !== from) actions.span?.(from, line, event.ctrlKey || event.metaKey);
-  });
-  root.addEventListener("pointerleave", () => actions.hover(-1));
-  root.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || !actions.span) return;
-    from = lineOf(event);
-    if (from >= 0) event.preventDefault();
-  });
-  // The drag may end anywhere on the page.
-  place.document.addEventListener(
-    "pointerup",
-    () => {
-      from = -1;
-    },
-    { signal: place.signal },
-  );
-  root.addEventListener("click", (event) => {
-    const line = lineOf(event);
-    if (line >= 0) actions.pin(line);
-  });
 }

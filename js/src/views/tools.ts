@@ -8,12 +8,14 @@ export interface ToolsData {
   /** Whether there is anything to zoom into. */
   readonly zoomable: boolean;
   readonly listed: boolean;
+  readonly hatched: boolean;
 }
 
 export interface ToolsActions {
   scale(mode: ScaleMode): void;
   zoom(factor: number | null): void;
   list(): void;
+  hatch(): void;
 }
 
 export interface Tools {
@@ -54,7 +56,10 @@ export function createTools({ document }: Place, actions: ToolsActions): Tools {
   const whole = button("Fit", "Fit: show the whole matrix", () => actions.zoom(null));
   const zooming = element(document, "span", { class: "law-tools" }, out, into, whole);
   const list = button("Table", "View as table", () => actions.list());
-  const root = element(document, "div", { class: "law-tools" }, zooming, list, scale);
+  const hatch = button("±", "Signs: hatch what speaks against, so that colour is not the only sign", () =>
+    actions.hatch(),
+  );
+  const root = element(document, "div", { class: "law-tools" }, zooming, list, hatch, scale);
   return {
     element: root,
     update(data) {
@@ -64,6 +69,7 @@ export function createTools({ document }: Place, actions: ToolsActions): Tools {
       out.disabled = data.zoom <= 1;
       whole.disabled = data.zoom <= 1;
       setAttributes(list, { "aria-pressed": String(data.listed) });
+      setAttributes(hatch, { "aria-pressed": String(data.hatched) });
     },
   };
 }

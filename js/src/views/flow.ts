@@ -1,0 +1,83 @@
+/** Mouse and keys on flowing text: hover, click to pin, drag for a span; the arrow keys do the same. */
+import type { Place } from "../dom";
+import type { FlowActions } from "./text";
+
+/** `lines`: the line of every stretch, in reading order (-1: none). */
+export function listenFlow(
+  root: HTMLElement,
+  { document, signal }: Place,
+  actions: FlowActions,
+  lines: () => readonly number[],
+): void {
+  let from = -1;
+  let dragged = false;
+  const lineOf = (event: Event): number => {
+    const span = event.target instanceof Element ? event.target.closest("[data-line]") : null;
+    return span ? Number(span.getAttribute("data-line")) : -1;
+  };
+  root.addEventListener("pointerover", (event) => {
+    const line = lineOf(event);
+    actions.hover(line);
+    if (from < 0 || line < 0 || line === from) return;
+    dragged = true;
+    actions.span?.(from, line, event.ctrlKey || event.metaKey);
+  });
+  root.addEventListener("pointerleave", () => actions.hover(-1));
+  root.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0 || !actions.span) return;
+    from = lineOf(event);
+    dragged = false;
+    if (from < 0) return;
+    event.preventDefault();
+    // A drag must not select text, and the keys go on from here.
+    root.focus({ preventScroll: true });
+  });
+  // The drag may end anywhere on the page.
+  const release = () => {
+    from = -1;
+  };
+  document.addEventListener("pointerup", release, { signal });
+  root.addEventListener("click", (event) => {
+    const line = lineOf(event);
+    if (line >= 0 && !dragged) actions.pin(line);
+    dragged = false;
+  });
+  listenKeys(root, actions, lines);
+}
+
+/** Where an arrow key leads from a line, in reading order; null where the key is another. */
+export function nextLine(key: string, lines: readonly number[], at: number): number | null {
+  const order = [...new Set(lines.filter((line) => line >= 0))];
+  if (order.length === 0) return null;
+  const place = order.indexOf(at);
+  if (key === "Home") return order[0] ?? null;
+  if (key === "End") return order.at(-1) ?? null;
+  const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[key];
+  if (step === undefined) return null;
+  if (place < 0) return (step > 0 ? order[0] : order.at(-1)) ?? null;
+  return order[Math.max(0, Math.min(order.length - 1, place + step))] ?? null;
+}
+
+function listenKeys(root: HTMLElement, actions: FlowActions, lines: () => readonly number[]): void {
+  let at = -1;
+  let anchor = -1;
+  root.addEventListener("blur", () => {
+    at = -1;
+    anchor = -1;
+  });
+  root.addEventListener("keydown", (event) => {
+    // Keys on a fold belong to the fold.
+    if (event.target !== root || event.altKey || event.metaKey) return;
+    const next = nextLine(event.key, lines(), at);
+    if (next !== null) {
+      if (!event.shiftKey) anchor = -1;
+      else if (anchor < 0) anchor = at < 0 ? next : at;
+      at = next;
+      actions.hover(at);
+      if (anchor >= 0) actions.span?.(anchor, at, event.ctrlKey);
+    } else if (event.key === "Enter" && at >= 0) actions.pin(at);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+}

@@ -1,0 +1,51 @@
+/** A run in a few words, for screen readers: that it began, that half is done, how it ended. */
+import { element, type Place, setText } from "../dom";
+import { count, decimalsOf, featureLabel, signed } from "../format";
+import type { Picture } from "../picture";
+import type { Progress } from "../protocol";
+import type { Phase } from "../session";
+import { largestCells } from "./list";
+
+export interface MilestonesData {
+  readonly picture: Picture;
+  readonly progress: Progress | null;
+  readonly phase: Phase;
+}
+
+/** What to say now; it changes only at milestones, so that a polite reader isn't flooded. */
+export function milestoneOf({ picture, progress, phase }: MilestonesData): string {
+  if (!progress) return "";
+  if (phase === "running")
+    return progress.budget > 0 && progress.calls * 2 >= progress.budget
+      ? "Half of the calls are done."
+      : "The run began.";
+  const how = { finished: "Finished", stopped: "Stopped", failed: "Failed" }[phase as string];
+  if (!how) return "";
+  return `${how} after ${count(progress.calls)} calls. ${strongest(picture)}`;
+}
+
+function strongest({ table }: Picture): string {
+  const [cell] = largestCells(table, 1);
+  if (!cell) return "";
+  const [feature, output] = [table.columns[cell.column], table.rows[cell.row]];
+  const number = `${signed(cell.value, decimalsOf(cell.value, cell.error))} ${table.chart.unit}`;
+  return `Largest: ${featureLabel(feature?.text ?? "")} → ${featureLabel(output?.text ?? "")}, ${number}.`;
+}
+
+export function createMilestones({ document }: Place): {
+  readonly element: HTMLElement;
+  update(data: MilestonesData): void;
+} {
+  const root = element(document, "div", { class: "law-hidden law-milestones", role: "status", "aria-live": "polite" });
+  let before: Phase | null = null;
+  return {
+    element: root,
+    update(data) {
+      const ended = data.phase !== "running";
+      // The end is told once: the strongest cell of a long matrix isn't looked for at every hover.
+      if (ended && data.phase === before) return;
+      before = data.phase;
+      setText(root, milestoneOf(data));
+    },
+  };
+}

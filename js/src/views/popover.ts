@@ -1,0 +1,40 @@
+/** A button that opens a small panel; it closes on Escape and on a press elsewhere. */
+import { element, type Place, setAttributes, uniqueId } from "../dom";
+
+export interface Popover {
+  readonly element: HTMLElement;
+  readonly button: HTMLButtonElement;
+  readonly panel: HTMLElement;
+  open(on: boolean): void;
+}
+
+export function createPopover({ document, signal }: Place, label: string, panel: HTMLElement): Popover {
+  const id = uniqueId(document);
+  panel.id = id;
+  const button = element(
+    document,
+    "button",
+    { type: "button", class: "law-pill law-button", "aria-controls": id },
+    label,
+  );
+  const root = element(document, "div", { class: "law-anchor" }, button, panel);
+  const open = (on: boolean) => {
+    panel.hidden = !on;
+    setAttributes(button, { "aria-expanded": String(on) });
+  };
+  open(false);
+  button.addEventListener("click", () => open(panel.hidden !== false));
+  root.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || panel.hidden) return;
+    event.stopPropagation();
+    event.preventDefault();
+    open(false);
+    button.focus();
+  });
+  // In a shadow root the event's target is the host; the composed path still holds our element.
+  const outside = (event: Event) => {
+    if (!event.composedPath().includes(root)) open(false);
+  };
+  document.addEventListener("pointerdown", outside, { signal });
+  return { element: root, button, panel, open };
+}

@@ -1,0 +1,62 @@
+import { describe, expect, test } from "vitest";
+import { emptyMatrix } from "../src/matrix";
+import { edgePixels, featureAt, featureTint, type Photo, photoFeatures, regionValues, tintPixels } from "../src/photo";
+import { cellColour, coloursOn } from "../src/scale";
+import { axesOf, tableOf } from "../src/table";
+import { makeChart } from "./model";
+
+/** 4 × 2: segment 0 on the left, 1 on the right, both in the middle of the lower row, nothing in one corner. */
+const photo: Photo = {
+  width: 4,
+  height: 2,
+  image: new Uint8Array(0),
+  regions: Uint16Array.from([0, 0, 1, 3, 0, 2, 2, 1]),
+  members: [[0], [1], [0, 1], []],
+};
+const colours = coloursOn("light");
+const tint = { values: [1, -0.5], errors: [0, 0], limit: 1 };
+
+describe("the picture", () => {
+  test("a region has the sum of the segments that cover it; what is always present has no number", () => {
+    expect([...regionValues(photo, tint).values]).toEqual([1, -0.5, 0.5, Number.NaN]);
+  });
+
+  test("every pixel has the colour of its region, stronger where more is at stake; the rest is see-through", () => {
+    const pixels = new Uint8ClampedArray(4 * 8);
+    tintPixels(photo, tint, colours, pixels);
+    const at = (pixel: number) => [...pixels.subarray(pixel * 4, pixel * 4 + 4)];
+    expect(at(0)).toEqual([...cellColour(1, 0, 1, colours), 255]);
+    expect(at(2).slice(0, 3)).toEqual([...cellColour(-0.5, 0, 1, colours)]);
+    expect(at(2)[3]).toBeLessThan(255);
+    expect(at(3)).toEqual([0, 0, 0, 0]);
+    expect(at(4)).toEqual(at(0));
+  });
+
+  test("an uncertain segment fades, as a cell does", () => {
+    const pixels = new Uint8ClampedArray(4 * 8);
+    tintPixels(photo, { ...tint, errors: [0.6, 0] }, colours, pixels);
+    expect([...pixels.subarray(0, 3)]).toEqual([...cellColour(1, 0.6, 1, colours)]);
+  });
+
+  test("edges lie where regions meet", () => {
+    const pixels = new Uint8ClampedArray(4 * 8);
+    edgePixels(photo, (region) => region, [1, 2, 3], pixels);
+    expect([...Array(8).keys()].filter((pixel) => pixels[pixel * 4 + 3] === 255)).toEqual([1, 2, 3, 4, 6]);
+  });
+
+  test("a place belongs to the first segment that covers it", () => {
+    expect([featureAt(photo, 0.1, 0.1), featureAt(photo, 0.6, 0.1), featureAt(photo, 0.4, 0.9)]).toEqual([0, 1, 0]);
+    expect([featureAt(photo, 0.9, 0.1), featureAt(photo, 1, 0), featureAt(photo, -0.1, 0)]).toEqual([-1, -1, -1]);
+    expect(photoFeatures(photo)).toEqual([0, 1]);
+  });
+
+  test("a row of the table, or its total, as numbers of the segments", () => {
+    const matrix = emptyMatrix(makeChart(1, ["left", "right"], [" red", " blue"]));
+    matrix.values.set([1, 2, 3, 4]);
+    matrix.errors.fill(0.5);
+    matrix.sequence.set([4, 6]);
+    const table = tableOf(matrix, axesOf(matrix.chart));
+    expect(featureTint(table, 1, 4)).toMatchObject({ values: Float32Array.from([3, 4]), limit: 4 });
+    expect(featureTint(table, -1, 4).values).toEqual(Float32Array.from([4, 6]));
+  });
+});
