@@ -20,7 +20,7 @@ Values: TypeAlias = NDArray[np.float64]
 LogProbs: TypeAlias = NDArray[np.float32]
 """`(prompts, target tokens)`: natural log-probs."""
 
-Granularity: TypeAlias = Literal["token", "word", "sentence", "paragraph"]
+Granularity: TypeAlias = Literal["token", "word", "phrase", "sentence", "paragraph"]
 
 
 class Tokenizer(Protocol):

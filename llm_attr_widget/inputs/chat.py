@@ -12,6 +12,7 @@ import numpy as np
 from llm_attr_widget.inputs.base import Locked, checked, feature_texts, lock
 from llm_attr_widget.inputs.conversation import Conversation, Message, Slot, check
 from llm_attr_widget.inputs.places import places
+from llm_attr_widget.inputs.segments import Level, Tree, tree
 from llm_attr_widget.inputs.text import Cut, Part, compose, cut, parts
 from llm_attr_widget.tokens import encode, special_texts, tokenizer_of
 from llm_attr_widget.types import TEMPLATE, Coalitions, Piece, Prompt, Tokenizer
@@ -106,6 +107,19 @@ class ChatInput:
             self._conversation.rendered([compose(parts, row, self.baseline_text) for parts in self._filled])
             for row in rows
         ]
+
+    def tree(self, levels: Sequence[Level] = ("paragraph", "sentence", "phrase")) -> Tree:
+        """Features in nested groups, as hierarchical methods take: each document's and each turn's, then by the levels.
+
+        A group around a single feature is left out.
+        """
+        slots = [[Piece(part.text, part.feature) for part in parts] for parts in self._filled]
+        grown = [tree(pieces, levels) for pieces in slots if any(piece.feature is not None for piece in pieces)]
+        return (
+            grown[0]
+            if len(grown) == 1
+            else tuple(one for group in grown for one in (group if len(group) == 1 else (group,)))
+        )
 
     def _units(self, conversation: Conversation) -> list[tuple[str, bool, int | None]]:
         """The rendered text in units: each with whether it may be absent, and the slot it is in."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs import ChatInput
+from llm_attr_widget.methods import Owen
 from tests.inputs.kinds import TEXTS, byte_bpe
 
 RNG = np.random.default_rng(0)
@@ -157,6 +158,23 @@ def test_documents_tools_and_arguments_reach_the_template() -> None:
     assert without(made, 1, 3) == ('Tools: [{"name": "look"}]\nAnswer.\nDocument 1: It sleeps.\nDocument 2: \nWho?\n!')
     whole = ChatInput(tokenizer(GROUNDED), messages, granularity="turn", documents=documents, roles=("document",))
     assert whole.features == ("Nina has a cat. It sleeps.", "Omar has a dog.")
+
+
+def test_the_tree_has_documents_and_turns_with_their_sentences_below() -> None:
+    documents = [{"title": "a", "text": "Nina has a cat. It sleeps."}, {"title": "b", "text": "Dogs."}]
+    messages = [{"role": "system", "content": "Answer."}, {"role": "user", "content": "Who is it? Say."}]
+    made = ChatInput(tokenizer(GROUNDED), messages, documents=documents, roles=("document", "user"))
+    assert made.features[:8] == ("Nina", " has", " a", " cat", ".", " It", " sleeps", ".")
+    assert made.tree(("sentence",)) == (
+        ((0, 1, 2, 3, 4), (5, 6, 7)),
+        (8, 9),
+        ((10, 11, 12, 13), (14, 15)),
+    )
+    rows = list(Owen(groups=made.tree()).design(len(made.features), np.random.default_rng(0)))
+    half = [row for block in rows for row in block if 0 < row[:8].sum() < 8 and 0 < row[8:10].sum() < 2]
+    assert not half, "no coalition cuts two documents"
+    one = ChatInput(tokenizer(PLAIN), messages, roles=("user",), granularity="sentence")
+    assert one.tree() == (0, 1)
 
 
 def test_text_parts_have_features_and_other_parts_stay() -> None:
