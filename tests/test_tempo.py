@@ -40,7 +40,9 @@ def test_a_fixed_cost_is_shared_by_many() -> None:
     assert min(settled) >= 32
 
 
-def test_starts_with_one_and_at_most_doubles() -> None:
+def test_starts_with_one_and_grows_fast_only_while_plays_take_next_to_nothing() -> None:
     asked = sizes(lambda n: n * 0.0005)
-    assert asked[0] == 1
+    assert asked[:3] == [1, 8, 64]
+    assert all(after <= 2 * before for before, after in pairwise(asked[2:]))
+    asked = sizes(lambda n: n * 0.02)
     assert all(after <= 2 * before for before, after in pairwise(asked))

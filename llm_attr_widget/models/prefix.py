@@ -8,6 +8,7 @@ of that path are all that is carried from row to row.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, cast
@@ -17,6 +18,7 @@ import torch
 from transformers import DynamicCache, PreTrainedModel
 
 from llm_attr_widget.models.huggingface_anatomy import Anatomy, left_as_found
+from llm_attr_widget.models.huggingface_attention import InStretches
 from llm_attr_widget.models.huggingface_forward import forward, read, started
 from llm_attr_widget.models.huggingface_paths import Job, make_room, most_positions
 from llm_attr_widget.models.trie import Indices, Trie, grow
@@ -124,6 +126,12 @@ def tree_masks(trie: Trie, keys: Indices, queries: Indices, anatomy: Anatomy) ->
     return masks if len(masks) > 1 else next(iter(masks.values()))
 
 
+def _attention(anatomy: Anatomy, masks: Any) -> AbstractContextManager[Any]:
+    if anatomy.attention != "sdpa":
+        return nullcontext()
+    return InStretches(masks.values() if isinstance(masks, dict) else [masks], anatomy.dtype)
+
+
 def _additive(mask: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(~mask, torch.finfo(dtype).min)
 
@@ -146,12 +154,13 @@ def _read_row(
     stays = np.flatnonzero(trie.ends[keys] > row.stop)
     kept, place = np.unique(needed, return_inverse=True)
     cache = carried.cache() if len(stays) or len(carried.nodes) else None
-    with left_as_found(anatomy.model):
+    mask = tree_masks(trie, keys, queries, anatomy)
+    with left_as_found(anatomy.model), _attention(anatomy, mask):
         ids = torch.from_numpy(trie.tokens[queries])[None].to(anatomy.device) if reading.embed is None else None
         output = forward(
             anatomy,
             ids,
-            mask=tree_masks(trie, keys, queries, anatomy),
+            mask=mask,
             positions=places if len(places) == 1 else places[:, None],
             cache=cache,
             caching=cache is not None,

@@ -1,0 +1,97 @@
+"""Attention over a row of the tree, stretch by stretch: most of a row's tokens are no ancestors of one another.
+
+A row of 512 tokens attends to 512 keys under one mask, of which each token needs its ancestors alone, some 70. A
+stretch of the row needs few keys more than one token does, as its tokens share most ancestors. So attention is computed
+for one stretch at a time, with the keys that it needs; everything else in the model sees the whole row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+_LENGTHS = (64, 128, 256)
+_COPY = 48
+"""Fetching a key and its value costs about as much as so many queries attending to it."""
+_WORTH = 0.8
+"""Stretches are used where they cost at most this share of the whole."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Some neighbouring queries of a row. keys: positions of those they attend to; mask: `(1, 1, queries, keys)`."""
+
+    queries: slice
+    keys: torch.Tensor
+    mask: torch.Tensor
+
+
+def stretches(mask: torch.Tensor, dtype: torch.dtype) -> tuple[Stretch, ...]:
+    """How to cut a row, from its mask `(1, 1, queries, keys)`, True where attended; empty where that doesn't pay."""
+    rows = mask[0, 0]
+    best: tuple[int, list[torch.Tensor]] = (0, [])
+    cheapest = _WORTH * rows.numel()
+    for length in _LENGTHS if rows.device.type == "cpu" else ():
+        needed = [rows[start : start + length].any(0) for start in range(0, len(rows), length)]
+        cost = sum(int(keys.sum()) for keys in needed) * (length + _COPY)
+        if length < len(rows) and cost < cheapest:
+            best, cheapest = (length, needed), cost
+    length, needed = best
+    return tuple(_stretch(rows, number * length, length, keys, dtype) for number, keys in enumerate(needed))
+
+
+def _stretch(rows: torch.Tensor, start: int, length: int, needed: torch.Tensor, dtype: torch.dtype) -> Stretch:
+    keys = needed.nonzero()[:, 0]
+    queries = slice(start, min(start + length, len(rows)))
+    mask = rows[queries].index_select(1, keys)[None, None]
+    additive = torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(~mask, float("-inf"))
+    return Stretch(queries, keys, additive)
+
+
+class InStretches(TorchFunctionMode):
+    """While inside: scaled dot-product attention under one of these masks is computed stretch by stretch.
+
+    Nothing of the model is changed, and only this thread sees it. Attention under any other mask is left alone.
+    """
+
+    def __init__(self, masks: Iterable[torch.Tensor], dtype: torch.dtype) -> None:
+        super().__init__()
+        cut = {mask.data_ptr(): stretches(mask, dtype) for mask in masks}
+        self._plans = {place: plan for place, plan in cut.items() if plan}
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        named = dict(kwargs or {})
+        if func is torch.nn.functional.scaled_dot_product_attention and self._plans:
+            mask = named.get("attn_mask")
+            plan = self._plans.get(mask.data_ptr()) if isinstance(mask, torch.Tensor) else None
+            if plan is not None and len(args) == 3 and args[0].shape[2] == plan[-1].queries.stop:
+                return _in_stretches(func, args, named, plan)
+        return func(*args, **named)
+
+
+def _in_stretches(
+    func: Callable[..., torch.Tensor], args: Sequence[torch.Tensor], named: dict[str, Any], plan: Sequence[Stretch]
+) -> torch.Tensor:
+    query, key, value = args
+    return torch.cat(
+        [
+            func(
+                query[:, :, each.queries],
+                key.index_select(2, each.keys),
+                value.index_select(2, each.keys),
+                **{**named, "attn_mask": each.mask},
+            )
+            for each in plan
+        ],
+        dim=2,
+    )

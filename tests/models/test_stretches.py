@@ -1,0 +1,61 @@
+"""Attention stretch by stretch gives what attention over the whole row gives, and is taken where it pays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+
+from llm_attr_widget.models.batching import TokenBudget
+from llm_attr_widget.models.huggingface_anatomy import look_at
+from llm_attr_widget.models.huggingface_attention import InStretches, stretches
+from llm_attr_widget.models.huggingface_paths import Job
+from llm_attr_widget.models.prefix import Packed
+from tests.models.asked import NATS, TARGET, Tokenizer, collect, family, prompts, truth_of
+
+
+def blocks(size: int, count: int) -> torch.Tensor:
+    """`(1, 1, n, n)`: stretches of tokens that attend to those before them in their own stretch, and to token 0."""
+    causal = torch.ones(size * count, size * count, dtype=torch.bool).tril()
+    same = torch.arange(size * count)[:, None] // size == torch.arange(size * count)[None, :] // size
+    mask = causal & same
+    mask[:, 0] = True
+    return mask[None, None]
+
+
+def test_stretches_equal_the_whole_row() -> None:
+    mask = blocks(30, 10)
+    query, key, value = (torch.randn(1, 4, 300, 8, generator=torch.Generator().manual_seed(i)) for i in range(3))
+    whole = scaled_dot_product_attention(query, key, value, attn_mask=mask)
+    calls = []
+    with InStretches([mask], torch.float32) as mode:
+        calls = [plan for plan in mode._plans.values()]
+        found = scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        other = scaled_dot_product_attention(query, key, value, attn_mask=mask.clone())
+    assert len(calls[0]) == 5
+    torch.testing.assert_close(found, whole, atol=1e-6, rtol=1e-5)
+    assert torch.equal(other, whole)
+
+
+def test_a_row_that_needs_all_of_its_keys_is_left_whole() -> None:
+    assert stretches(torch.ones(1, 1, 300, 300, dtype=torch.bool).tril(), torch.float32) == ()
+    assert stretches(blocks(10, 3), torch.float32) == ()
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama", "qwen2", "mistral", "gpt_neox", "opt", "qwen2 (sliding)"])
+def test_the_tree_is_exact_in_stretches(name, monkeypatch) -> None:
+    model, _, _ = family(name)
+    asked = prompts(60, 40, seed=5)
+    used = []
+    original = InStretches.__init__
+
+    def counted(self, masks, dtype):
+        original(self, masks, dtype)
+        used.extend(len(plan) for plan in self._plans.values())
+
+    monkeypatch.setattr(InStretches, "__init__", counted)
+    job = Job(look_at(model, Tokenizer()), asked, TARGET, TokenBudget(400, least=400, most=400))
+    scores = collect(Packed().score(job), len(asked), len(TARGET))
+    assert max(used) > 2
+    np.testing.assert_allclose(scores[::6], truth_of(model, asked[::6]), atol=NATS, rtol=0)
