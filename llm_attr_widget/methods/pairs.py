@@ -63,14 +63,16 @@ def _draw_class(features: int, size: int, rng: np.random.Generator) -> Iterator[
             if key not in seen:
                 seen.add(key)
                 yield row
-    rest = [row for row in _list_class(features, size) if not seen or row_keys(row[None])[0] not in seen]
-    for at in rng.permutation(len(rest)):
-        yield rest[at]
+    rest = _list_class(features, size)
+    if seen:
+        rest = rest[[key not in seen for key in row_keys(rest)]]
+    yield from rest[rng.permutation(len(rest))]
 
 
-def _list_class(features: int, size: int) -> Iterator[NDArray[np.bool_]]:
+def _list_class(features: int, size: int) -> NDArray[np.bool_]:
     """One half of every pair of the class. Combinations come sorted, so in the middle class the first half suffices."""
-    for members in islice(combinations(range(features), size), pairs_in_class(features, size)):
-        row = np.zeros(features, dtype=bool)
-        row[list(members)] = True
-        yield row
+    count = pairs_in_class(features, size)
+    members = np.array(list(islice(combinations(range(features), size), count)), dtype=np.intp).reshape(count, size)
+    rows = np.zeros((count, features), dtype=bool)
+    np.put_along_axis(rows, members, values=True, axis=1)
+    return rows

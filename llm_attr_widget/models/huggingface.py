@@ -104,12 +104,14 @@ def _scored(anatomy: Anatomy, prompts: list[Prompt], target: tuple[int, ...], sc
         yield Scored(few, scores)
     if rest:
         settled = remembered[key]
-        budget = settled.budgets.setdefault(settled.path, first_budget(anatomy.device.type))
+        budget = settled.budgets.setdefault(settled.path, first_budget(anatomy.device.type, scoring))
         job = Job(anatomy, [prompts[index] for index in rest], target, budget)
         for batch in path_named(settled.path).score(job):
             yield Scored([rest[row] for row in batch.rows], batch.log_probs)
 
 
-def first_budget(device: str) -> TokenBudget:
-    """Where to begin measuring: small passes lose little on a CPU, much on an accelerator."""
-    return TokenBudget(512, most=4096) if device == "cpu" else TokenBudget(4096, least=1024, most=65_536)
+def first_budget(device: str, scoring: str) -> TokenBudget:
+    """Where to begin measuring: small passes lose little on a CPU, much on an accelerator or token by token."""
+    if device != "cpu":
+        return TokenBudget(4096, least=1024, most=65_536)
+    return TokenBudget(2048, least=512, most=8192) if scoring == "stepwise" else TokenBudget(512, most=4096)
