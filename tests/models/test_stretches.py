@@ -28,9 +28,8 @@ def test_stretches_equal_the_whole_row() -> None:
     mask = blocks(30, 10)
     query, key, value = (torch.randn(1, 4, 300, 8, generator=torch.Generator().manual_seed(i)) for i in range(3))
     whole = scaled_dot_product_attention(query, key, value, attn_mask=mask)
-    calls = []
     with InStretches([mask], torch.float32) as mode:
-        calls = [plan for plan in mode._plans.values()]
+        calls = list(mode._plans.values())
         found = scaled_dot_product_attention(query, key, value, attn_mask=mask)
         other = scaled_dot_product_attention(query, key, value, attn_mask=mask.clone())
     assert len(calls[0]) == 5
