@@ -70,7 +70,7 @@ class Stage:
 
 
 SEEING = Stage(steps=600, pictures=64, rate=1.5e-3)
-ANSWERING = Stage(steps=6000, pictures=8, rate=1.5e-3)
+ANSWERING = Stage(steps=5000, pictures=16, rate=1.5e-3)
 WARM_UP = 100
 STILL_SEEING = 0.3
 """Weight of what the vision tower sees in the loss while the whole model learns to answer."""
@@ -163,7 +163,10 @@ def build_model(processor: LlavaProcessor, seed: int) -> LlavaForConditionalGene
 
 
 class Glance(torch.nn.Module):
-    """What each cell holds, read off each patch of it: (pictures, patches, names) for shapes and for colours."""
+    """What each cell holds, read off each image token as the language model gets it.
+
+    The token is normed first, as the language model norms it: what is small beside the rest of it would not be noticed.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -171,7 +174,8 @@ class Glance(torch.nn.Module):
         self.colour = torch.nn.Linear(WIDTH, len(COLOURS) + 1)
 
     def loss(self, seen: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """seen: (pictures, patches, width), row-major."""
+        """seen: image tokens (pictures, patches, width), row-major."""
+        seen = torch.nn.functional.rms_norm(seen, (WIDTH,))
         side = SIDE // PATCH
         row, column = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
         cell = (row * GRID // side * GRID + column * GRID // side).flatten()
@@ -191,14 +195,14 @@ def train(
     rng: np.random.Generator,
     out: Path,
 ) -> None:
-    """Trains `model` in place, first its vision tower alone, then all of it, and saves checkpoints to `out`."""
+    """Trains `model` in place, first what it sees with alone, then all of it, and saves checkpoints to `out`."""
     glance = Glance()
-    tower = model.model.vision_tower
+    tower, projector = model.model.vision_tower, model.model.multi_modal_projector
     model.train()
 
     def seeing(batch: Batch) -> torch.Tensor:
         seen = tower(batch.pixels, output_hidden_states=True).hidden_states[-1]
-        return glance.loss(seen[:, 1:], batch)
+        return glance.loss(projector(seen[:, 1:]), batch)
 
     def answering(batch: Batch) -> torch.Tensor:
         logits = model(
@@ -209,7 +213,9 @@ def train(
         )
         return told + STILL_SEEING * seeing(batch)
 
-    for stage, loss, parts in zip(stages, (seeing, answering), ((tower, glance), (model, glance)), strict=True):
+    for stage, loss, parts in zip(
+        stages, (seeing, answering), ((tower, projector, glance), (model, glance)), strict=True
+    ):
         weights = [weight for part in parts for weight in part.parameters()]
         for step in descend(loss, weights, (batch(processor, rng, stage.pictures) for _ in range(stage.steps)), stage):
             if step % LOGGED == 0:
