@@ -25,8 +25,9 @@ from captum.attr import (
     VLLMProvider,
 )
 
+from llm_attr_widget.captum.future import Future
 from llm_attr_widget.captum.gradients import LLMGradientAttribution
-from llm_attr_widget.captum.perturbation import Future, LLMAttribution
+from llm_attr_widget.captum.perturbation import LLMAttribution
 from llm_attr_widget.captum.remote import RemoteLLMAttribution
 from llm_attr_widget.captum.result import LLMAttributionResult
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from copy import copy
 from typing import Any, TypeAlias, cast
 
+import numpy as np
 import torch
-from captum.attr import TextTokenInput
 from captum.attr._core import llm_attr
 
 from llm_attr_widget.errors import InputError, TargetError
@@ -17,6 +16,7 @@ from llm_attr_widget.tokens import token_texts
 from llm_attr_widget.types import Prompt
 
 TargetLike: TypeAlias = "str | torch.Tensor | Sequence[int] | None"
+SkipTokens: TypeAlias = "Sequence[int] | Sequence[str] | None"
 
 
 def to_prompt(model_input: Any, tokenizer: Any) -> Prompt:
@@ -39,24 +39,42 @@ def to_prompt(model_input: Any, tokenizer: Any) -> Prompt:
 def _fingerprint(extras: Mapping[str, Any]) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for name in sorted(extras):
-        value = extras[name]
-        content = value.detach().cpu().float().numpy().tobytes() if isinstance(value, torch.Tensor) else repr(value)
-        digest.update(name.encode() + b"=" + (content if isinstance(content, bytes) else content.encode()))
+        for part in (name, *_content(extras[name])):
+            digest.update(part if isinstance(part, bytes) else part.encode())
+            digest.update(b"\0")
     return digest.hexdigest()
 
 
+def _content(value: Any) -> tuple[str | bytes, ...]:
+    """What tells values apart: type, shape and every byte of arrays, the text of anything else."""
+    if isinstance(value, np.ndarray):
+        return str(value.dtype), str(value.shape), value.tobytes()
+    if isinstance(value, torch.Tensor):
+        raw = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+        return str(value.dtype), str(tuple(value.shape)), raw.numpy().tobytes()
+    return (repr(value),)
+
+
 def to_target(
-    target: TargetLike, gen_args: Mapping[str, Any] | None, tokenizer: Any, write: Callable[[], Any]
+    target: TargetLike,
+    gen_args: Mapping[str, Any] | None,
+    skip_tokens: SkipTokens,
+    tokenizer: Any,
+    write: Callable[[], Sequence[int]],
 ) -> torch.Tensor:
-    """Target ids `(tokens,)`, on the CPU. write: has the model write them, where none is given."""
+    """Target ids `(tokens,)`, on the CPU. write: has the model write them, where none is given.
+
+    skip_tokens: ids or texts of tokens to leave out of a target that is given, as captum 0.8 did.
+    Raises TargetError where no token is left.
+    """
     if target is None:
         ids = list(write())
     elif gen_args is not None:
         raise TargetError("Expected gen_args only where no target is given. Leave out one of the two.")
     elif isinstance(target, str):
-        ids = tokenizer.encode(target, add_special_tokens=False)
+        ids = _without(tokenizer.encode(target, add_special_tokens=False), skip_tokens, tokenizer)
     elif isinstance(target, torch.Tensor | list | tuple):
-        ids = torch.as_tensor(target).reshape(-1).tolist()
+        ids = _without(torch.as_tensor(target).reshape(-1).tolist(), skip_tokens, tokenizer)
     else:
         raise TypeError(f"Expected target as str, Tensor or a list of token ids, got {type(target).__name__}.")
     if not ids:
@@ -64,22 +82,9 @@ def to_target(
     return torch.tensor([int(i) for i in ids], dtype=torch.long)
 
 
-def skipping(inp: Any, skip_tokens: Sequence[int] | Sequence[str] | None, tokenizer: Any) -> Any:
-    """Captum 0.8's `skip_tokens=` of attribute(): the same input with these tokens always present."""
-    if not skip_tokens:
-        return inp
-    if not isinstance(inp, TextTokenInput):
-        raise TypeError(f"skip_tokens is for TextTokenInput, not {type(inp).__name__}.")
-    ids = [tokenizer.convert_tokens_to_ids([t])[0] if isinstance(t, str) else int(t) for t in skip_tokens]
-    mask = ~torch.isin(inp.inp_tensor, torch.tensor(ids))
-    if inp.itp_mask is not None:
-        mask &= inp.itp_mask
-    changed = copy(inp)
-    changed.itp_mask = mask
-    changed.itp_tensor = inp.inp_tensor[mask].unsqueeze(0)
-    changed.values = tokenizer.convert_ids_to_tokens(changed.itp_tensor[0].tolist())
-    changed.n_itp_features = len(changed.values)
-    return changed
+def _without(ids: Sequence[int], skip_tokens: SkipTokens, tokenizer: Any) -> list[int]:
+    skipped = {tokenizer.convert_tokens_to_ids(t) if isinstance(t, str) else int(t) for t in skip_tokens or ()}
+    return [i for i in ids if i not in skipped]
 
 
 def shown_tokens(ids: torch.Tensor, tokenizer: Any) -> list[str]:

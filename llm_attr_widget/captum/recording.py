@@ -34,6 +34,10 @@ class Asked:
     present: list[torch.Tensor] = field(default_factory=list[torch.Tensor])
     after: list[State] = field(default_factory=list[State])
 
+    def first(self, prompts: int) -> Asked:
+        """The first of its prompts."""
+        return Asked(self.prompts[:prompts], self.texts[:prompts], self.present[:prompts], self.after[:prompts])
+
 
 class _NoFit(Model):
     """Stands in for LIME's linear model while notes are taken."""
@@ -69,7 +73,7 @@ def record(
         asked.texts.append(text)
         asked.present.append((perturbed == 1).reshape(-1).cpu())
         if draws:
-            asked.after.append(_state())
+            asked.after.append(now())
         return torch.zeros(1, outputs) if outputs > 1 else torch.zeros(())
 
     quiet = copy(method)
@@ -84,11 +88,11 @@ def replay(method: Any, inp: Any, options: Mapping[str, Any], asked: Asked, valu
     """The method's attributions, from the values `(asked, outputs)` of what it asked for; `(outputs, features)`."""
     if not isinstance(method, Lime):
         return _replayed(method, inp, options, asked, values)
-    state = _state()
+    state = now()
     columns: list[torch.Tensor] = []
     # LIME and KernelSHAP explain one number at a time: fit the same coalitions once for each.
     for column in range(values.shape[1]):
-        _restore(state)
+        restore(state)
         columns.append(_replayed(method, inp, options, asked, values[:, column : column + 1]))
     return torch.cat(columns)
 
@@ -103,7 +107,7 @@ def _replayed(method: Any, inp: Any, options: Mapping[str, Any], asked: Asked, v
                 f"{type(method).__name__} asked for other coalitions the second time: it must be seeded."
             )
         if asked.after:
-            _restore(asked.after[row])
+            restore(asked.after[row])
         return values[row] if isinstance(method, Lime) else values[row : row + 1]
 
     answered = copy(method)
@@ -119,17 +123,22 @@ def one_feature(method: Any, features: int) -> bool:
 
 
 @contextmanager
-def same_randomness() -> Generator[Callable[[], None]]:
-    """Gives a function that sets all random generators back to where they were on entering."""
-    state = _state()
-    yield lambda: _restore(state)
+def kept_randomness() -> Generator[None]:
+    """Whatever is drawn inside, all random generators are afterwards where they were before."""
+    state = now()
+    try:
+        yield
+    finally:
+        restore(state)
 
 
-def _state() -> State:
+def now() -> State:
+    """Where torch's, NumPy's and Python's random generators are."""
     return torch.random.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002 (captum's own)
 
 
-def _restore(state: State) -> None:
+def restore(state: State) -> None:
+    """Sets the random generators back to a state of `now`."""
     torch.random.set_rng_state(state[0])
     np.random.set_state(state[1])  # noqa: NPY002 (captum's own)
     random.setstate(state[2])

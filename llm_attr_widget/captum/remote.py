@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from captum.attr import RemoteLLMAttribution as CaptumRemote
-from captum.attr import RemoteLLMProvider
+from captum.attr import RemoteLLMProvider, VLLMProvider
 from captum.attr._core.llm_attr import DEFAULT_GEN_ARGS
 
 from llm_attr_widget.captum.perturbation import LLMAttribution
 from llm_attr_widget.errors import CapabilityError, ScoreError
+from llm_attr_widget.models.openai import OpenAIModel
 from llm_attr_widget.types import Prompt, Scored, Scorer
 
 
@@ -39,7 +40,7 @@ class ProviderScorer:
             yield Scored([row], np.array([log_probs], dtype=np.float32))
 
 
-class RemoteLLMAttribution(LLMAttribution, CaptumRemote):
+class RemoteLLMAttribution(LLMAttribution, CaptumRemote):  # pyright: ignore[reportIncompatibleMethodOverride]  # captum's attribute_future only raises
     """Captum's class of this name: same arguments, each distinct prompt asked for once."""
 
     def __init__(
@@ -49,15 +50,28 @@ class RemoteLLMAttribution(LLMAttribution, CaptumRemote):
 
     def _scorer(self, forward_in_tokens: bool) -> Scorer:
         del forward_in_tokens  # how a target is decoded is the provider's business
-        return ProviderScorer(self.provider, self.tokenizer)
+        return self._server() or ProviderScorer(self.provider, self.tokenizer)
+
+    def _server(self) -> OpenAIModel | None:
+        """What is behind captum's own VLLMProvider, which can be asked by token ids, many prompts at once."""
+        provider = self.provider
+        if not isinstance(provider, VLLMProvider) or type(provider).get_logprobs is not VLLMProvider.get_logprobs:
+            return None
+        patient = provider.client.with_options(max_retries=4)
+        return OpenAIModel(client=patient, model=provider.model_name, tokenizer=self.tokenizer)
 
     def _written(self, inp: Any, gen_args: Mapping[str, Any] | None) -> Sequence[int]:
         if not callable(getattr(self.provider, "generate", None)):
             raise CapabilityError("The provider cannot generate. Give the target.")
         prompt, text = self._render(inp, None)
         given = text if text is not None else self.tokenizer.decode(torch.tensor(prompt.ids))
-        written = self.provider.generate(given, **dict(gen_args or DEFAULT_GEN_ARGS))
+        options = dict(gen_args or DEFAULT_GEN_ARGS)
+        server = self._server()
+        written = server.complete(list(prompt.ids), options) if server else self.provider.generate(given, **options)
         return self.tokenizer.encode(written, add_special_tokens=False)
+
+    def _shown(self, prompt: Prompt, text: str | None) -> str:
+        return text if text is not None else super()._shown(prompt, text)
 
     def _render(self, inp: Any, perturbed: torch.Tensor | None) -> tuple[Prompt, str | None]:
         prompt, text = super()._render(inp, perturbed)

@@ -25,8 +25,10 @@ class LLMAttributionResult(CaptumResult):
     output_probs: probability of each target token after the whole prompt. group_attr, group_token_attr: `(groups,)`,
         `(output tokens, groups)`: each group of features once, so that they can be added up (captum repeats a group's
         number for each of its members). seq_errors, token_errors: standard errors over trials, None with one trial.
-    delta: `(output tokens,)`, for gradient methods: sum of attributions over all positions, less
+    delta: `(output tokens,)`, for gradient methods with a baseline: sum of attributions over all positions, less
         v(prompt) - v(baseline).
+    ends: `(output tokens, 2)`, for gradient methods: log-probs with the whole prompt and with the baseline, NaN where
+        the method has none.
     method, attr_target, target: captum's method, what it explained, and the target's ids.
     coalitions, log_probs: what was played: bool `(m, groups)`, float32 `(m, output tokens)`, nats.
     """
@@ -36,6 +38,7 @@ class LLMAttributionResult(CaptumResult):
     seq_errors: torch.Tensor | None = None
     token_errors: torch.Tensor | None = None
     delta: torch.Tensor | None = None
+    ends: NDArray[np.float64] | None = None
     coalitions: NDArray[np.bool_] | None = None
     log_probs: NDArray[np.float32] | None = None
     method: Any = None

@@ -53,7 +53,7 @@ def attribution_of(result: Any) -> Attribution:
     errors = np.zeros_like(values) if result.token_errors is None else result.token_errors.double().numpy()
     whole = np.zeros(values.shape[1]) if result.seq_errors is None else result.seq_errors.double().numpy()
     ledger = _ledger(result, values.shape)
-    both = ends(ledger, value) if len(ledger) else np.full((len(values) + 1, 2), np.nan)
+    both = ends(ledger, value) if len(ledger) else np.vstack([result.ends, result.ends.sum(axis=0)])
     ids = tuple(int(i) for i in result.target)
     features = tuple(str(token) for token in result.input_tokens)
     grouped = result.group_attr.shape[0] != len(features)

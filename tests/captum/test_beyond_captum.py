@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import captum.attr as ca
 import numpy as np
+import PIL.Image
 import pytest
 import torch
 
@@ -129,10 +130,19 @@ def test_a_token_that_comes_twice_does_not_vanish(model):
     assert list(found.seq_attr_dict) == ["a", "b", "a [2]", "b [2]"]
 
 
-def test_old_skip_tokens_is_the_inputs(model):
-    old = attribution(model).attribute(prompt(), torch.tensor(TARGET), skip_tokens=[PROMPT[0]])
-    new = attribution(model).attribute(prompt(skip_tokens=[PROMPT[0]]), torch.tensor(TARGET))
-    assert torch.equal(old.token_attr, new.token_attr)
+def test_skip_tokens_leaves_tokens_out_of_the_target_as_in_captum_0_8(model):
+    """By ids, by texts, of a tensor and of a text; a target that is generated is not touched."""
+    fewer = attribution(model).attribute(prompt(), torch.tensor((TARGET[0], TARGET[2])))
+    for target in (torch.tensor(TARGET), Tok().decode(TARGET)):
+        for skipped in ([TARGET[1]], [Tok().decode([TARGET[1]])]):
+            found = attribution(model).attribute(prompt(), target, skip_tokens=skipped)
+            assert torch.equal(found.token_attr, fewer.token_attr)
+    slopes = ours.LLMGradientAttribution(ca.LayerGradientXActivation(model, model.model.embed_tokens), Tok())
+    found = slopes.attribute(prompt(), torch.tensor(TARGET), skip_tokens=[TARGET[1]])
+    assert torch.equal(found.token_attr, slopes.attribute(prompt(), fewer.target).token_attr)
+    written = {"max_new_tokens": 3}
+    plain = attribution(model).attribute(prompt(), gen_args=written).target
+    assert attribution(model).attribute(prompt(), gen_args=written, skip_tokens=plain[:1].tolist()).target.equal(plain)
 
 
 def test_mistakes_are_named(model):
@@ -146,7 +156,7 @@ def test_mistakes_are_named(model):
         attribution(model).attribute(prompt(), "")
     with pytest.raises(CapabilityError, match="TextTokenInput"):
         ours.LLMGradientAttribution(ca.LayerIntegratedGradients(model, model.model.embed_tokens), Tok()).attribute(
-            ca.TextTemplateInput("{}", ["a"]), torch.tensor(TARGET)
+            ca.ImageMaskInput(PIL.Image.new("RGB", (2, 2))), torch.tensor(TARGET)
         )
 
 

@@ -86,6 +86,9 @@ class Tok:
     def convert_ids_to_tokens(self, ids):
         return [chr(i + 32) for i in ids]
 
+    def convert_tokens_to_ids(self, token):
+        return ord(token) - 32
+
 
 def captums(method, layer, model, **options):
     tokenizer = Tok()

@@ -1,0 +1,90 @@
+"""Replicas on a Ray of this machine, against teacher forcing by hand."""
+
+from __future__ import annotations
+
+import gc
+import os
+import warnings
+
+import numpy as np
+import pytest
+
+from llm_attr_widget.errors import CapabilityError, InputError, ScoreError, TargetError
+from llm_attr_widget.models.ray import RayModel
+from llm_attr_widget.types import Generator, Prompt, Scorer
+from tests.models.families import build
+from tests.models.reference import by_hand
+from tests.models.test_slopes import PROMPT, TARGET, Tok
+
+ray = pytest.importorskip("ray", reason="Ray is large and no part of the test extra: pip install '.[ray]' runs these.")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # Ray's own: sockets, its future defaults
+    pytest.mark.skipif(
+        "LAW_RAY" not in os.environ, reason="Starts a Ray cluster, up to a minute on two cores: LAW_RAY=1 runs these."
+    ),
+]
+PROMPTS = [Prompt(ids) for ids in (PROMPT, PROMPT[:3], PROMPT[1:], PROMPT[::-1], (9, 9), PROMPT[2:5], (40,))]
+
+
+@pytest.fixture(scope="module")
+def replicas():
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        with RayModel(_make, replicas=2, batch=2, resources={"num_cpus": 0.5}) as model:
+            yield model
+    finally:
+        ray.shutdown()
+        with warnings.catch_warnings():
+            # Ray lets go of its processes without waiting for them.
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
+
+
+def _make():
+    from llm_attr_widget.models.huggingface import HuggingFaceModel
+
+    return HuggingFaceModel(build("llama"), Tok())
+
+
+def test_scores_are_teacher_forcing_by_hand(replicas):
+    assert isinstance(replicas, Scorer)
+    assert isinstance(replicas, Generator)
+    found = np.full((len(PROMPTS), len(TARGET)), np.nan)
+    batches = list(replicas.score(PROMPTS, TARGET))
+    for batch in batches:
+        found[list(batch.rows)] = batch.log_probs
+    model = build("llama")
+    np.testing.assert_allclose(found, [by_hand(model, prompt.ids, TARGET) for prompt in PROMPTS], atol=1e-4)
+    assert len(batches) == 4
+    assert replicas.vocabulary == 97
+
+
+def test_it_writes_what_its_model_writes(replicas):
+    expected = _make().generate(Prompt(PROMPT), max_new_tokens=3, options={})
+    assert replicas.generate(Prompt(PROMPT), max_new_tokens=3, options={}) == expected
+
+
+def test_a_run_that_is_closed_leaves_the_replicas_ready(replicas):
+    run = replicas.score(PROMPTS, TARGET)
+    next(run)
+    run.close()
+    assert sum(len(batch.rows) for batch in replicas.score(PROMPTS, TARGET)) == len(PROMPTS)
+
+
+def test_what_a_replica_raises_is_raised_here(replicas):
+    with pytest.raises(TargetError, match="vocabulary"):
+        list(replicas.score(PROMPTS, (9999,)))
+    with pytest.raises(ScoreError, match="ZeroDivisionError"):
+        list(RayModel(lambda: 1 // 0, replicas=1, resources={"num_cpus": 0}).score(PROMPTS, TARGET))
+
+
+def test_a_lost_replica_and_closed_replicas_say_so(replicas):
+    other = RayModel(_make, replicas=1, resources={"num_cpus": 0})
+    ray.kill(other._replicas[0])
+    with pytest.raises(ScoreError, match="lost"):
+        list(other.score(PROMPTS, TARGET))
+    other.close()
+    with pytest.raises(CapabilityError, match="closed"):
+        list(other.score(PROMPTS, TARGET))
+    with pytest.raises(InputError, match="replicas"):
+        RayModel(_make, replicas=0)
