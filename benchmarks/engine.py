@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -33,6 +34,7 @@ def short(name: str, device: str, *, rounds: int = 3, shape: Shape = SHORT) -> d
     """The three perturbation methods on a short prompt."""
     case = make_case(name, shape, device)
     floor = Floor(case)
+    perturbation.warm_up(case)
     where = f"{title_of(case)}, {case.prompt_tokens} tokens"
     found = [perturbation.measure(case, work, floor, slow=SLOW) for work in perturbation.works(rounds)]
     return {
@@ -48,7 +50,7 @@ def gradients(name: str, device: str, *, steps: int = 32, shape: Shape = SHORT) 
     """Layer integrated gradients on a short prompt."""
     case = make_case(name, shape, device)
     where = f"{title_of(case)}, {case.prompt_tokens} tokens"
-    found = benchmarks.gradients.measure(case, steps=steps, repeats=1, some=3)
+    found = benchmarks.gradients.measure(case, steps=steps, repeats=1, some=2)
     return {
         "title": f"{where}: layer integrated gradients, {shape.target} target tokens",
         "notes": benchmarks.gradients.NOTES,
@@ -63,18 +65,21 @@ def long(device: str, *, name: str = "llama", shapes: Mapping[str, Shape] | None
     shapes = shapes or {"all of it features": LONG, "a shared head of 800 tokens": LONG_HEAD}
     rows: list[tuple[str, ...]] = []
     highlights: list[tuple[str, ...]] = []
+    where = ""
     for words, shape in shapes.items():
         case = make_case(name, shape, device)
         floor = Floor(case)
+        perturbation.warm_up(case)
+        where = title_of(case)
         works = perturbation.works(1, samples=32, permutations=1, some=1)
         for work in (works[0], works[2]):
             # Captum's default takes minutes a coalition here, and is wrong anyway.
             slow = ("captum token by token",) if shape.head > 100 and work is works[0] else ()
             found = perturbation.measure(case, perturbation.shortened(work, 6), floor, slow=slow)
             rows.append((words, *found.row()))
-            highlights += found.highlights(f"{title_of(case)}, {case.prompt_tokens} tokens, {words}")
+            highlights += found.highlights(f"{where}, {case.prompt_tokens} tokens, {words}")
     return {
-        "title": f"{title_of(case)}, a long prompt of 20 sentences",
+        "title": f"{where}, a long prompt of 20 sentences",
         "notes": f"As above. Captum's one pass is timed on 6 coalitions, its other ways on one. {perturbation.NOTES}",
         "head": ("prompt", *perturbation.HEAD),
         "rows": rows,
@@ -104,17 +109,18 @@ GPU_PARTS: Mapping[str, Part] = {
 }
 PARTS: Mapping[str, Part] = {**CPU_PARTS, **GPU_PARTS}
 
+QUICK_QUESTION = replace(benchmarks.error.PORTRAIT, features=4)
 QUICK_PARTS: Mapping[str, Part] = {
     "short": lambda device: short("tiny", device, rounds=1, shape=QUICK),
     "gradients": lambda device: gradients("tiny", device, steps=3, shape=QUICK),
     "long": lambda device: long(device, name="tiny", shapes={"all of it features": QUICK}),
-    "error": lambda _: benchmarks.error.measure(features=4, seeds=3, repeats=1),
+    "error": lambda _: benchmarks.error.measure((QUICK_QUESTION,), seeds=3, repeats=1),
     "overhead": lambda _: benchmarks.overhead.measure(features=6, coalitions=30, target=3),
 }
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.engine", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.engine", description="Captum and ours side by side.")
     parser.add_argument("--part", action="append", choices=tuple(PARTS), help="default: all parts for a CPU")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--quick", action="store_true", help="tiny models, to see that it runs; writes nothing")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import captum.attr as ca
@@ -23,18 +24,45 @@ Array: TypeAlias = NDArray[np.float64]
 Estimator: TypeAlias = Callable[[int, int], Array]
 """Model calls, seed → attributions `(features,)`."""
 
-TEMPLATE = "{} {} {} {} {} {} {} {} {} {}. {} personal {} include"
-VALUES = ("Dave", "lives", "in", "Palm", "Coast,", "FL", "and", "is", "a", "lawyer", "His", "interests")
-TARGET = " playing golf, hiking and cooking."
-"""What the model itself answers."""
 GOAL = 0.1
 OURS, SAMPLING, KERNEL = "ours", "captum ShapleyValueSampling", "captum KernelShap"
-HEAD = ("estimator", "model calls", "its error", "seconds", "ours is faster by")
+HEAD = ("question", "estimator", "model calls", "its error", "seconds", "ours is faster by")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the shipped model is asked. values: the slots' texts; the first `features` of them may be absent."""
+
+    name: str
+    template: str
+    values: tuple[str, ...]
+    target: str
+    features: int = 12
+
+    @property
+    def locked(self) -> range:
+        return range(self.features, len(self.values))
+
+
+RETRIEVAL = Question(
+    "who has what",
+    "{} has a {}.\n{} has a {}.\n{} has a {}.\n{} has a {}.\n{} {} {} {}\nAnswer:",
+    ("Dave", "rabbit", "Sarah", "kite", "Omar", "violin", "Grace", "camera", "Question:", "What does", "Omar", "have?"),
+    " a camera.",
+)
+"""Features that work together: the model's own answer."""
+PORTRAIT = Question(
+    "an answer it would not give",
+    "{} {} {} {} {} {} {} {} {} {}. {} personal {} include",
+    ("Dave", "lives", "in", "Palm", "Coast,", "FL", "and", "is", "a", "lawyer", "His", "interests"),
+    " golf, hiking, and cooking",
+)
 NOTES = (
-    f"The shipped text model, {len(VALUES)} features, the log-prob of {TARGET!r}. Calls: the fewest after which the "
-    f"median relative L2 error over seeds is {GOAL:g} or less, found on the exact table of all "
-    f"{2 ** len(VALUES):,} coalitions. Error: the median of the timed runs. Captum runs in one pass "
-    "(`forward_in_tokens=False`), ours is `attribute(method='kernel_shap')`; medians of interleaved rounds."
+    "The shipped text model, 12 features, the log-prob of a whole answer. Calls: the fewest after which the median "
+    f"relative L2 error over seeds is {GOAL:g} or less, found on the exact table of all 4,096 coalitions. Error: the "
+    "median of the timed runs. Captum runs in one pass (`forward_in_tokens=False`), ours is "
+    "`attribute(method='kernel_shap')`; medians of interleaved rounds. Where a game is nearly additive, as with the "
+    "model's own answer about a person, 25 calls suffice for every estimator, and only the cost of a call is left."
 )
 
 
@@ -57,8 +85,9 @@ class Table:
         return float(np.linalg.norm(found - self.exact) / np.linalg.norm(self.exact))
 
 
-def exact_table(model: Any, tokenizer: Any, features: int) -> Table:
-    played = attribute(model, tokenizer, _input(tokenizer, features), TARGET, method=ExactShapley(), progress=False)
+def exact_table(model: Any, tokenizer: Any, question: Question) -> Table:
+    features, prompt = question.features, _input(tokenizer, question)
+    played = attribute(model, tokenizer, prompt, question.target, method=ExactShapley(), progress=False)
     rows = (played.ledger.coalitions * 2 ** np.arange(features)).sum(axis=1)
     values = np.full(2**features, np.nan)
     values[rows] = played.ledger.log_probs.astype(np.float64).sum(axis=1)
@@ -102,43 +131,46 @@ def captum_on(table: Table, method: Any) -> Estimator:
     return estimate
 
 
-def measure(*, features: int = len(VALUES), seeds: int = 20, repeats: int = 3) -> dict[str, Any]:
+def measure(
+    questions: Sequence[Question] = (RETRIEVAL, PORTRAIT), *, seeds: int = 8, repeats: int = 5
+) -> dict[str, Any]:
     """Title, notes, rows and highlights of this part."""
     model, tokenizer = load_text()
-    table = exact_table(model, tokenizer, features)
-    calls = {
-        OURS: fewest_calls(ours_on(table), table, start=2 * features + 2, step=2, seeds=seeds),
-        SAMPLING: fewest_calls(
-            captum_on(table, ca.ShapleyValueSampling), table, start=2 * features + 1, step=features, seeds=seeds
-        ),
-        KERNEL: fewest_calls(captum_on(table, ca.KernelShap), table, start=3 * features, step=4, seeds=seeds),
-    }
-    runs = {
-        OURS: lambda seed: _run_ours(model, tokenizer, features, calls[OURS], seed),
-        SAMPLING: lambda seed: _run_captum(model, tokenizer, features, ca.ShapleyValueSampling, calls[SAMPLING], seed),
-        KERNEL: lambda seed: _run_captum(model, tokenizer, features, ca.KernelShap, calls[KERNEL], seed),
-    }
-    errors: dict[str, list[float]] = {name: [] for name in runs}
+    rows: list[tuple[str, ...]] = []
+    highlights: list[tuple[str, ...]] = []
+    for question in questions:
+        found = _raced(model, tokenizer, question, seeds, repeats)
+        rows += [(question.name, *row) for row in found.values()]
+        what = f"Shapley values within {GOAL:.0%}, shipped text model, {question.name}"
+        highlights += [(what, f"{name}, one pass", found[name][-1]) for name in (SAMPLING, KERNEL)]
+    return {"title": "Time to a given error", "notes": NOTES, "head": HEAD, "rows": rows, "highlights": highlights}
+
+
+def _raced(model: Any, tokenizer: Any, question: Question, seeds: int, repeats: int) -> dict[str, tuple[str, ...]]:
+    """A row of the table for each estimator."""
+    table = exact_table(model, tokenizer, question)
+    n = question.features
+    methods = {SAMPLING: ca.ShapleyValueSampling, KERNEL: ca.KernelShap}
+    grids = {SAMPLING: {"start": 2 * n + 1, "step": n}, KERNEL: {"start": 3 * n, "step": 4}}
+    calls = {OURS: fewest_calls(ours_on(table), table, start=2 * n + 2, step=2, seeds=seeds)}
+    for name, method in methods.items():
+        calls[name] = fewest_calls(captum_on(table, method), table, **grids[name], seeds=seeds)
+    errors: dict[str, list[float]] = {name: [] for name in calls}
 
     def timed(name: str) -> float:
+        seed = 1000 + len(errors[name])
         began = clock()
-        found = runs[name](1000 + len(errors[name]))
+        if name == OURS:
+            found = _run_ours(model, tokenizer, question, calls[name], seed)
+        else:
+            found = _run_captum(model, tokenizer, question, methods[name], calls[name], seed)
         seconds = clock() - began
         errors[name].append(table.error(found))
         return seconds
 
-    runs[OURS](0)
-    seconds = rounds({name: (lambda name=name: timed(name)) for name in runs}, repeats)
-    return {
-        "title": "Time to a given error",
-        "notes": NOTES,
-        "head": HEAD,
-        "rows": [_row(name, calls[name], errors[name], seconds) for name in runs],
-        "highlights": [
-            (f"Shapley values within {GOAL:.0%}, shipped text model", name, f"{ratio(seconds, name, OURS):.1f}×")
-            for name in (SAMPLING, KERNEL)
-        ],
-    }
+    _run_ours(model, tokenizer, question, calls[OURS], 0)
+    seconds = rounds({name: partial(timed, name) for name in calls}, repeats)
+    return {name: _row(name, calls[name], errors[name], seconds) for name in calls}
 
 
 def _row(name: str, calls: int, errors: Sequence[float], seconds: dict[str, list[float]]) -> tuple[str, ...]:
@@ -151,24 +183,24 @@ def _row(name: str, calls: int, errors: Sequence[float], seconds: dict[str, list
     )
 
 
-def _input(tokenizer: Any, features: int) -> TemplateInput:
-    locked = range(features, len(VALUES))
-    return TemplateInput(tokenizer, TEMPLATE, list(VALUES), locked=tuple(locked))
+def _input(tokenizer: Any, question: Question) -> TemplateInput:
+    return TemplateInput(tokenizer, question.template, list(question.values), locked=tuple(question.locked))
 
 
-def _run_ours(model: Any, tokenizer: Any, features: int, calls: int, seed: int) -> Array:
-    method = KernelShap(budget=calls)
-    prompt = _input(tokenizer, features)
-    return attribute(model, tokenizer, prompt, TARGET, method=method, seed=seed, progress=False).sequence
+def _run_ours(model: Any, tokenizer: Any, question: Question, calls: int, seed: int) -> Array:
+    prompt, method = _input(tokenizer, question), KernelShap(budget=calls)
+    return attribute(model, tokenizer, prompt, question.target, method=method, seed=seed, progress=False).sequence
 
 
-def _run_captum(model: Any, tokenizer: Any, features: int, method: Any, calls: int, seed: int) -> Array:
+def _run_captum(model: Any, tokenizer: Any, question: Question, method: Any, calls: int, seed: int) -> Array:
     _seed(seed)
-    text = TEMPLATE.format(*["{}"] * features, *VALUES[features:])
-    inp = ca.TextTemplateInput(text, list(VALUES[:features]))
+    n = question.features
+    text = question.template.format(*["{}"] * n, *question.values[n:])
+    inp = ca.TextTemplateInput(text, list(question.values[:n]))
     attribution = ca.LLMAttribution(method(model), tokenizer)
-    samples = _samples(method, calls, features)
-    return attribution.attribute(inp, TARGET, forward_in_tokens=False, n_samples=samples).seq_attr.double().numpy()
+    samples = _samples(method, calls, n)
+    found = attribution.attribute(inp, question.target, forward_in_tokens=False, n_samples=samples)
+    return found.seq_attr.double().numpy()
 
 
 def _samples(method: Any, calls: int, features: int) -> int:

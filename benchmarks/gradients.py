@@ -53,9 +53,8 @@ class Found:
 def measure(case: Case, *, steps: int, repeats: int, some: int) -> Found:
     """some: target tokens that captum explains; its time is scaled up to all of them."""
     layer = case.model.get_input_embeddings()
-    per_token = _ours_per_token(case, layer, steps).token_attr
-    whole = _ours_whole(case, steps)
     rows: dict[int, torch.Tensor] = {}
+    results: dict[str, torch.Tensor] = {}
 
     def captum() -> float:
         seconds, found = gradient_seconds(case, layer, steps, some=some)
@@ -63,11 +62,12 @@ def measure(case: Case, *, steps: int, repeats: int, some: int) -> Found:
         return seconds
 
     contenders = {
-        PER_TOKEN: lambda: timed(lambda: _ours_per_token(case, layer, steps)),
-        WHOLE: lambda: timed(lambda: _ours_whole(case, steps)),
+        PER_TOKEN: lambda: timed(lambda: results.update({PER_TOKEN: _ours_per_token(case, layer, steps)})),
+        WHOLE: lambda: timed(lambda: results.update({WHOLE: _ours_whole(case, steps)})),
         CAPTUM: captum,
     }
     seconds = rounds(contenders, repeats)
+    per_token, whole = results[PER_TOKEN], results[WHOLE]
     theirs = max(float((per_token[token] - row).abs().max()) for token, row in rows.items())
     added = float((per_token.sum(0) - whole).abs().max())
     differences = {PER_TOKEN: theirs / float(per_token.abs().max()), WHOLE: added / float(whole.abs().max())}
@@ -75,8 +75,9 @@ def measure(case: Case, *, steps: int, repeats: int, some: int) -> Found:
 
 
 def _ours_per_token(case: Case, layer: Any, steps: int) -> Any:
+    """`(target tokens, tokens)`: each target token's attributions."""
     attribution = ours.LLMGradientAttribution(ca.LayerIntegratedGradients(case.model, layer), case.tokenizer)
-    return attribution.attribute(case.tokens(), case.target, n_steps=steps)
+    return attribution.attribute(case.tokens(), case.target, n_steps=steps).token_attr
 
 
 def _ours_whole(case: Case, steps: int) -> torch.Tensor:
