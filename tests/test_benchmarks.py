@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from benchmarks import engine, report
+from benchmarks import engine, estimators, report
 from benchmarks.captum_paths import spread
 from benchmarks.timing import ratio
 
@@ -54,3 +55,30 @@ def test_some_calls_are_spread_over_all() -> None:
 
 def test_ratios_are_medians_over_rounds() -> None:
     assert ratio({"a": [4.0, 9.0, 2.0], "b": [2.0, 1.0, 2.0]}, "a", "b") == 2.0
+
+
+@pytest.mark.filterwarnings("ignore")  # shapiq's and captum's own
+def test_our_estimator_is_the_most_accurate_at_equal_calls() -> None:
+    """A small edition of `python -m benchmarks.estimators`, which counts the calls of each contender too."""
+    names = [name for name, _ in estimators.ESTIMATORS]
+    found = estimators.errors(estimators.fading, estimators.ESTIMATORS, features=8, budgets=(50, 120), games=8)
+    assert np.isfinite(found).all()
+    assert (found[0] <= 1.05 * found.min(axis=0)).all(), dict(zip(names, found.tolist(), strict=True))
+
+
+def test_an_estimator_that_takes_more_calls_than_it_was_given_is_told() -> None:
+    def greedy(game: estimators.Counted, budget: int, _: int) -> np.ndarray:
+        game(np.ones((budget + 1, 4)))
+        return np.zeros(4)
+
+    with pytest.raises(ValueError, match="greedy made 11 calls, and was given 10"):
+        estimators.errors(estimators.noise, [("greedy", greedy)], features=4, budgets=(10,), games=1)
+
+
+def test_the_document_has_an_error_of_every_estimator_for_every_family() -> None:
+    text = report.PAGE.read_text(encoding="utf-8")
+    for title, _ in estimators.FAMILIES:
+        lines = text.partition(f"### {title}")[2].split("###")[0].splitlines()
+        rows = {cells[1].strip(): cells[2:-1] for line in lines if len(cells := line.split("|")) > 3}
+        assert set(rows) >= {name for name, _ in estimators.ESTIMATORS}, "python -m benchmarks.estimators writes them"
+        assert len(rows["calls"]) == len(estimators.BUDGETS)

@@ -17,7 +17,7 @@ def covariance_by_hand(one: np.ndarray, other: np.ndarray) -> float:
     """Over all sets of 3, 5, … features: product of the signs of both, each order with its share of the variance."""
     n = len(one)
     orders = range(3, n + 1, 2)
-    shares = np.array([0.25 ** ((k - 3) // 2) for k in orders])
+    shares = np.array([0.15 ** ((k - 3) // 2) for k in orders])
     shares /= shares.sum()
     both = one * other
     return sum(
@@ -50,7 +50,7 @@ def test_left_out_pairs_are_what_kriging_without_them_mispredicts() -> None:
         covariance = kriging._tables(6)[0][kriging._disagreements(signs / 2, signs[kept] / 2)]
         rest = values[kept] - covariance[kept] @ known.weights
         # What is left is trend and nugget: weights are left over nugget.
-        nugget = np.r_[0.25e-3, np.full(kept.sum() - 1, 0.25)][:, None] * known.weights
+        nugget = np.r_[0.15e-3, np.full(kept.sum() - 1, 0.15)][:, None] * known.weights
         trend = np.linalg.lstsq(signs[kept], rest - nugget, rcond=None)[0]
         predicted = covariance[row] @ known.weights + signs[row] @ trend
         whole = kriging._kriging(signs, values)
