@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,8 +14,10 @@ from llm_attr_widget.game import Game
 from llm_attr_widget.gradients import differentiable
 from llm_attr_widget.inputs import make_input
 from llm_attr_widget.inputs.replaced import in_place
+from llm_attr_widget.inputs.segments import tree
 from llm_attr_widget.ledger import Ledger
-from llm_attr_widget.methods import make_method
+from llm_attr_widget.methods import Owen, make_method
+from llm_attr_widget.methods.owen import leaves
 from llm_attr_widget.stopping import Separated
 from llm_attr_widget.targets import TargetLike, make_target, written_target
 from llm_attr_widget.tokens import tokenizer_of
@@ -110,6 +112,7 @@ def plan(
         raise MethodError(
             f"Give the budget to the method itself, {method!r}, or name the method and keep budget={budget}."
         )
+    chosen = _along_the_text(chosen, players)
     owners: tuple[int | None, ...] = ()
     if isinstance(chosen, GradientMethod):
         differentiable(scorer, chosen)
@@ -133,6 +136,14 @@ def plan(
     name = getattr(scorer, "name", type(scorer).__name__)
     units = getattr(players, "units", granularity)
     return Plan(game, chosen, trials, seed, name, units, resume, owners, stop_when)
+
+
+def _along_the_text(method: Method | GradientMethod, players: Input) -> Method | GradientMethod:
+    """Owen values without groups of the caller's take the text's own: paragraphs, sentences, phrases."""
+    if not isinstance(method, Owen) or method.groups is not None:
+        return method
+    groups = tree(players.pieces)
+    return replace(method, groups=groups) if sorted(leaves(groups)) == list(range(len(players.features))) else method
 
 
 def as_model(model: Any, tokenizer: Tokenizer | None) -> Scorer:

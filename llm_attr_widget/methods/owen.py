@@ -28,18 +28,23 @@ class Owen:
     only coalitions that cut no group but its own, so prompts stay readable and far fewer orders are needed.
     Orders come in antithetic pairs, an order and its reverse.
 
-    groups: nested sequences that hold every feature's index once; None groups neighbours in runs of about
-        sqrt(features). budget: model calls; None means 2 + 8 (features - 1), four pairs. Cost: 2 + 2 (features - 1) for
-        each pair. Standard errors: as for PermutationShapley.
+    groups: nested sequences that hold every feature's index once. None means the text's own in a run (paragraphs,
+        sentences, phrases), and without a text neighbours in runs of about sqrt(features).
+    budget: model calls; None means 2 + 8 (features - 1), four pairs. Cost: 2 + 2 (features - 1) for each pair.
+    Standard errors: as for PermutationShapley, of orders drawn independently.
     """
 
-    groups: Groups | None = None
+    groups: Groups | None = field(default=None, repr=False)
     budget: int | None = None
 
     name: str = field(default="owen", init=False, repr=False)
     label: str = field(default="Owen value", init=False, repr=False)
     adds_up: bool = field(default=True, init=False, repr=False)
     sampled: bool = field(default=True, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.groups is not None:  # lists come from files
+            object.__setattr__(self, "groups", _as_tuples(self.groups))
 
     def calls(self, features: int) -> int:
         return 2 + self._pairs(features) * 2 * (features - 1)
@@ -81,6 +86,10 @@ def neighbours(features: int) -> tuple[tuple[int, ...], ...]:
     """Features in reading order, in runs of about sqrt(features)."""
     runs: Sequence[NDArray[np.intp]] = np.array_split(np.arange(features), ceil(sqrt(features)))
     return tuple(tuple(int(feature) for feature in run) for run in runs)
+
+
+def _as_tuples(groups: Groups) -> Groups:
+    return tuple(node if isinstance(node, int) else _as_tuples(node) for node in groups)
 
 
 def leaves(groups: Groups) -> Iterator[int]:
