@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_attr_widget.check import Additive, Check, check
+from llm_attr_widget.check import Additive, Check, check, convergence, doubts
 from llm_attr_widget.errors import CapabilityError, InputError, MethodError, TargetError
 from llm_attr_widget.game import Game
-from llm_attr_widget.ledger import Ledger
+from llm_attr_widget.ledger import UNUSED, Ledger
 from llm_attr_widget.picture import Picture
 from llm_attr_widget.plots import visible
 from llm_attr_widget.storage import Stored, read, write
@@ -102,6 +102,30 @@ class Attribution:
         """Largest standard error in the matrix; None while there is none."""
         known = self.standard_errors[np.isfinite(self.standard_errors)]
         return float(known.max()) if known.size else None
+
+    @property
+    def convergence(self) -> float | None:
+        """Largest standard error over the range of the target's attributions; 0 when exact, None while not known."""
+        return convergence(self.sequence, self.sequence_errors)
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why not to trust these numbers, as far as can be told without a model call; empty where nothing speaks
+        against them. `check()` tells more, for a few calls.
+        """
+        rows = self.ledger.trials != UNUSED
+        values = self.value(self.ledger.log_probs[rows])[:, -1]
+        change = np.abs(np.diff(self.ends, axis=1)).max(initial=0.0)
+        return doubts(
+            self._additive(),
+            (self.ledger.coalitions[rows], values),
+            gap=self.gap,
+            change=float(change),
+            converged=self.convergence,
+        )
+
+    def _additive(self) -> Additive:
+        return Additive(self.sequence, float(self.sequence_ends[0]), float(self.sequence_ends[1]), self.adds_up)
 
     def span(self, start: int, stop: int) -> Attribution:
         """The target tokens `start:stop` explained as one output. Fits the ledger again; costs no model call.
@@ -230,8 +254,7 @@ class Attribution:
                 "check() needs the model, but this result was loaded from a file. "
                 "Run check() before saving, or attribute again."
             )
-        reading = Additive(self.sequence, float(self.sequence_ends[0]), float(self.sequence_ends[1]), self.adds_up)
-        return check(self.game, self.ledger.coalitions, reading, gap=self.gap, calls=calls, seed=seed)
+        return check(self.game, self.ledger.coalitions, self._additive(), gap=self.gap, calls=calls, seed=seed)
 
     def save(self, path: str | Path) -> None:
         """One .npz file with the ledger, no pickle. The model is not saved, so a loaded result cannot `check()`.
@@ -299,6 +322,7 @@ class Attribution:
             f"  {self.phase}: {about.calls} of {about.budget} calls{rule}, baseline: {about.baseline}, "
             f"seed {about.seed}"
         )
+        lines += [f"  not to be trusted: {doubt}" for doubt in self.doubts]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:

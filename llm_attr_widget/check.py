@@ -16,6 +16,11 @@ from llm_attr_widget.types import Coalitions
 RANK_TRUSTED = 0.6
 R_SQUARED_TRUSTED = 0.3
 FEWEST = 8
+GAP_TRUSTED = 0.1
+"""Largest gap, as a share of the largest |v(all) - v(none)|."""
+
+CONVERGED = 0.2
+"""Largest standard error, as a share of the range of attributions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,50 @@ def check(
         deletion=np.column_stack([share, deletion]),
         insertion=np.column_stack([share, insertion]),
     )
+
+
+def convergence(sequence: NDArray[np.float64], errors: NDArray[np.float64]) -> float | None:
+    """Largest standard error over the range of attributions: 0 when exact; None while either is not known.
+
+    Covert and Lee 2021 (arXiv:2012.01536, section 3.4) stop sampling where it falls below a threshold.
+    """
+    if not (np.isfinite(sequence).all() and np.isfinite(errors).all()) or len(sequence) == 0:
+        return None
+    largest, span = float(errors.max()), float(np.ptp(sequence))
+    if largest == 0:
+        return 0.0
+    return largest / span if span > 0 else None
+
+
+def doubts(
+    reading: Additive,
+    played: tuple[Coalitions, NDArray[np.float64]],
+    *,
+    gap: float | None,
+    change: float,
+    converged: float | None,
+) -> tuple[str, ...]:
+    """Why not to trust these attributions, in plain sentences, as far as can be told without a model call.
+
+    played: coalitions and the values of the target as a whole that the attributions were made from; change: largest
+    |v(all) - v(none)|; converged: see `convergence`.
+    """
+    if not np.isfinite(reading.sequence).all():
+        return ("too little was played to tell every feature's attribution",)
+    found: list[str] = []
+    if gap is not None and gap > GAP_TRUSTED * change:
+        found.append(f"the numbers miss v(all) - v(none) by up to {gap:.3g}, of {change:.3g}: take more steps")
+    if converged is None or converged > CONVERGED:
+        share = "unknown" if converged is None else f"up to {100 * converged:.0f}% of the range of attributions"
+        found.append(f"standard errors are {share}: play more")
+    coalitions, values = played
+    if len(coalitions) >= 2 * coalitions.shape[1] + 2:
+        explained = _r_squared(reading.predict(coalitions), values)
+        if explained < R_SQUARED_TRUSTED:
+            found.append(
+                f"features interact: added up, the numbers explain {100 * max(explained, 0):.0f}% of what was played"
+            )
+    return tuple(found)
 
 
 def spearman(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:

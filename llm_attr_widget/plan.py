@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from llm_attr_widget.errors import CapabilityError, LedgerError, MethodError
 from llm_attr_widget.game import Game
 from llm_attr_widget.gradients import differentiable
-from llm_attr_widget.inputs import make_input
+from llm_attr_widget.inputs import ChatInput, make_input
 from llm_attr_widget.inputs.replaced import in_place
 from llm_attr_widget.inputs.segments import tree
 from llm_attr_widget.ledger import Ledger
@@ -139,10 +139,10 @@ def plan(
 
 
 def _along_the_text(method: Method | GradientMethod, players: Input) -> Method | GradientMethod:
-    """Owen values without groups of the caller's take the text's own: paragraphs, sentences, phrases."""
+    """Owen values without groups of the caller's take the input's own: turns, paragraphs, sentences, phrases."""
     if not isinstance(method, Owen) or method.groups is not None:
         return method
-    groups = tree(players.pieces)
+    groups = players.tree() if isinstance(players, ChatInput) else tree(players.pieces)
     return replace(method, groups=groups) if sorted(leaves(groups)) == list(range(len(players.features))) else method
 
 

@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 from llm_attr_widget.attribution import Attribution
 from llm_attr_widget.errors import AttributionError, CapabilityError, InputError, LedgerError
 from llm_attr_widget.game import Game
-from llm_attr_widget.methods import ExactShapley, KernelShap, LeaveOneOut
+from llm_attr_widget.methods import ExactShapley, KernelShap, LeaveOneOut, PermutationShapley
 from llm_attr_widget.picture import Picture
 from llm_attr_widget.plan import Plan
 from llm_attr_widget.run import play
@@ -166,3 +166,32 @@ def test_the_heatmap_shows_the_target_or_one_output() -> None:
         result.plot_image_heatmap(3)
     with pytest.raises(InputError, match="no picture"):
         replace(result, picture=None).plot_image_heatmap()
+
+
+def test_repr_says_when_not_to_trust() -> None:
+    assert attribution(KernelShap(budget=100), additive_game()).doubts == ()
+    assert "not to be trusted" not in repr(attribution(KernelShap(budget=100), additive_game()))
+    parity = repr(attribution(KernelShap(budget=100), parity_game()))
+    assert "not to be trusted: features interact" in parity
+    few = attribution(PermutationShapley(budget=12), table_game(6, 3)[0])
+    assert "not to be trusted: standard errors are unknown: play more" in repr(few)
+    noisy = attribution(KernelShap(budget=16), table_game(6, 3)[0])
+    assert noisy.convergence == pytest.approx(noisy.sequence_errors.max() / np.ptp(noisy.sequence))
+    assert noisy.convergence > 0.2
+    assert "standard errors are up to" in repr(noisy)
+    assert attribution(ExactShapley()).convergence == 0
+
+
+def test_a_gap_that_is_large_is_told() -> None:
+    result = attribution(ExactShapley(), additive_game(6))
+    off = replace(result, values=result.values * 0.7)
+    assert off.gap == pytest.approx(0.3 * abs(WEIGHTS[:6].sum()), rel=1e-4)
+    assert "miss v(all) - v(none) by up to" in repr(off)
+    assert "miss" not in repr(result)
+
+
+def test_what_was_not_played_to_the_end_is_told() -> None:
+    ready = Plan(table_game(6, 3)[0], LeaveOneOut(), 1, 0, "table", "word")
+    first = next(iter(play(ready))).attribution
+    assert first.convergence is None
+    assert "too little was played" in repr(first)
