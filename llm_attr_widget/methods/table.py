@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from llm_attr_widget.errors import MethodError
 from llm_attr_widget.methods.ablation import AddOneIn, LeaveOneOut
 from llm_attr_widget.methods.banzhaf import Banzhaf
@@ -121,6 +123,8 @@ def make_method(name: str, *, budget: int | None = None) -> Method | GradientMet
     unknown name, naming the known ones, and for a budget given to a method whose cost is fixed. For more options, make
     the class itself.
     """
+    if budget is not None and not isinstance(budget, int | np.integer):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may not type
+        raise MethodError(f"Expected a whole number of model calls, got budget={budget!r}. Give an int, such as 200.")
     for entry in METHODS:
         if entry.name == name:
             if budget is not None and not entry.takes_budget:
@@ -128,6 +132,6 @@ def make_method(name: str, *, budget: int | None = None) -> Method | GradientMet
                     f"The cost of {name!r} is set by the number of features, but budget={budget} was given. "
                     "Leave the budget out, or choose 'shapley'."
                 )
-            return entry.make(budget)
+            return entry.make(None if budget is None else int(budget))
     known = ", ".join(repr(entry.name) for entry in METHODS)
     raise MethodError(f"Expected a method among {known}; got {name!r}.")

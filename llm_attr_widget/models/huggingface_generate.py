@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any, cast
 
 import torch
 
 from llm_attr_widget.errors import CapabilityError, InputError
+from llm_attr_widget.models.base import Limits, check_prompts
 from llm_attr_widget.models.huggingface_anatomy import Anatomy, left_as_found
 from llm_attr_widget.models.huggingface_forward import forward, padded, stacked, started
 from llm_attr_widget.types import Prompt
 
 
 def generated(anatomy: Anatomy, prompt: Prompt, *, max_new_tokens: int, options: Mapping[str, Any]) -> tuple[int, ...]:
-    """Token ids after the prompt, without the end-of-sequence token. The caller's random state is left alone."""
+    """Token ids after the prompt, without the end-of-sequence token, no more than the model has positions for.
+
+    The caller's random state is left alone. Raises InputError or TargetError for a prompt that does not fit the model.
+    """
     if max_new_tokens < 1:
         raise InputError(f"max_new_tokens must be 1 or more, not {max_new_tokens}.")
+    check_prompts([prompt], [0], anatomy.limits)
+    max_new_tokens = min(max_new_tokens, _room(anatomy.limits, len(prompt.ids)))
     ids, mask = padded([started(prompt, anatomy)], anatomy)
     devices = [anatomy.device] if anatomy.device.type == "cuda" else []
     with left_as_found(anatomy.model), torch.random.fork_rng(devices=devices):
@@ -29,6 +36,13 @@ def generated(anatomy: Anatomy, prompt: Prompt, *, max_new_tokens: int, options:
     sequence = written if isinstance(written, torch.Tensor) else written.sequences
     skipped = 1 if anatomy.limits.separate else ids.shape[1]
     return _until_end(sequence[0, skipped:].tolist(), _ends(anatomy))
+
+
+def _room(limits: Limits, prompt: int) -> int:
+    """Most tokens that can be scored after a prompt of so many; the last one is only predicted, never read."""
+    if limits.max_positions is None:
+        return sys.maxsize
+    return limits.max_positions if limits.separate else limits.max_positions - max(prompt, 1) + 1
 
 
 def _arguments(anatomy: Anatomy, options: Mapping[str, Any]) -> dict[str, Any]:
