@@ -3,30 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from llm_attr_widget.attribution import Attribution
 from llm_attr_widget.errors import TargetError
-from llm_attr_widget.inputs import TextInput, TokenInput
+from llm_attr_widget.inputs import ImageInput, TextInput, TokenInput
+from llm_attr_widget.inputs.pictures import ImageLike
+from llm_attr_widget.inputs.segmentation import Segments
 from llm_attr_widget.plan import PromptLike
 from llm_attr_widget.targets import Target, TargetLike, make_target
-from llm_attr_widget.types import Input, Tokenizer
+from llm_attr_widget.tokens import tokenizer_of
+from llm_attr_widget.types import Granularity, Input, Tokenizer
+
+
+@dataclass(frozen=True)
+class Pictured:
+    """An image with the processor that reads it; segments: how it is cut (see ImageInput)."""
+
+    processor: Any
+    image: ImageLike
+    segments: Segments | None
+
+    def with_prompt(self, prompt: PromptLike, granularity: Granularity) -> Input:
+        """The image's segments and the prompt's own words as features of one game."""
+        if isinstance(prompt, ImageInput):
+            return prompt
+        return ImageInput(
+            self.processor, self.image, cast(Any, prompt), segments=self.segments, granularity=granularity
+        )
 
 
 class Given:
     """What to run for the texts in the editor: the object that was given, where its text still stands."""
 
     def __init__(
-        self, prompt: PromptLike, target: TargetLike | None, against: TargetLike | None, tokenizer: Tokenizer | None
+        self,
+        prompt: PromptLike,
+        target: TargetLike | None,
+        against: TargetLike | None,
+        tokenizer: Any,
+        image: Pictured | None = None,
     ) -> None:
         self._prompt = prompt
+        self._image = image
         self.prompt_text = prompt if isinstance(prompt, str) else _text_of(prompt)
         self.target_text = _target_text(target, tokenizer)
         self.against_text = _target_text(against, tokenizer)
         self._targets = {self.target_text: target, self.against_text: against}
 
-    def prompt(self, text: str) -> PromptLike:
-        return self._prompt if text == self.prompt_text else text
+    def prompt(self, text: str, granularity: Granularity) -> PromptLike:
+        """What to explain for this text: with the image, where one was given."""
+        prompt = self._prompt if text == self.prompt_text else text
+        return prompt if self._image is None else self._image.with_prompt(prompt, granularity)
 
     def target(self, text: str | None) -> TargetLike | None:
         return self._targets.get(text, text)
@@ -62,4 +91,4 @@ def _target_text(target: TargetLike | None, tokenizer: Tokenizer | None) -> str 
         return target.text
     if tokenizer is None:
         raise TargetError("A target given as token ids needs the tokenizer that they belong to. Pass it as tokenizer.")
-    return make_target(tokenizer, target).text
+    return make_target(tokenizer_of(tokenizer), target).text

@@ -14,6 +14,8 @@ from llm_attr_widget.attribution import Attribution
 from llm_attr_widget.errors import AttributionError, CapabilityError
 from llm_attr_widget.export import img
 from llm_attr_widget.further import further
+from llm_attr_widget.inputs.pictures import ImageLike
+from llm_attr_widget.inputs.segmentation import Segments
 from llm_attr_widget.plan import Plan, PromptLike, as_model, plan
 from llm_attr_widget.plots import png
 from llm_attr_widget.targets import TargetLike
@@ -21,7 +23,7 @@ from llm_attr_widget.types import Granularity, Scorer, Tokenizer
 from llm_attr_widget.widget import protocol
 from llm_attr_widget.widget.choices import CHOICES
 from llm_attr_widget.widget.frames import failure, nothing_yet
-from llm_attr_widget.widget.given import Given, given_of
+from llm_attr_widget.widget.given import Given, Pictured, given_of
 from llm_attr_widget.widget.pace import Pace
 from llm_attr_widget.widget.protocol import Failed, Generated, Settings
 from llm_attr_widget.widget.publisher import Publisher
@@ -36,10 +38,10 @@ from llm_attr_widget.widget.worker import Control, Worker, turn_on
 class AttrWidget(Traits):
     """Which parts of the prompt made the model say this: edit, run, watch, stop, hover, ask what if, compare.
 
-    model, tokenizer: a Hugging Face causal language model with its tokenizer, or any `Scorer`; None shows results only.
-    prompt: text, chat messages, or an Input. target: text or token ids; None lets the model write it. against: a second
-    answer, to explain why the target and not that. method, granularity, value, budget, trials, seed: as in `run`; all
-    can be changed in the widget, too.
+    model, tokenizer: a Hugging Face model with its tokenizer or processor, or any `Scorer`; None shows results only.
+    prompt: text, chat messages, or an Input. image: what the prompt is about; segments: how it is cut, as of ImageInput.
+    target: text or token ids; None lets the model write it. against: a second answer, to explain why the target and
+    not that. method, granularity, value, budget, trials, seed: as in `run`; all can be changed in the widget, too.
 
     Traits: those settings, and `status` ("idle", "running", "paused", "finished", "stopped", "failed"), which can be
     observed. `result` is the newest Attribution, also while it is still running; `history` has all of them.
@@ -52,6 +54,8 @@ class AttrWidget(Traits):
         prompt: PromptLike = "",
         target: TargetLike | None = None,
         *,
+        image: ImageLike | None = None,
+        segments: Segments | None = 4,
         against: TargetLike | None = None,
         method: str = "shapley",
         granularity: Granularity = "word",
@@ -64,7 +68,8 @@ class AttrWidget(Traits):
     ) -> None:
         self._model: Scorer | None = None if model is None else as_model(model, tokenizer)
         self._tokenizer = tokenizer
-        self._given = Given(prompt, target, against, tokenizer)
+        pictured = None if image is None else Pictured(tokenizer, image, segments)
+        self._given = Given(prompt, target, against, tokenizer, pictured)
         self._max_new_tokens, self._gen_args = max_new_tokens, dict(gen_args or {})
         self._writing = Writing(tokenizer, max_new_tokens, self._gen_args)
         turn = turn_on(getattr(self._model, "model", self._model))
@@ -258,7 +263,7 @@ class AttrWidget(Traits):
         return plan(
             self._require_model(),
             self._tokenizer,
-            self._given.prompt(settings.prompt),
+            self._given.prompt(settings.prompt, settings.granularity),
             self._given.target(settings.target),
             against=self._given.target(settings.against),
             method=settings.method,
