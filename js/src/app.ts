@@ -6,6 +6,7 @@ import { lightingOf, rangeOf, spotOf } from "./lighting";
 import type { Palette } from "./paint";
 import { type Photo, photoFrom } from "./photo";
 import { type Look, type Picture, pictureOf, samePicture } from "./picture";
+import { createSeen, runsOf, type Seen } from "./seen";
 import { chooseSpan, clear, group, groupAll, hover, type Selection, togglePin } from "./selection";
 import { isBusy, type Session, type SessionState } from "./session";
 import type { Store } from "./store";
@@ -32,6 +33,9 @@ class App {
   readonly #selection: Store<Selection>;
   readonly #root: HTMLElement;
   readonly #parts: Parts;
+  readonly #seen = createSeen();
+  /** How older runs came to be: their courses stay as long as the view. */
+  readonly #courses = new Map<number, History>();
   #palette: Palette;
   /** A style sheet counts only in the page: hosts render first and attach later. */
   #attached = false;
@@ -85,18 +89,22 @@ class App {
       this.#attached = true;
       this.#palette = this.#readTheme();
     }
-    const state = this.#session.store.get();
+    const live = this.#session.store.get();
     const selection = this.#selection.get();
+    const seen = this.#seen(live, selection.run, selection.side);
+    const { state } = seen;
     if (selection.hatched !== this.#hatched) {
       this.#hatched = selection.hatched;
       this.#palette = this.#readTheme();
     }
-    const busy = isBusy(state.phase) || state.waiting === "run";
-    const picture = this.#look(state, selection);
-    this.#remember(state);
+    const busy = isBusy(live.phase) || live.waiting === "run";
+    const picture = this.#look(seen, selection);
+    this.#remember(live);
     this.#parts.update({
-      history: this.#history,
+      history: this.#courses.get(picture?.matrix.chart.run ?? -1) ?? this.#history,
       state,
+      live,
+      comparison: seen.comparison,
       busy,
       picture,
       photo: this.#photoOf(state),
@@ -106,9 +114,9 @@ class App {
       open: this.#open,
       listed: this.#listed,
     });
-    if (picture) this.#count(picture.matrix.chart.run, state.seq);
+    if (live.matrix) this.#count(live.matrix.chart.run, state.seq);
     setAttributes(this.#root, {
-      "data-phase": state.waiting === "run" ? "starting" : state.phase,
+      "data-phase": live.waiting === "run" ? "starting" : live.phase,
       "data-run": picture?.matrix.chart.run ?? null,
       "data-seq": state.seq,
       "data-frames": this.#frames.count,
@@ -117,9 +125,11 @@ class App {
   }
 
   /** The picture of the matrix now; the one before where nothing came. */
-  #look({ matrix, settings, phase }: SessionState, { groups, span, scale }: Selection): Picture | null {
+  #look({ state, comparison }: Seen, { groups, span, scale, side }: Selection): Picture | null {
+    const { matrix, settings, phase } = state;
     if (matrix === null) return null;
-    const look: Look = { level: settings.granularity, groups, span, scale, streaming: phase === "running" };
+    const limit = comparison && side !== "difference" ? comparison.limit : null;
+    const look: Look = { level: settings.granularity, groups, span, scale, streaming: phase === "running", limit };
     if (this.#picture === null || !samePicture(this.#picture, matrix, look))
       this.#picture = pictureOf(this.#picture, matrix, look);
     return this.#picture;
@@ -136,7 +146,12 @@ class App {
 
   #remember({ matrix, progress, seq }: SessionState): void {
     const fresh = matrix !== null && (seq !== this.#frames.seq || matrix.chart.run !== this.#frames.run);
-    if (fresh && progress?.run === matrix.chart.run) this.#history = remember(this.#history, matrix, progress.calls);
+    if (!fresh || progress?.run !== matrix.chart.run) return;
+    const { run, continues } = matrix.chart;
+    // A run that continues another one goes on with its course.
+    if (continues !== null && this.#history.run === continues) this.#history = { ...this.#history, run };
+    this.#history = remember(this.#history, matrix, progress.calls);
+    this.#courses.set(run, this.#history);
   }
 
   #count(run: number, seq: number): void {
@@ -186,11 +201,39 @@ class App {
     if (output && feature) this.#select((selection) => ({ ...selection, brush: { output, feature } }));
   }
 
+  /** Looks at an older run, with its settings in the controls: the next run can start from there. */
+  #show(run: number): void {
+    const session = this.#session;
+    const kept = runsOf(session.store.get()).find(({ matrix }) => matrix.chart.run === run);
+    if (!kept) return;
+    session.compare(null);
+    this.#select((selection) => ({ ...selection, run }));
+    session.edit(kept.matrix.chart.settings);
+  }
+
   #build(): Parts {
     const session = this.#session;
     return createParts(this.#place, {
       edit: (patch) => session.edit(patch),
-      run: () => session.run(),
+      run: () => {
+        this.#select((selection) => ({ ...selection, run: null }));
+        session.run();
+      },
+      pause: () => session.pause(),
+      resume: () => session.resume(),
+      extend: (run) => {
+        this.#select((selection) => ({ ...selection, run: null }));
+        session.extend(run);
+      },
+      check: (run) => session.check(run),
+      whatIf: (run, absent, replaced) => session.whatIf(run, absent, replaced),
+      show: (run) => this.#show(run),
+      rename: (run, name) => session.rename(run, name),
+      compare: (pair) => {
+        this.#select((selection) => ({ ...selection, side: "a" }));
+        session.compare(pair);
+      },
+      side: (side) => this.#select((selection) => ({ ...selection, side })),
       stop: () => session.stop(),
       write: () => session.generate(),
       dismiss: () => session.dismissFailure(),

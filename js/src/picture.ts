@@ -16,6 +16,8 @@ export interface Look {
   readonly span: readonly Range[];
   readonly scale: ScaleMode;
   readonly streaming: boolean;
+  /** Limit of the colours where it is not the matrix's own: two that are compared share one. */
+  readonly limit?: number | null;
 }
 
 /** The matrix as shown: grouped, with its sums and the limits of its colours. */
@@ -50,7 +52,7 @@ export function pictureOf(previous: Picture | null, matrix: Matrix, look: Look):
   const whole = axes === base ? tableOf(matrix, axes) : addColumns(matrix, axes);
   const spanned = spansAdd(matrix.chart) ? rowsIn(whole, look.span) : [];
   const table = spanned.length > 0 && spanned.length < whole.rows.length ? withSpan(whole, spanned) : whole;
-  const limit = limitFor(table.values, look.scale, kept?.limit ?? null, look.streaming);
+  const limit = look.limit ?? limitFor(table.values, look.scale, kept?.limit ?? null, look.streaming);
   const rows = look.scale === "row" ? rowLimits(table) : null;
   return {
     matrix,
@@ -73,7 +75,7 @@ export function pictureOf(previous: Picture | null, matrix: Matrix, look: Look):
 
 /** True where the same picture would come out again. */
 export function samePicture(picture: Picture, matrix: Matrix, look: Look): boolean {
-  const names = ["level", "groups", "span", "scale", "streaming"] as const;
+  const names = ["level", "groups", "span", "scale", "streaming", "limit"] as const;
   return picture.matrix === matrix && names.every((name) => picture.look[name] === look[name]);
 }
 

@@ -1,4 +1,5 @@
 /** What is hovered, pinned, spanned and grouped: one state that every view reads and writes, in terms of source places. */
+import type { Side } from "./comparison";
 import type { ScaleMode } from "./scale";
 import { overlap, type Range } from "./sources";
 
@@ -20,7 +21,8 @@ export interface Brush {
 
 /**
  * span: the output tokens explained together; empty means the whole answer. groups: stretches of the prompt put
- * together by hand. scale: how the limit of the colours is chosen. hatched: sign is shown by pattern, too.
+ * together by hand. scale: how the limit of the colours is chosen. hatched: sign is shown by pattern, too. run: which
+ * run is looked at, null: the newest. side: what of two that are compared.
  */
 export interface Selection {
   readonly hovered: Spot | null;
@@ -30,6 +32,8 @@ export interface Selection {
   readonly groups: readonly Range[];
   readonly scale: ScaleMode;
   readonly hatched: boolean;
+  readonly run: number | null;
+  readonly side: Side;
 }
 
 export const NOTHING: Selection = {
@@ -40,6 +44,8 @@ export const NOTHING: Selection = {
   groups: [],
   scale: "whole",
   hatched: false,
+  run: null,
+  side: "a",
 };
 
 const LETTERS = ["A", "B", "C", "D"] as const;

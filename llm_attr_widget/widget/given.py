@@ -29,9 +29,8 @@ class Pictured:
         """The image's segments and the prompt's own words as features of one game."""
         if isinstance(prompt, ImageInput):
             return prompt
-        return ImageInput(
-            self.processor, self.image, cast(Any, prompt), segments=self.segments, granularity=granularity
-        )
+        text: Any = prompt
+        return ImageInput(self.processor, self.image, text, segments=self.segments, granularity=granularity)
 
 
 class Given:

@@ -39,7 +39,7 @@ class AttrWidget(Traits):
     """Which parts of the prompt made the model say this: edit, run, watch, stop, hover, ask what if, compare.
 
     model, tokenizer: a Hugging Face model with its tokenizer or processor, or any `Scorer`; None shows results only.
-    prompt: text, chat messages, or an Input. image: what the prompt is about; segments: how it is cut, as of ImageInput.
+    prompt: text, chat messages, or an Input. image: what the prompt is about; segments: how it is cut (ImageInput).
     target: text or token ids; None lets the model write it. against: a second answer, to explain why the target and
     not that. method, granularity, value, budget, trials, seed: as in `run`; all can be changed in the widget, too.
 

@@ -1,7 +1,7 @@
 /** The bar above: method, granularity, value, options; Run or Stop; the progress line. */
 import { element, type Place, setAttributes, setText } from "../dom";
 import type { Choice, Choices, Progress, Settings } from "../protocol";
-import type { Waiting } from "../session";
+import { isBusy, type Waiting } from "../session";
 import { createOptions } from "./options";
 
 export interface BarData {
@@ -9,6 +9,8 @@ export interface BarData {
   readonly choices: Choices;
   readonly progress: Progress | null;
   readonly busy: boolean;
+  /** Whether a run can be started at all. */
+  readonly hasModel: boolean;
   readonly waiting: Waiting;
 }
 
@@ -56,17 +58,17 @@ export function createBar(place: Place, actions: BarActions): Bar {
     element: root,
     extras,
     levels,
-    update({ settings, choices, progress, busy, waiting }) {
+    update({ settings, choices, progress, busy, hasModel, waiting }) {
       method.update(choices.methods, settings.method);
       value.update(choices.values, settings.value);
       granularity.update(choices.granularities, settings.granularity);
       options.update(settings);
-      go.hidden = busy;
+      go.hidden = busy || !hasModel;
       stop.hidden = !busy;
       setText(stop, waiting === "stop" ? "Stopping…" : "Stop");
       setAttributes(stop, { "aria-label": "Stop", "aria-disabled": waiting === "stop" ? "true" : null });
       const share =
-        busy && progress?.phase === "running" ? progress.calls / Math.max(1, progress.budget) : busy ? 0 : null;
+        busy && progress && isBusy(progress.phase) ? progress.calls / Math.max(1, progress.budget) : busy ? 0 : null;
       setAttributes(line, {
         "data-active": busy,
         "aria-valuenow": share === null ? null : Math.round(Math.min(1, share) * 100),

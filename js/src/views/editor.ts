@@ -37,9 +37,21 @@ export function createEditor({ document }: Place, actions: EditorActions): Edito
     spellcheck: "false",
     placeholder: "Empty: the model writes it when you press Run",
   });
+  const against = element(document, "textarea", {
+    rows: 1,
+    "aria-label": "Why not this answer",
+    dir: "auto",
+    spellcheck: "false",
+    placeholder: "Another answer: explains why the one above and not this",
+  });
   const write = element(document, "button", { type: "button", class: "law-link" }, "Write");
   prompt.addEventListener("input", () => actions.edit({ prompt: prompt.value }));
   target.addEventListener("input", () => actions.edit({ target: target.value === "" ? null : target.value }));
+  against.addEventListener("input", () => {
+    const other = against.value === "" ? null : against.value;
+    // A contrast is a difference of log-probs.
+    actions.edit(other === null ? { against: other } : { against: other, value: "log_prob" });
+  });
   write.addEventListener("click", () => actions.write());
   const root = element(document, "div", { class: "law-editor" });
   root.addEventListener("keydown", (event) => {
@@ -51,13 +63,14 @@ export function createEditor({ document }: Place, actions: EditorActions): Edito
     event.stopPropagation();
   });
   const heading = (text: string, ...more: Node[]) => element(document, "div", { class: "law-heading" }, text, ...more);
-  root.append(heading("Prompt"), prompt, heading("Answer", write), target);
+  root.append(heading("Prompt"), prompt, heading("Answer", write), target, heading("Why not"), against);
   return {
     element: root,
     update({ settings, busy, waiting }) {
       if (prompt.value !== settings.prompt) prompt.value = settings.prompt;
       const text = settings.target ?? "";
       if (target.value !== text) target.value = text;
+      if (against.value !== (settings.against ?? "")) against.value = settings.against ?? "";
       setText(write, waiting === "generate" ? "Writing…" : "Write");
       write.title = "Let the model write the answer";
       write.disabled = busy || waiting === "generate" || settings.prompt === "";

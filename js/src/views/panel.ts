@@ -19,6 +19,7 @@ import { createFlow, type Paint } from "./text";
 export interface PanelData {
   readonly settings: Settings;
   readonly busy: boolean;
+  readonly hasModel: boolean;
   readonly waiting: Waiting;
   readonly picture: Picture | null;
   readonly lighting: Lighting | null;
@@ -116,6 +117,7 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
       painted.hidden = editing || changed;
       if (!editor.element.hidden) editor.update(data);
       edit.disabled = data.busy;
+      edit.hidden = !data.hasModel;
       if (painted.hidden || data.picture === null || data.lighting === null) return;
       const { picture, lighting, palette } = data;
       const { colours, hatched } = palette;
@@ -155,7 +157,8 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
 function shows(chart: Chart, now: Settings): boolean {
   const run = chart.settings;
   if (run.prompt !== now.prompt) return false;
-  return now.target === null || now.target === run.target || now.target === chart.outputs.join("");
+  if (run.against !== now.against) return false;
+  return now.target === null || now.target === run.target || now.target === chart.target;
 }
 
 /** The texts of what the prompt is painted for, and how people call it. */

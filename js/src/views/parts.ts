@@ -1,4 +1,5 @@
 /** The parts of the widget and where each stands. */
+import type { Comparison } from "../comparison";
 import { element, type Place } from "../dom";
 import { featureLabel } from "../format";
 import { courseOf, type History, strongestCell } from "../history";
@@ -14,6 +15,7 @@ import type { SessionState } from "../session";
 import type { Range } from "../sources";
 import { type Line, lineAt } from "../table";
 import { createBar } from "./bar";
+import { type BesideActions, createBeside } from "./beside";
 import { createCourse, type Point } from "./course";
 import { createCustom } from "./custom";
 import { createEmpty } from "./empty";
@@ -27,8 +29,11 @@ import { createNotice, noticeOf } from "./notice";
 import { createPanel } from "./panel";
 import { createTrust } from "./trust";
 
+/** state: as it is looked at; live: as it is, whichever run is looked at. */
 export interface PartsData {
   readonly state: SessionState;
+  readonly live: SessionState;
+  readonly comparison: Comparison | null;
   readonly busy: boolean;
   readonly picture: Picture | null;
   readonly photo: Photo | null;
@@ -40,7 +45,7 @@ export interface PartsData {
   readonly listed: boolean;
 }
 
-export interface PartsActions {
+export interface PartsActions extends BesideActions {
   edit(patch: Partial<Settings>): void;
   run(): void;
   stop(): void;
@@ -59,7 +64,6 @@ export interface PartsActions {
   hatch(): void;
   scale(mode: ScaleMode): void;
   list(): void;
-  redraw(): void;
 }
 
 export interface Parts {
@@ -75,7 +79,11 @@ export function createParts(place: Place, actions: PartsActions): Parts {
   const notice = createNotice(place, actions.run);
   const list = createList(place);
   const course = createCourse(place);
-  const trust = createTrust(place, course.element);
+  const beside = createBeside(place, actions);
+  const opens = element(document, "button", { type: "button", class: "law-open" }, course.element);
+  opens.title = "How the numbers settled";
+  beside.opensCourse(opens);
+  const trust = createTrust(place, beside.steps, opens);
   const help = createHelp(place);
   const panel = createPanel(place, {
     ...actions,
@@ -90,7 +98,7 @@ export function createParts(place: Place, actions: PartsActions): Parts {
   const custom = createCustom(place, actions.groups);
   bar.levels.append(custom.element);
   const exporting = createExport(place, () => matrix.scene());
-  bar.extras.append(exporting.element);
+  bar.extras.append(...beside.buttons, exporting.element, beside.pause);
   const stage = element(document, "section", { class: "law-stage", "aria-label": "Attributions" });
   stage.append(notice.element, matrix.element, list.element, empty.element);
   const main = element(document, "div", { class: "law-main", tabindex: -1 }, panel.element, stage);
@@ -108,11 +116,21 @@ export function createParts(place: Place, actions: PartsActions): Parts {
     },
   });
   return {
-    elements: [bar.element, failure.element, main, trust.element, help.element, milestones.element],
+    elements: [
+      bar.element,
+      beside.bar,
+      failure.element,
+      main,
+      beside.drawer,
+      trust.element,
+      help.element,
+      milestones.element,
+    ],
     update(data) {
       last = data;
       const { state, busy, picture, lighting, palette, open, listed } = data;
-      bar.update({ ...state, busy });
+      bar.update({ ...data.live, settings: state.settings, busy });
+      beside.update(data);
       custom.update(picture?.matrix.chart ?? null, data.selection.groups);
       failure.update(state.failure);
       panel.update({ ...state, busy, picture, lighting, palette, photo: data.photo });
@@ -126,7 +144,7 @@ export function createParts(place: Place, actions: PartsActions): Parts {
         if (listed) list.update(picture.table, picture.limit);
         const { added, chart } = picture.table;
         milestones.update({ picture, progress: state.progress, phase: state.phase });
-        notice.update(noticeOf({ ...state, chart, added, busy }));
+        notice.update(data.comparison ? null : noticeOf({ ...state, chart, added, busy }));
       } else notice.update(null);
       if (picture) course.update(...courseFor(picture, data));
       trust.update({ ...state, chart: picture?.matrix.chart ?? null, limit: picture?.limit ?? 1 });

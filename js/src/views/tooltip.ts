@@ -43,7 +43,13 @@ export function factsOf({ table, progress, row, column }: TooltipData): {
 function endFacts({ chart, ends }: Table, row: number, output: string): readonly Fact[] {
   const [whole, nothing] = [ends[row * 2] as number, ends[row * 2 + 1] as number];
   if (!Number.isFinite(whole) || !Number.isFinite(nothing)) return [];
-  const p = chart.settings.value === "log_prob" ? Math.exp : (score: number) => score;
+  if (chart.explains === "other") return [];
+  if (chart.explains === "log_odds") {
+    const times = (score: number) => `${Number(Math.exp(score).toPrecision(2))} ×`;
+    const name = "as likely as the other, with / without prompt";
+    return [{ name, value: `${times(whole)} / ${times(nothing)}` }];
+  }
+  const p = chart.explains === "log_prob" ? Math.exp : (score: number) => score;
   return [
     { name: `p(${output}) with / without prompt`, value: `${probability(p(whole))} / ${probability(p(nothing))}` },
   ];

@@ -31,6 +31,7 @@ export function statsOf({ chart, progress, phase, waiting, limit }: TrustData): 
   if (!progress) return [{ name: "phase", strong: "", after: "Nothing has been run yet" }];
   const stats: Stat[] = [];
   const running = phase === "running";
+  if (phase === "paused") stats.push({ name: "phase", strong: "Paused", tone: "warn" });
   if (phase === "stopped")
     stats.push({ name: "phase", strong: "Stopped", after: "keeps what was computed so far", tone: "warn" });
   if (phase === "failed") stats.push({ name: "phase", strong: "Failed", tone: "warn" });
@@ -52,7 +53,7 @@ export function statsOf({ chart, progress, phase, waiting, limit }: TrustData): 
       after: left ? "left" : "",
     });
   }
-  if (!running) stats.push({ name: "elapsed", before: "in", strong: duration(progress.elapsed) });
+  if (!running && phase !== "paused") stats.push({ name: "elapsed", before: "in", strong: duration(progress.elapsed) });
   if (chart && chart.run === progress.run) stats.push(...trustOf(chart, progress, limit));
   return stats;
 }
@@ -101,7 +102,7 @@ export interface Trust {
   update(data: TrustData): void;
 }
 
-export function createTrust({ document }: Place, course: Element): Trust {
+export function createTrust({ document }: Place, ...more: readonly Element[]): Trust {
   const stats = element(document, "div", { class: "law-stats" });
   const setting = element(document, "span", { class: "law-setting" });
   const root = element(
@@ -109,7 +110,7 @@ export function createTrust({ document }: Place, course: Element): Trust {
     "footer",
     { class: "law-trust", "aria-label": "How far to trust these numbers" },
     stats,
-    course,
+    ...more,
     setting,
   );
   let shown = "";

@@ -1,0 +1,137 @@
+/** All that stands beside the matrix, put together: kept runs, comparing, the drawer, the steps of trust. */
+import type { Comparison, Side } from "../comparison";
+import { element, type Place, setAttributes, setText } from "../dom";
+import { featureLabel } from "../format";
+import { courseOf, type History, strongestCell } from "../history";
+import type { Palette } from "../paint";
+import type { Picture } from "../picture";
+import type { Replacement } from "../protocol";
+import { runsOf } from "../seen";
+import type { Selection } from "../selection";
+import type { SessionState } from "../session";
+import { settledTop } from "../stability";
+import { lineAt } from "../table";
+import { createCompare } from "./compare";
+import { createConvergence, type Trace } from "./convergence";
+import { createDrawer } from "./drawer";
+import { createRuns } from "./runs";
+import { createSteps } from "./steps";
+import { createVerdict } from "./verdict";
+import { createWhatIf } from "./whatif";
+
+/** state: as it is looked at; live: as it is. busy: a run is in progress, whichever is looked at. */
+export interface BesideData {
+  readonly state: SessionState;
+  readonly live: SessionState;
+  readonly busy: boolean;
+  readonly comparison: Comparison | null;
+  readonly picture: Picture | null;
+  readonly selection: Selection;
+  readonly history: History;
+  readonly palette: Palette;
+}
+
+export interface BesideActions {
+  pause(): void;
+  resume(): void;
+  extend(run: number): void;
+  check(run: number): void;
+  whatIf(run: number, absent: readonly number[], replaced: readonly Replacement[]): void;
+  show(run: number): void;
+  rename(run: number, name: string): void;
+  compare(pair: readonly [number, number] | null): void;
+  side(side: Side): void;
+  redraw(): void;
+}
+
+/** buttons: for the bar; bar: below it; drawer: below the matrix; steps: for the strip of trust. */
+export interface Beside {
+  readonly buttons: readonly HTMLElement[];
+  readonly pause: HTMLElement;
+  readonly bar: HTMLElement;
+  readonly drawer: HTMLElement;
+  readonly steps: HTMLElement;
+  /** Makes an element open the plot of how the numbers settled. */
+  opensCourse(button: HTMLElement): void;
+  update(data: BesideData): void;
+}
+
+const TOP = 3;
+
+export function createBeside(place: Place, actions: BesideActions): Beside {
+  const { document } = place;
+  let data: BesideData | null = null;
+  const shownRun = () => data?.picture?.matrix.chart.run ?? null;
+  const runs = createRuns(place, {
+    ...actions,
+    compare(run) {
+      const shown = shownRun();
+      if (shown !== null) actions.compare([run, shown]);
+    },
+  });
+  const compare = createCompare(place, actions);
+  const convergence = createConvergence(place);
+  const verdict = createVerdict(place);
+  const whatIf = createWhatIf(place, { ask: actions.whatIf });
+  const drawer = createDrawer(
+    place,
+    { what_if: whatIf.element, course: convergence.element, check: verdict.element },
+    actions.redraw,
+  );
+  const steps = createSteps(place, { ...actions, figures: () => drawer.toggle("check") });
+  const what = element(document, "button", { type: "button", class: "law-pill law-button law-what" }, "What if");
+  what.addEventListener("click", () => drawer.toggle("what_if"));
+  const pause = element(document, "button", { type: "button", class: "law-pill law-button law-pause" });
+  pause.addEventListener("click", () => (data?.live.phase === "paused" ? actions.resume() : actions.pause()));
+  return {
+    buttons: [runs.element, what],
+    pause,
+    bar: compare.element,
+    drawer: drawer.element,
+    steps: steps.element,
+    opensCourse(button) {
+      button.addEventListener("click", () => drawer.toggle("course"));
+    },
+    update(now) {
+      data = now;
+      const { state, live, busy, picture, comparison, selection, palette } = now;
+      const chart = picture?.matrix.chart ?? null;
+      const all = runsOf(live);
+      runs.update({ runs: all, names: live.names, shown: comparison ? null : (chart?.run ?? null) });
+      compare.update({ comparison, runs: all, names: live.names, side: selection.side });
+      what.hidden = !chart?.askable;
+      setAttributes(what, { "aria-pressed": String(drawer.open === "what_if") });
+      pause.hidden = !busy || live.waiting === "run";
+      setText(pause, live.phase === "paused" ? "Resume" : "Pause");
+      const found = comparison ? null : (state.checks.find(({ run }) => run === chart?.run) ?? null);
+      steps.update({
+        chart: comparison ? null : chart,
+        phase: state.phase,
+        busy,
+        verdict: found,
+        checking: chart !== null && state.checking === chart.run,
+        settled: picture ? settledTop(picture.table.total, picture.table.totalErrors, TOP) : Number.NaN,
+        top: TOP,
+      });
+      if (drawer.open === "what_if") whatIf.update({ chart, asked: state.asked, colours: palette.colours });
+      if (drawer.open === "check") verdict.update(found, chart?.unit ?? "");
+      if (drawer.open === "course") convergence.update(tracesOf(now), chart?.unit ?? "");
+    },
+  };
+}
+
+/** The courses of the pinned cells; of the strongest one where no cell is pinned. */
+function tracesOf({ picture, selection, history }: BesideData): readonly Trace[] {
+  if (!picture || history.run !== picture.matrix.chart.run) return [];
+  const { base, matrix } = picture;
+  const cells = selection.pins.flatMap(({ letter, output, feature }) => {
+    const [row, column] = [lineAt(base.rows, output), lineAt(base.columns, feature)];
+    return row < 0 || column < 0 ? [] : [{ letter, cell: row * matrix.columns + column }];
+  });
+  const chosen = cells.length > 0 ? cells : [{ letter: "", cell: strongestCell(matrix) }];
+  return chosen.map(({ letter, cell }) => {
+    const feature = featureLabel(base.columns[cell % matrix.columns]?.text ?? "");
+    const output = featureLabel(base.rows[Math.floor(cell / matrix.columns)]?.text ?? "");
+    return { letter, name: `${feature} → ${output}`, points: courseOf(history, matrix, cell) };
+  });
+}

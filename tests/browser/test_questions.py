@@ -1,0 +1,179 @@
+"""Pause, go further, check, ask what if, watch numbers settle, keep, compare and contrast runs: in JupyterLab."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.lab import Lab
+from tests.browser.test_lab import SETUP, widget
+from tests.browser.widget import View
+
+pytestmark = pytest.mark.timeout(240)
+
+ASKED = """__import__('numpy').exp(w.result.game.scorer and [
+    float(x) for batch in w.result.game.scorer.score(w.result.game.input.render(
+        __import__('numpy').array([[i not in {absent} for i in range(len(w.result.features))]]), None),
+        w.result.target.ids) for x in batch.log_probs[0]]).tolist()"""
+
+
+def stat(view: View, name: str) -> Locator:
+    return view.root.locator(f"[data-stat={name}]")
+
+
+def number(text: str) -> float:
+    return float(text.replace(",", "").replace("−", "-"))
+
+
+def button(view: View, name: str) -> Locator:
+    return view.root.get_by_role("button", name=name, exact=True)
+
+
+def test_a_run_is_paused_resumed_extended_checked_and_asked_what_if(lab: Lab) -> None:
+    view = widget(lab, "w = AttrWidget(model, tok, prompt, method='permutation_shapley', budget=12_000)\nw", scale=2)
+    view.run_button.click()
+    view.wait_for("running")
+    lab.until(lambda: lab.evaluate("w.result is not None and w.result.provenance.calls > 200"), bool)
+    button(view, "Pause").click()
+    view.wait_for("paused")
+    calls = lab.until(lambda: lab.evaluate("w.result.provenance.calls"), bool)
+    lab.page.wait_for_timeout(500)
+    expect(stat(view, "phase")).to_have_text("Paused")
+    assert lab.evaluate("[w.status, w.result.provenance.calls]") == ["paused", calls]
+    lab.screenshot("paused", view.root)
+    button(view, "+25%").click()
+    button(view, "Resume").click()
+    view.wait_for("running")
+    expect(stat(view, "calls")).to_contain_text("/ 14,9", timeout=20_000)
+    expect(stat(view, "settled")).to_be_visible()
+    view.stop_button.click()
+    view.wait_for("stopped")
+
+    result = lab.evaluate("dict(v=w.result.values.tolist(), f=w.result.features, o=w.result.outputs)")
+    view.point_at(*np.unravel_index(np.argmax(result["v"]), np.shape(result["v"])))
+    lab.page.mouse.down()
+    lab.page.mouse.up()
+    view.root.locator(".law-open").click()
+    drawer = view.root.locator(".law-drawer")
+    expect(drawer.locator("svg path.law-line")).to_have_count(1)
+    lab.screenshot("convergence", view.root)
+
+    button(view, "Check").click()
+    verdict = view.root.locator(".law-steps [data-tone]")
+    verdict.wait_for(timeout=60_000)
+    verdict.click()
+    found = lab.evaluate("w.checks[-1]")
+    expect(drawer).to_contain_text(found["verdict"])
+    expect(drawer).to_contain_text(f"{found['rank_correlation']:.2f}")
+    lab.screenshot("check", view.root)
+
+    button(view, "What if").click()
+    lawyer = next(i for i, text in enumerate(result["f"]) if "lawyer" in text)
+    drawer.locator(f"[data-feature='{lawyer}']").click()
+    cards = drawer.locator(".law-changes > span")
+    expect(cards).to_have_count(len(result["o"]))
+    after = lab.evaluate(ASKED.format(absent=[lawyer]))
+    shown = [card.split("→")[1].split()[0] for card in drawer.locator(".law-changes span > span").all_inner_texts()]
+    for text, probability in zip(shown, after, strict=True):
+        if re.fullmatch(r"[\d.]+", text):
+            assert number(text) == pytest.approx(probability, abs=0.006, rel=0.06)
+    expect(drawer.locator(".law-writes")).to_be_visible()
+    drawer.locator(f"[data-feature='{lawyer}']").dblclick()
+    box = drawer.get_by_role("textbox", name="Other words")
+    box.fill("teacher")
+    box.press("Enter")
+    expect(drawer.locator(f"[data-feature='{lawyer}']")).to_have_attribute("data-state", "replaced")
+    expect(drawer.locator("[aria-busy=true]")).to_have_count(0)
+    lab.page.wait_for_timeout(300)
+    lab.screenshot("what-if", view.root)
+
+
+def test_runs_are_kept_restored_compared_and_contrasted(lab: Lab) -> None:
+    made = "w = AttrWidget(model, tok, prompt, budget=200)\nw"
+    view = widget(lab, made, dark=True, scale=2)
+    view.run_button.click()
+    view.wait_for("finished")
+    first = view.matrix()
+    view.root.get_by_role("combobox", name="Method").select_option("lime")
+    view.run_button.click()
+    lab.until(lambda: lab.evaluate("[w.status, len(w.history)]"), lambda now: now == ["finished", 2])
+    view.wait_for("finished")
+    lab.until(view.matrix, lambda now: now != first)
+    second = view.matrix()
+
+    runs = view.root.get_by_role("button", name=re.compile("^Runs"))
+    runs.click()
+    kept = view.root.locator(".law-kept")
+    expect(kept).to_have_count(2)
+    box = kept.last.get_by_role("textbox")
+    box.fill("with Shapley")
+    box.press("Tab")
+    lab.screenshot("runs", view.root)
+    kept.last.get_by_role("button", name=re.compile("^Show")).click()
+    lab.until(view.matrix, lambda now: now == first)
+    assert lab.evaluate("[w.history[0].name, w.method]") == ["with Shapley", "shapley"]
+
+    runs.click()
+    kept.first.get_by_role("button", name=re.compile("^Compare")).click()
+    compare = view.root.get_by_role("group", name="Compare")
+    expect(compare).to_be_visible()
+    assert lab.evaluate("w.comparing") == [2, 1]
+    ranks = lab.evaluate(
+        "float(__import__('scipy.stats').stats.spearmanr(*[entry.result.values.ravel() for entry in w.history])[0])"
+    )
+    expect(compare.get_by_role("status")).to_contain_text(f"rank correlation {ranks:.2f}")
+    lab.screenshot("compare-a", view.root)
+    compare.get_by_role("button", name="Show A − B").click()
+    values = lab.evaluate("[entry.result.values.tolist() for entry in w.history]")
+    view.point_at(2, 8)
+    shown = view.root.get_by_role("tooltip").locator("b").first.inner_text()
+    assert number(shown.split()[0]) == pytest.approx(values[1][2][8] - values[0][2][8], abs=0.006)
+    lab.screenshot("compare-difference", view.root)
+    flips = set()
+    for _ in range(2):
+        compare.get_by_role("button", name="Blink").click()
+        lab.page.wait_for_timeout(200)
+        flips.add(view.matrix())
+    assert len(flips) == 2
+    compare.get_by_role("button", name="End comparing").click()
+    expect(compare).to_be_hidden()
+    lab.until(view.matrix, lambda now: now in (first, second))
+
+    view.root.get_by_role("button", name="Edit").click()
+    view.root.get_by_role("textbox", name="Answer", exact=True).fill(" golf")
+    view.root.get_by_role("textbox", name="Why not this answer").fill(" hiking")
+    view.run_button.click()
+    lab.until(lambda: lab.evaluate("[w.status, len(w.history)]"), lambda now: now == ["finished", 3])
+    sums = lab.evaluate("[float(w.result.sequence.sum()), *map(float, w.result.sequence_ends)]")
+    assert sums[0] == pytest.approx(sums[1] - sums[2], abs=1e-3) or lab.evaluate("not w.result.adds_up")
+    assert lab.evaluate("w.chart['explains']") == "log_odds"
+    lab.screenshot("contrast", view.root)
+
+
+def test_results_are_shown_without_their_model_and_compared_from_python(lab: Lab) -> None:
+    setup = SETUP + (
+        "from llm_attr_widget import attribute, compare, Attribution\n"
+        "a = attribute(model, tok, prompt, ' surfing, golf and cooking.', budget=200, progress=False)\n"
+        "b = attribute(model, tok, prompt.replace('lawyer', 'teacher'), ' surfing, golf and cooking.', budget=200,"
+        " progress=False)\n"
+        "a.save('a.npz')\n"
+    )
+    view = widget(lab, "w = AttrWidget.from_result(Attribution.load('a.npz'))\nw", setup=setup, scale=2)
+    view.wait_for("finished")
+    expect(view.run_button).to_be_hidden()
+    expect(button(view, "What if")).to_be_hidden()
+    values = lab.evaluate("w.result.values.tolist()")
+    view.point_at(2, 8)
+    assert view.tip().value == pytest.approx(values[2][8], abs=0.006)
+    lab.screenshot("from-result", view.root)
+    both = View(lab.run_cell(lab.add_cell("c = compare(a, b, names=('lawyer', 'teacher'))\nc")))
+    both.wait_for("finished")
+    expect(both.root.get_by_role("group", name="Compare").get_by_role("status")).to_contain_text(
+        "15 of 17 parts in both"
+    )
+    both.root.get_by_role("button", name="Show A − B").click()
+    lab.page.wait_for_timeout(200)
+    lab.screenshot("compare-from-python", both.root)
