@@ -101,7 +101,7 @@ class App {
     const picture = this.#look(seen, selection);
     this.#remember(live);
     this.#parts.update({
-      history: this.#courses.get(picture?.matrix.chart.run ?? -1) ?? this.#history,
+      history: seen.comparison ? NO_HISTORY : (this.#courses.get(picture?.matrix.chart.run ?? -1) ?? this.#history),
       state,
       live,
       comparison: seen.comparison,

@@ -146,6 +146,8 @@ export function createParts(place: Place, actions: PartsActions): Parts {
         milestones.update({ picture, progress: state.progress, phase: state.phase });
         notice.update(data.comparison ? null : noticeOf({ ...state, chart, added, busy }));
       } else notice.update(null);
+      // Calls and errors are those of one run, not of a difference.
+      trust.element.hidden = data.comparison !== null && data.selection.side === "difference";
       if (picture) course.update(...courseFor(picture, data));
       trust.update({ ...state, chart: picture?.matrix.chart ?? null, limit: picture?.limit ?? 1 });
     },
