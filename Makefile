@@ -41,7 +41,7 @@ help:
 	  'make install  sets up $(VENV) for development' \
 	  'make lint     ruff, its rules and its layout' \
 	  'make check    pyright, tsc and biome, strict' \
-	  'make docs     runs the notebooks in JupyterLab and takes the pictures of the README anew' \
+	  'make docs     writes the table of model families, runs the notebooks, takes the pictures of the README anew' \
 	  'make clean    removes what the other commands made, $(VENV) included'
 
 demo: $(VENV)/.demo bundle
@@ -62,6 +62,7 @@ test: install lint check
 	$(call stage,Package and browser (pytest),$(PY) -m pytest,Run '$(PY) -m pytest tests/FILE -k NAME' for one test; tests/artifacts has screenshots.)
 
 docs: install
+	$(call stage,Table of model families,$(PY) -m tests.models.families_table,A family's scores are off: see the error above.)
 	$(call stage,Notebooks and pictures,LAW_UPDATE_PICTURES=1 $(PY) -m pytest tests/browser tests/test_docs.py,See the screenshots in tests/artifacts.)
 
 bundle:

@@ -114,14 +114,13 @@ def tree_masks(trie: Trie, keys: Indices, queries: Indices, anatomy: Anatomy) ->
     """What the model takes as `attention_mask`: `(1, 1, queries, keys)`, or one such mask for each type of layer."""
 
     def there(array: Indices) -> torch.Tensor:
-        return torch.from_numpy(array).to(anatomy.device)
+        return torch.from_numpy(array.astype(np.int32)).to(anatomy.device)
 
-    query = there(queries)[:, None]
+    query, depth, depths = there(queries)[:, None], there(trie.depths[queries])[:, None], there(trie.depths[keys])
     ancestor = (there(keys) <= query) & (query < there(trie.ends[keys]))
-    distance = there(trie.depths[queries])[:, None] - there(trie.depths[keys])
     masks: dict[str, torch.Tensor] = {}
     for name, reach in (windows(anatomy.config) or {}).items():
-        mask = ancestor if reach is None else ancestor & (distance < reach)
+        mask = ancestor if reach is None else ancestor & (depth - depths < reach)
         masks[name] = (_additive(mask, anatomy.dtype) if anatomy.attention == "eager" else mask)[None, None]
     return masks if len(masks) > 1 else next(iter(masks.values()))
 
