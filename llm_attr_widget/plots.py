@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -110,12 +111,13 @@ def visible(text: str) -> str:
 
 def blank_figure(width: float, height: float) -> Figure:
     """An empty figure, in inches, that a notebook draws when a cell returns it."""
-    # Importing pyplot is what makes IPython draw a Figure that a cell returns; the figure itself stays out of pyplot's
-    # list, which would keep it in memory and draw it twice.
+    # IPython draws a Figure that a cell returns only once pyplot's backend is loaded, which this does. The figure stays
+    # out of pyplot's list, which would keep it in memory and draw it twice.
     import matplotlib.pyplot as plt
     from matplotlib.figure import Figure
 
-    del plt
+    if "IPython" in sys.modules:
+        plt.draw_if_interactive()
     return Figure(figsize=(width, height), layout="constrained", dpi=120)
 
 
