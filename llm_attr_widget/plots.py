@@ -75,7 +75,7 @@ def sequence_figure(
     if band.any():
         axes.errorbar(places, heights, yerr=band, fmt="none", ecolor="#1d2430", elinewidth=0.8, capsize=2)
     axes.axhline(0, color="#8a929d", linewidth=0.8)
-    _ticks(axes.set_xticks, features, rotation=45)
+    _ticks(axes.set_xticks, features, rotation=45, below=True)
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     axes.set_ylabel(f"{name}, {unit}" if unit else name)
     return figure
@@ -121,11 +121,11 @@ def blank_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained", dpi=120)
 
 
-def _ticks(setter: Callable[..., object], labels: Sequence[str], *, rotation: int) -> None:
+def _ticks(setter: Callable[..., object], labels: Sequence[str], *, rotation: int, below: bool = False) -> None:
     step = max(1, -(-len(labels) // LABELLED))
     places = list(range(0, len(labels), step))
     texts = [visible(labels[i]) for i in places]
     if rotation:
-        setter(places, texts, rotation=rotation, fontsize=8, ha="left", rotation_mode="anchor")
+        setter(places, texts, rotation=rotation, fontsize=8, ha="right" if below else "left", rotation_mode="anchor")
     else:
         setter(places, texts, fontsize=8)
