@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_attr_widget.attribution import Attribution, Provenance
+from llm_attr_widget.captum.shown import baseline_of, picture_of, pieces_of
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.ledger import KEY_BYTES, Ledger
 from llm_attr_widget.methods import (
@@ -23,7 +24,7 @@ from llm_attr_widget.methods import (
 )
 from llm_attr_widget.targets import Target
 from llm_attr_widget.trials import ends
-from llm_attr_widget.types import GradientMethod, Method, Piece
+from llm_attr_widget.types import GradientMethod, Method
 from llm_attr_widget.values import LogProb, Prob
 
 # KernelShap is a Lime, and ShapleyValues a ShapleyValueSampling: the narrower class stands first.
@@ -50,12 +51,18 @@ def attribution_of(result: Any) -> Attribution:
     method = next(ours for kind, ours in KINDS if isinstance(result.method, kind))
     value = Prob() if result.attr_target == "prob" else LogProb()
     values = result.token_attr.cpu().double().numpy()
-    errors = np.zeros_like(values) if result.token_errors is None else result.token_errors.double().numpy()
-    whole = np.zeros(values.shape[1]) if result.seq_errors is None else result.seq_errors.double().numpy()
+    random = callable(getattr(result.inp, "baselines", None))
+    # One trial of what is drawn says nothing of its error.
+    unknown = np.nan if method.sampled or random else 0.0
+    errors = np.full_like(values, unknown) if result.token_errors is None else result.token_errors.double().numpy()
+    whole = np.full(values.shape[1], unknown) if result.seq_errors is None else result.seq_errors.double().numpy()
     ledger = _ledger(result, values.shape)
     both = ends(ledger, value) if len(ledger) else np.vstack([result.ends, result.ends.sum(axis=0)])
     ids = tuple(int(i) for i in result.target)
     features = tuple(str(token) for token in result.input_tokens)
+    pieces = pieces_of(result.inp, features)
+    if isinstance(result.inp, ca.TextTokenInput):
+        features = tuple(piece.text for piece in pieces if piece.feature is not None)
     grouped = result.group_attr.shape[0] != len(features)
     return Attribution(
         values=values,
@@ -66,13 +73,14 @@ def attribution_of(result: Any) -> Attribution:
         sequence_ends=both[-1],
         features=features,
         outputs=tuple(result.output_tokens),
-        pieces=tuple(Piece(f"{text} ", i) for i, text in enumerate(features)),
+        pieces=pieces,
+        picture=picture_of(result.inp),
         target=Target(ids, tuple(result.output_tokens)),
         label=method.label,
         unit=value.unit,
         adds_up=method.adds_up and not grouped,
         sampled=method.sampled,
-        random=callable(getattr(result.inp, "baselines", None)),
+        random=random,
         phase="finished",
         method=method,
         value=value,
@@ -80,8 +88,8 @@ def attribution_of(result: Any) -> Attribution:
         provenance=Provenance(
             model="captum",
             method=type(result.method).__name__,
-            baseline="as in captum's input",
-            granularity="as in captum's input",
+            baseline=baseline_of(result.inp),
+            granularity=type(result.inp).__name__,
             seed=0,
             trials=1,
             budget=len(ledger),

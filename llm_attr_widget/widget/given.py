@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from llm_attr_widget.attribution import Attribution
 from llm_attr_widget.errors import TargetError
@@ -31,6 +31,12 @@ class Pictured:
             return prompt
         text: Any = prompt
         return ImageInput(self.processor, self.image, text, segments=self.segments, granularity=granularity)
+
+
+class HasAttribution(Protocol):
+    """A result of another kind (captum's) that is an attribution, too."""
+
+    def to_attribution(self) -> Attribution: ...
 
 
 class Given:

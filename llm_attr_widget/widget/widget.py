@@ -23,7 +23,7 @@ from llm_attr_widget.types import Granularity, Scorer, Tokenizer
 from llm_attr_widget.widget import protocol
 from llm_attr_widget.widget.choices import CHOICES
 from llm_attr_widget.widget.frames import failure, nothing_yet
-from llm_attr_widget.widget.given import Given, Pictured, given_of
+from llm_attr_widget.widget.given import Given, HasAttribution, Pictured, given_of
 from llm_attr_widget.widget.pace import Pace
 from llm_attr_widget.widget.protocol import Failed, Generated, Settings
 from llm_attr_widget.widget.publisher import Publisher
@@ -92,11 +92,12 @@ class AttrWidget(Traits):
         self.on_msg(self._on_message)
 
     @classmethod
-    def from_result(cls, result: Attribution, *, name: str = "") -> AttrWidget:
-        """A widget that shows this result: fresh, loaded from a file, or captum's by way of `to_attribution()`.
+    def from_result(cls, result: Attribution | HasAttribution, *, name: str = "") -> AttrWidget:
+        """A widget that shows this result: fresh, loaded from a file, or one of `llm_attr_widget.captum`.
 
         It can run anew, and be asked what if, where the result still has its model. name: what the run is called.
         """
+        result = result if isinstance(result, Attribution) else result.to_attribution()
         model = None if result.game is None else result.game.scorer
         widget = cls(model, getattr(model, "tokenizer", None))
         widget._given = given_of(result)

@@ -1,0 +1,76 @@
+"""Captum results in the widget: as the same numbers, the prompt's own text, and its picture."""
+
+from __future__ import annotations
+
+import captum.attr as ca
+import numpy as np
+import pytest
+import torch
+
+from llm_attr_widget import AttrWidget
+from llm_attr_widget import captum as ours
+from llm_attr_widget.demo import load_text
+from tests.captum.test_models_and_inputs import SeesPixels, picture, processor
+from tests.models.test_slopes import TARGET, Tok
+
+
+@pytest.fixture(scope="module")
+def text():
+    return load_text()
+
+
+def shown(result):
+    widget = AttrWidget.from_result(result)
+    assert widget.result.features == result.to_attribution().features
+    np.testing.assert_allclose(widget.result.values, result.token_attr.numpy())
+    np.testing.assert_allclose(widget.result.sequence, result.seq_attr.numpy())
+    assert widget.status == "finished"
+    return widget.result
+
+
+def test_tokens_with_the_prompts_own_text(text):
+    model, tokenizer = text
+    said = "Tom lives in Rome."
+    inp = ca.TextTokenInput(said, tokenizer, baselines=tokenizer.pad_token_id, skip_tokens=tokenizer.all_special_ids)
+    for attribution in (
+        ours.LLMAttribution(ca.FeatureAblation(model), tokenizer),
+        ours.LLMGradientAttribution(ca.LayerIntegratedGradients(model, model.model.embed_tokens), tokenizer),
+    ):
+        found = shown(attribution.attribute(inp, " Tom"))
+        assert said in "".join(piece.text for piece in found.pieces)
+        assert found.features == tuple(piece.text for piece in found.pieces if piece.feature is not None)
+        # Ablation never plays the empty coalition.
+        assert np.isfinite(found.sequence_ends).tolist() == [True, found.label == "Integrated gradients"]
+        assert (found.standard_errors == 0).all()
+    assert tokenizer.pad_token in found.provenance.baseline
+
+
+def test_slots_stand_where_the_template_has_them(text):
+    model, tokenizer = text
+    inp = ca.TextTemplateInput("{a} lives in {b}. Who?", {"a": "Tom", "b": "Rome"}, mask={"a": 0, "b": 0})
+    found = shown(ours.LLMAttribution(ca.ShapleyValueSampling(model), tokenizer).attribute(inp, " Tom"))
+    assert [(piece.text, piece.feature) for piece in found.pieces] == [
+        ("Tom", 0),
+        (" lives in ", None),
+        ("Rome", 1),
+        (". Who?", None),
+    ]
+    assert np.isnan(found.standard_errors).all()  # one trial of a sampled method
+    hidden = ca.TextTemplateInput(lambda first: first.upper(), ["abc"])
+    found = shown(ours.LLMAttribution(ca.FeatureAblation(model), tokenizer).attribute(hidden, " Tom"))
+    assert [piece.text for piece in found.pieces] == ["abc "]
+
+
+@pytest.mark.parametrize("overlapping", [True, False])
+def test_an_image_with_its_segments(overlapping):
+    mask = torch.zeros(6, 8, dtype=torch.int32)
+    mask[:, 4:] = 7
+    mask[3:, 4:] = 9
+    segments = [mask == 0, mask >= 7, mask == 9] if overlapping else [mask == 0, mask == 7, mask == 9]
+    masks = {"mask_list": segments} if overlapping else {"mask": mask}
+    inp = ours.ImageMaskInput(picture(), processor_fn=processor, **masks)
+    model = SeesPixels().eval()
+    found = shown(ours.LLMAttribution(ca.FeatureAblation(model), Tok()).attribute(inp, torch.tensor(TARGET)))
+    np.testing.assert_array_equal(found.picture.pixels, np.array(picture()))
+    for feature, segment in enumerate(segments):
+        np.testing.assert_array_equal(found.picture.mask(feature), segment.numpy())
