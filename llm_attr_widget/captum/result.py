@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from llm_attr_widget.attribution import Attribution
 
+FOR, AGAINST = "#4772b3", "#d0365b"
+"""Captum's colours of bars."""
+
 READABLE = 40
 """Columns up to which captum's own plots are drawn: each takes 1.3 inches."""
 
@@ -65,10 +68,9 @@ class LLMAttributionResult(CaptumResult):
         """Captum's plot; beyond 40 columns one that stays readable. Returns (figure, axes), or None if shown."""
         if self.token_attr is None or len(self.input_tokens) <= READABLE:
             return super().plot_token_attr(show)
-        values = self.token_attr.cpu().double().numpy()
         errors = None if self.token_errors is None else self.token_errors.cpu().double().numpy()
         figure = token_figure(
-            values,
+            values := self.token_attr.cpu().double().numpy(),
             values * 0 if errors is None else errors,
             tuple(self.input_tokens),
             tuple(self.output_tokens),
@@ -76,6 +78,8 @@ class LLMAttributionResult(CaptumResult):
             unit="",
             write=False,
         )
+        for image in figure.axes[0].images:
+            image.set_cmap(self._get_plot_color_map())
         return _shown(figure, show=show)
 
     def plot_seq_attr(self, show: bool = False) -> Any:
@@ -84,9 +88,10 @@ class LLMAttributionResult(CaptumResult):
             return super().plot_seq_attr(show)
         values = self.seq_attr.cpu().double().numpy()
         errors = values * 0 if self.seq_errors is None else self.seq_errors.cpu().double().numpy()
-        return _shown(
-            sequence_figure(values, errors, tuple(self.input_tokens), name="Sequence Attribution", unit=""), show=show
-        )
+        figure = sequence_figure(values, errors, tuple(self.input_tokens), name="Sequence Attribution", unit="")
+        for bar, value in zip(figure.axes[0].patches, values, strict=False):
+            bar.set_facecolor(FOR if value > 0 else AGAINST)
+        return _shown(figure, show=show)
 
 
 def _shown(figure: Any, *, show: bool) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import captum.attr as ca
+import matplotlib.colors
+import matplotlib.pyplot
 import numpy as np
 import PIL.Image
 import pytest
@@ -217,17 +219,43 @@ def test_any_provider_is_asked_once_for_each_prompt(model):
     assert remote.attribute(inp).output_tokens == ["x", "y", "z"]
 
 
-@pytest.mark.parametrize("tokens", [5, 120])
-def test_plots_stay_readable(tokens):
-    result = ours.LLMAttributionResult(
+def made(kind, tokens, **more):
+    return kind(
         input_tokens=[f"t{i}" for i in range(tokens)],
         output_tokens=["a", "b"],
         seq_attr=torch.linspace(-1, 1, tokens),
         token_attr=torch.linspace(-1, 1, 2 * tokens).reshape(2, tokens),
+        **more,
     )
-    for figure, axes in (result.plot_token_attr(), result.plot_seq_attr()):
-        assert figure.get_size_inches()[0] <= 60
-        assert axes.get_ylabel() is not None
+
+
+def test_plots_of_a_usual_size_are_captums():
+    for plot in ("plot_token_attr", "plot_seq_attr"):
+        drawn = []
+        for kind in (ca.LLMAttributionResult, ours.LLMAttributionResult):
+            figure, axes = getattr(made(kind, 5), plot)()
+            figure.canvas.draw()
+            drawn.append((np.asarray(figure.canvas.buffer_rgba()), [t.get_text() for t in axes.get_xticklabels()]))
+            matplotlib.pyplot.close(figure)
+        assert drawn[0][1] == drawn[1][1]
+        np.testing.assert_array_equal(drawn[0][0], drawn[1][0])
+
+
+def test_plots_of_500_tokens_stay_readable_in_captums_colours():
+    result = made(ours.LLMAttributionResult, 500)
+    figure, axes = result.plot_token_attr()
+    assert figure.get_size_inches()[0] <= 20
+    colours = axes.images[0].to_rgba(np.array([-1.0, 0.0, 1.0]))[:, :3]
+    np.testing.assert_allclose(colours, [[1, 0, 0], [1, 1, 1], [0, 128 / 255, 0]], atol=0.01)
+    assert axes.images[0].get_clim() == (-1, 1)
+    figure, axes = result.plot_seq_attr()
+    assert figure.get_size_inches()[0] <= 20
+    bars = {matplotlib.colors.to_hex(bar.get_facecolor()) for bar in axes.patches}
+    assert bars == {"#4772b3", "#d0365b"}
+    with pytest.raises(ValueError, match="plot_seq_attr"):
+        ours.LLMAttributionResult(input_tokens=["a"], output_tokens=["b"], seq_attr=[1.0]).plot_token_attr()
+    with pytest.raises(AssertionError):
+        ours.LLMAttributionResult(input_tokens=["a"], output_tokens=["b"], seq_attr=[1.0, 2.0])
 
 
 @pytest.mark.parametrize("method", [ca.FeatureAblation, ca.ShapleyValues, ca.KernelShap])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import captum.attr as ca
+import matplotlib.pyplot
 import numpy as np
 import PIL.Image
 import pytest
@@ -41,26 +42,78 @@ def processor(image):
     return {"input_ids": torch.tensor([PROMPT]), "pixel_values": torch.tensor(np.array(image))[None]}
 
 
-@pytest.mark.parametrize("in_tokens", [True, False])
-@pytest.mark.parametrize("overlapping", [True, False])
-def test_images_by_mask_and_by_overlapping_masks(overlapping, in_tokens):
+METHODS = [
+    (ca.FeatureAblation, {}),
+    (ca.ShapleyValueSampling, {"n_samples": 3}),
+    (ca.ShapleyValues, {}),
+    (ca.Lime, {"n_samples": 20}),
+    (ca.KernelShap, {"n_samples": 20}),
+]
+
+
+def segmented(*, overlapping):
     mask = torch.zeros(6, 8, dtype=torch.int32)
     mask[:, 4:] = 1
     mask[3:, 4:] = 2
     masks = {"mask_list": [mask == 0, mask >= 1, mask == 2]} if overlapping else {"mask": mask}
-    model, tokenizer = SeesPixels().eval(), Tok()
-    inp = ours.ImageMaskInput(picture(), processor_fn=processor, baseline=(0, 0, 0), **masks)
-    target = torch.tensor(TARGET)
-    expected = ca.LLMAttribution(ca.FeatureAblation(model), tokenizer).attribute(
-        inp, target, use_cached_outputs=False, forward_in_tokens=in_tokens
-    )
-    found = ours.LLMAttribution(ours.FeatureAblation(model), tokenizer).attribute(
-        inp, target, forward_in_tokens=in_tokens
+    return ours.ImageMaskInput(picture(), processor_fn=processor, baseline=(0, 0, 0), **masks)
+
+
+@pytest.mark.filterwarnings("ignore:.*masks:UserWarning")
+@pytest.mark.parametrize("in_tokens", [True, False], ids=["in tokens", "one pass"])
+@pytest.mark.parametrize("overlapping", [True, False], ids=["overlapping", "mask"])
+@pytest.mark.parametrize(("method", "options"), METHODS, ids=lambda m: getattr(m, "__name__", ""))
+@pytest.mark.parametrize("attr_target", ["log_prob", "prob"])
+def test_images_by_mask_and_by_overlapping_masks(method, options, overlapping, in_tokens, attr_target):
+    model, inp, target, found = SeesPixels().eval(), segmented(overlapping=overlapping), torch.tensor(TARGET), []
+    for library in (ca, ours):
+        torch.manual_seed(0)
+        np.random.seed(0)  # noqa: NPY002 (what captum draws from)
+        attribution = library.LLMAttribution(method(model), Tok(), attr_target=attr_target)
+        more = {"use_cached_outputs": False, "forward_in_tokens": in_tokens, **options}
+        found.append(attribution.attribute(inp, target, **more))
+    expected, result = found
+    assert torch.allclose(result.seq_attr, expected.seq_attr, atol=1e-4)
+    if expected.token_attr is not None:
+        assert torch.allclose(result.token_attr, expected.token_attr, atol=1e-4)
+    assert result.seq_attr.abs().max() > 1e-5
+
+
+@pytest.mark.parametrize("overlapping", [True, False])
+def test_heatmaps_are_captums_pixel_by_pixel(overlapping):
+    model, inp = SeesPixels().eval(), segmented(overlapping=overlapping)
+    found = ours.LLMAttribution(ca.FeatureAblation(model), Tok()).attribute(inp, torch.tensor(TARGET))
+    whole = ("input_tokens", "output_tokens", "seq_attr", "token_attr", "inp")
+    captums = ca.LLMAttributionResult(**{name: getattr(found, name) for name in whole})
+    for options in (
+        {},
+        {"target_token_pos": 1, "border_width": 1},
+        {"target_token_pos": (0, 2), "show_legends": False},
+    ):
+        drawn = []
+        for result in (captums, found):
+            figure, _ = result.plot_image_heatmap(**options)
+            figure.canvas.draw()
+            drawn.append(np.asarray(figure.canvas.buffer_rgba()))
+            matplotlib.pyplot.close(figure)
+        np.testing.assert_array_equal(*drawn)
+    with pytest.raises(ValueError, match="ImageMaskInput"):
+        made = ours.LLMAttributionResult(input_tokens=["a"], output_tokens=["b"], seq_attr=[1.0])
+        made.plot_image_heatmap()
+
+
+@pytest.mark.parametrize("in_tokens", [True, False], ids=["in tokens", "one pass"])
+def test_a_module_that_knows_no_mask_is_scored_without_padding(in_tokens):
+    """Prompts of several lengths, through a model of sums over all tokens that ignores masks and positions."""
+    model = SeesPixels().eval()
+    inp = ca.TextTemplateInput("!{} {}: {}", ["ab", "cde", "f"], baselines=["x", "", "zzzz"])
+    expected, found = (
+        library.LLMAttribution(ca.ShapleyValues(model), Tok()).attribute(
+            inp, torch.tensor(TARGET), use_cached_outputs=False, forward_in_tokens=in_tokens
+        )
+        for library in (ca, ours)
     )
     assert torch.allclose(found.token_attr, expected.token_attr, atol=1e-4)
-    assert expected.token_attr.abs().max() > 1e-3
-    for position in (None, 1, (0, 2)):
-        assert found.plot_image_heatmap(target_token_pos=position, border_width=1, show_legends=False) is not None
 
 
 def test_a_model_that_reads_both_ways_is_scored_as_captum_scores_it_token_by_token():
