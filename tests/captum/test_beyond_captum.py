@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import captum.attr as ca
 import matplotlib.colors
-import matplotlib.pyplot
+import matplotlib.pyplot as plt
 import numpy as np
 import PIL.Image
 import pytest
@@ -147,6 +147,7 @@ def test_skip_tokens_leaves_tokens_out_of_the_target_as_in_captum_0_8(model):
     assert attribution(model).attribute(prompt(), gen_args=written, skip_tokens=plain[:1].tolist()).target.equal(plain)
 
 
+@pytest.mark.filterwarnings("ignore:Multiple layers provided:UserWarning")
 def test_mistakes_are_named(model):
     with pytest.raises(TypeError, match="n_sample'"):
         attribution(model, ca.Lime).attribute(prompt(), torch.tensor(TARGET), n_sample=3)
@@ -156,6 +157,12 @@ def test_mistakes_are_named(model):
         )
     with pytest.raises(TargetError, match="empty"):
         attribution(model).attribute(prompt(), "")
+    slopes = ours.LLMGradientAttribution(ca.LayerIntegratedGradients(model, model.model.embed_tokens), Tok())
+    with pytest.raises(CapabilityError, match="grad_kwargs"):
+        slopes.attribute(prompt(), torch.tensor(TARGET), grad_kwargs={"allow_unused": True})
+    layers = ca.LayerIntegratedGradients(model, [model.model.embed_tokens, model.model.layers[0]])
+    with pytest.raises(CapabilityError, match="one layer"):
+        ours.LLMGradientAttribution(layers, Tok()).attribute(prompt(), torch.tensor(TARGET))
     with pytest.raises(CapabilityError, match="TextTokenInput"):
         ours.LLMGradientAttribution(ca.LayerIntegratedGradients(model, model.model.embed_tokens), Tok()).attribute(
             ca.ImageMaskInput(PIL.Image.new("RGB", (2, 2))), torch.tensor(TARGET)
@@ -236,7 +243,7 @@ def test_plots_of_a_usual_size_are_captums():
             figure, axes = getattr(made(kind, 5), plot)()
             figure.canvas.draw()
             drawn.append((np.asarray(figure.canvas.buffer_rgba()), [t.get_text() for t in axes.get_xticklabels()]))
-            matplotlib.pyplot.close(figure)
+            plt.close(figure)
         assert drawn[0][1] == drawn[1][1]
         np.testing.assert_array_equal(drawn[0][0], drawn[1][0])
 
