@@ -158,11 +158,15 @@ class ImageInput:
     def _pixel_extras(self, visible: Sequence[NDArray[np.bool_]], ground: _Ground) -> Iterator[Extras]:
         from PIL import Image
 
-        pixels, regions = self.picture.pixels, self.picture.regions
-        step = max(1, min(32, _AT_ONCE // pixels.nbytes))
+        picture = self.picture
+        whole, behind = (Image.fromarray(np.ascontiguousarray(pixels)) for pixels in (picture.pixels, ground.pixels))
+        step = max(1, min(32, _AT_ONCE // picture.pixels.nbytes))
         for start in range(0, len(visible), step):
-            shown = (row[regions][..., None] for row in visible[start : start + step])
-            images = [Image.fromarray(np.where(mask, pixels, ground.pixels)) for mask in shown]
+            masks = (
+                Image.fromarray(np.where(row, 255, 0).astype(np.uint8)[picture.regions])
+                for row in visible[start : start + step]
+            )
+            images = [Image.composite(whole, behind, mask) for mask in masks]
             yield from self._processing.pixels(images)
 
     def _made_words(self) -> Words:
