@@ -22,6 +22,12 @@ from llm_attr_widget.types import Estimate, GradientMethod, Method, Pictured
 
 Clock: TypeAlias = Callable[[], float]
 
+PLAYED_PER_FIT = 25.0
+"""Seconds to play between two fits, for each second that a fit took."""
+
+CHEAP = 0.005
+"""Fits of so many seconds are always made: they do not show beside an event."""
+
 
 class Interrupted(ScoreError):
     """The model failed in the middle of a run. The error that it raised is this one's cause.
@@ -96,6 +102,7 @@ def _sampled(ready: Plan, method: Method, cancelled: Callable[[], bool], tick: _
     yield update("running", None)
     phase: Phase = "finished"
     early = False
+    fits = _Fits(tick.clock)
     try:
         for blocks, look in _gathered(ready, tick):
             asked = [player.ask(coalitions, rng) for _, coalitions, rng in blocks]
@@ -103,7 +110,9 @@ def _sampled(ready: Plan, method: Method, cancelled: Callable[[], bool], tick: _
                 player.score(asked, cancelled)
             finally:
                 record.add([trial for trial, _, _ in blocks], asked, player)
-            estimate = record.trials.estimate()
+            if not (look or fits.due()):
+                continue
+            estimate = fits.take(record.trials.estimate)
             early = look and _met(ready, estimate, len(record.writer))
             yield update("running", estimate)
             if early:
@@ -122,6 +131,24 @@ class _Tick:
 
     seconds: float
     clock: Clock
+
+
+class _Fits:
+    """When to fit again: so seldom that what a fit costs stays small beside what is played between two of them."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._next = -inf
+
+    def due(self) -> bool:
+        return self._clock() >= self._next
+
+    def take(self, fit: Callable[[], Estimate | None]) -> Estimate | None:
+        began = self._clock()
+        found = fit()
+        now = self._clock()
+        self._next = now + PLAYED_PER_FIT * (now - began) if now - began > CHEAP else now
+        return found
 
 
 class _Record:

@@ -149,3 +149,35 @@ def test_bad_arguments_are_told_before_anything_is_played() -> None:
     with pytest.raises(MethodError, match="budget to the method itself"):
         attribute(model, None, BitsInput(4), target, method=ExactShapley(), budget=9)
     assert not model.asked
+
+
+class SlowFold:
+    """A fit that takes ten seconds by its clock; playing takes one for each coalition."""
+
+    def __init__(self, fold, seconds: list[float]) -> None:
+        self._fold, self._seconds, self.fits = fold, seconds, 0
+
+    def add(self, coalitions, values) -> None:
+        self._seconds[0] += len(coalitions)
+        self._fold.add(coalitions, values)
+
+    def estimate(self):
+        self.fits += 1
+        self._seconds[0] += 10.0
+        return self._fold.estimate()
+
+
+def test_what_fits_cost_stays_small_beside_what_is_played(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often there could be an event: or refitting all that was played after each block would be quadratic."""
+    seconds, folds = [0.0], []
+    make = KernelShap.fold
+
+    def fold(self, features, outputs):
+        folds.append(SlowFold(make(self, features, outputs), seconds))
+        return folds[-1]
+
+    monkeypatch.setattr(KernelShap, "fold", fold)
+    events = list(play(ready(KernelShap(budget=2000), features=11), seconds_per_update=0, clock=lambda: seconds[0]))
+    assert folds[0].fits <= 2 + 2000 / 250
+    assert len(events) > 4
+    assert events[-1].calls == 2000
