@@ -22,7 +22,7 @@ from llm_attr_widget.types import Estimate, GradientMethod, Method, Pictured
 
 Clock: TypeAlias = Callable[[], float]
 
-PLAYED_PER_FIT = 25.0
+PLAYED_PER_FIT = 60.0
 """Seconds to play between two fits, for each second that a fit took."""
 
 CHEAP = 0.005
@@ -112,7 +112,7 @@ def _sampled(ready: Plan, method: Method, cancelled: Callable[[], bool], tick: _
                 record.add([trial for trial, _, _ in blocks], asked, player)
             if not (look or fits.due()):
                 continue
-            estimate = fits.take(record.trials.estimate)
+            estimate = fits.take(record.trials.estimate, len(record.writer))
             early = look and _met(ready, estimate, len(record.writer))
             yield update("running", estimate)
             if early:
@@ -122,7 +122,7 @@ def _sampled(ready: Plan, method: Method, cancelled: Callable[[], bool], tick: _
     except Exception:
         yield update("stopped", record.trials.estimate())
         raise
-    yield update(phase, record.trials.estimate(), early=early)
+    yield update(phase, fits.take(record.trials.estimate, len(record.writer)), early=early)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +139,19 @@ class _Fits:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._next = -inf
+        self._rows = -1
+        self._last: Estimate | None = None
 
     def due(self) -> bool:
         return self._clock() >= self._next
 
-    def take(self, fit: Callable[[], Estimate | None]) -> Estimate | None:
+    def take(self, fit: Callable[[], Estimate | None], rows: int) -> Estimate | None:
+        """The fit of so many rows; the last one where no row was added since."""
+        if rows == self._rows:
+            return self._last
         began = self._clock()
-        found = fit()
+        found = self._last = fit()
+        self._rows = rows
         now = self._clock()
         self._next = now + PLAYED_PER_FIT * (now - began) if now - began > CHEAP else now
         return found
