@@ -109,6 +109,13 @@ describe("what if", () => {
     expect(changesOf(both)[0]?.change).toBeCloseTo(-2, 6);
   });
 
+  test("segments of an image can be left out, too", () => {
+    const { ask, update, chip } = open();
+    update(null, { ...makeChart(3, ["segment 1", " red"], ["x"]), pieces: [{ text: " red", feature: 1, role: "" }] });
+    chip(0).click();
+    expect(ask).toHaveBeenLastCalledWith(3, [0], []);
+  });
+
   test("markup stays text", () => {
     const evil = "<img src=x onerror=alert(1)>";
     const { view, update } = open();

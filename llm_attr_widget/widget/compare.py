@@ -13,8 +13,8 @@ def compare(first: Attribution, second: Attribution, *, names: tuple[str, str] |
     two standard errors of the difference is faded. names: what the two are called. Costs no model call.
     """
     called = names or (_name(first), _name(second))
-    widget = AttrWidget.from_result(first, name=f"A: {called[0]}")
-    widget.add(second, name=f"B: {called[1]}")
+    widget = AttrWidget.from_result(first, name=called[0])
+    widget.add(second, name=called[1])
     widget.comparing = [entry.run for entry in widget.history]
     return widget
 

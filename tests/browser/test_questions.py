@@ -114,7 +114,8 @@ def test_runs_are_kept_restored_compared_and_contrasted(lab: Lab) -> None:
     lab.screenshot("runs", view.root)
     kept.last.get_by_role("button", name=re.compile("^Show")).click()
     lab.until(view.matrix, lambda now: now == first)
-    assert lab.evaluate("[w.history[0].name, w.method]") == ["with Shapley", "shapley"]
+    now = ["with Shapley", "shapley"]
+    lab.until(lambda: lab.evaluate("[w.history[0].name, w.method]"), lambda found: found == now)
 
     runs.click()
     kept.first.get_by_role("button", name=re.compile("^Compare")).click()

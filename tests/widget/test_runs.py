@@ -223,7 +223,7 @@ def test_compare_shows_two_results_and_which() -> None:
     one, two = a_result(0), a_result(1)
     w = compare(one, two, names=("seed 0", "seed 1"))
     assert [entry.result for entry in w.history] == [one, two]
-    assert [entry.name for entry in w.history] == ["A: seed 0", "B: seed 1"]
+    assert [entry.name for entry in w.history] == ["seed 0", "seed 1"]
     assert w.comparing == [1, 2]
     (record,) = (decode(protocol.Record, record) for record in w.records)
     np.testing.assert_array_equal(numbers(record, (3, 9)), one.values.astype("f4"))

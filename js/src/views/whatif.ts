@@ -138,13 +138,14 @@ export function createWhatIf({ document }: Place, actions: WhatIfActions): WhatI
   const draw = () => {
     const pieces = chart?.pieces ?? [];
     const seen = new Set<number>();
-    prompt.replaceChildren(
-      ...pieces.map(({ text, feature }) => {
-        if (feature === null || seen.has(feature)) return element(document, "span", {}, text);
-        seen.add(feature);
-        return chipOf(feature, text);
-      }),
-    );
+    const parts = pieces.map(({ text, feature }) => {
+      if (feature === null || seen.has(feature)) return element(document, "span", {}, text);
+      seen.add(feature);
+      return chipOf(feature, text);
+    });
+    // What lies in an image has no place in the text.
+    const others = [...(chart?.features ?? []).entries()].filter(([feature]) => !seen.has(feature));
+    prompt.replaceChildren(...others.map(([feature, text]) => chipOf(feature, text)), ...parts);
     reset.hidden = absent.size + words.size === 0;
   };
   reset.addEventListener("click", () => {
