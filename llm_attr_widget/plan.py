@@ -134,7 +134,7 @@ def plan(
             "Give the same prompt, target and granularity as in the run that left it."
         )
     name = getattr(scorer, "name", type(scorer).__name__)
-    units = getattr(players, "units", granularity)
+    units = getattr(getattr(players, "whole", players), "units", granularity)
     return Plan(game, chosen, trials, seed, name, units, resume, owners, stop_when)
 
 

@@ -13,7 +13,7 @@ from llm_attr_widget.inputs.base import Locked, checked, feature_texts, lock
 from llm_attr_widget.inputs.conversation import Conversation, Message, Slot, check
 from llm_attr_widget.inputs.places import places
 from llm_attr_widget.inputs.segments import Level, Tree, tree
-from llm_attr_widget.inputs.text import Cut, Part, compose, cut, parts
+from llm_attr_widget.inputs.text import Cut, Part, compose, cut, in_words, parts
 from llm_attr_widget.tokens import encode, special_texts, tokenizer_of
 from llm_attr_widget.types import TEMPLATE, Coalitions, Piece, Prompt, Tokenizer
 
@@ -90,6 +90,11 @@ class ChatInput:
     @property
     def baseline(self) -> str:
         return f"replaced by {self.baseline_text!r}" if self.baseline_text else "removed"
+
+    @property
+    def units(self) -> str:
+        """In words, what the features are."""
+        return in_words(self.granularity)
 
     @property
     def random(self) -> bool:

@@ -38,6 +38,9 @@ class Words(Protocol):
     @property
     def baseline(self) -> str: ...
 
+    @property
+    def units(self) -> str: ...
+
     def texts(self, coalitions: Coalitions) -> list[str]: ...
 
 
@@ -122,8 +125,7 @@ class ImageInput:
         """In words, what the features are."""
         told = [self.segmentation.about] if self.segmentation.names else []
         if self._words.features:
-            granularity = getattr(self._words, "granularity", None)
-            told.append(f"text by {granularity if isinstance(granularity, str) else 'a rule of its own'}")
+            told.append(f"text by {self._words.units}")
         return "; ".join(told)
 
     def split(self, segments: Collection[int]) -> ImageInput:
@@ -223,6 +225,7 @@ class _Fixed:
     text: str
     features: tuple[str, ...] = ()
     baseline: str = ""
+    units: str = ""
 
     @property
     def pieces(self) -> tuple[Piece, ...]:

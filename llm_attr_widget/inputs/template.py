@@ -104,6 +104,11 @@ class TemplateInput:
         return f"replaced by {', '.join(map(repr, _texts(self.baselines, self._names, 'baselines')))}"
 
     @property
+    def units(self) -> str:
+        """In words, what the features are."""
+        return "slot"
+
+    @property
     def random(self) -> bool:
         return isinstance(self.baselines, Draw)
 

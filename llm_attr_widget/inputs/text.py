@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -63,6 +63,11 @@ class TextInput:
         return f"replaced by {self.baseline_text!r}" if self.baseline_text else "removed"
 
     @property
+    def units(self) -> str:
+        """In words, what the features are."""
+        return in_words(self.granularity)
+
+    @property
     def random(self) -> bool:
         return False
 
@@ -75,6 +80,13 @@ class TextInput:
         """Each coalition's text, as it is encoded."""
         rows = checked(coalitions, len(self.features))
         return [compose(self._parts, row, self.baseline_text) for row in rows.tolist()]
+
+
+def in_words(granularity: Cut | Literal["turn"]) -> str:
+    """What the features are that this cut makes."""
+    if isinstance(granularity, re.Pattern):
+        return f"match of {granularity.pattern!r}"
+    return granularity if isinstance(granularity, str) else "span"
 
 
 @dataclass(frozen=True, slots=True)

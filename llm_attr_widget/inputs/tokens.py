@@ -71,6 +71,11 @@ class TokenInput:
             object.__setattr__(self, name, value)
 
     @property
+    def units(self) -> str:
+        """In words, what the features are."""
+        return "token"
+
+    @property
     def random(self) -> bool:
         return False
 

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 
+from llm_attr_widget import attribute
 from llm_attr_widget.errors import InputError
-from llm_attr_widget.inputs import ChatInput, TextInput, TokenInput, make_input
+from llm_attr_widget.inputs import ChatInput, TemplateInput, TextInput, TokenInput, make_input
 from tests.inputs.kinds import byte_bpe, tokenizer_of
+from tests.support import FunctionModel
 
 
 @pytest.mark.parametrize("granularity", ["word", "sentence", "paragraph"])
@@ -40,3 +43,19 @@ def test_what_is_no_prompt_is_refused() -> None:
         make_input(tokenizer_of("byte_bpe"), 3.5)  # pyright: ignore[reportArgumentType]
     with pytest.raises(InputError, match="tokenizer"):
         make_input(None, "Hi")
+
+
+@pytest.mark.parametrize(
+    ("made", "units"),
+    [
+        (TextInput(tokenizer_of("byte_bpe"), "a b", granularity="sentence"), "sentence"),
+        (TextInput(tokenizer_of("byte_bpe"), "a b", granularity=re.compile("b")), "match of 'b'"),
+        (TextInput(tokenizer_of("byte_bpe"), "a b", granularity=[(0, 1)]), "span"),
+        (TokenInput(tokenizer_of("byte_bpe"), "a b"), "token"),
+        (TemplateInput(tokenizer_of("byte_bpe"), "{}", ["a"]), "slot"),
+    ],
+)
+def test_a_result_says_what_its_features_are(made, units) -> None:
+    model = FunctionModel(lambda ids, target: [-1.0] * len(target))
+    result = attribute(model, tokenizer_of("byte_bpe"), made, [5], method="leave_one_out", progress=False)
+    assert result.provenance.granularity == units
