@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -129,7 +130,8 @@ class _Replica:
 
 def _ray() -> Any:
     try:
-        import ray
+        # By its name, so that type checkers do not ask for it where it is not installed.
+        ray: Any = import_module("ray")
     except ImportError as error:
         raise CapabilityError("RayModel needs the ray package: pip install 'llm_attr_widget[ray]'.") from error
     if not ray.is_initialized():
