@@ -1,10 +1,12 @@
-"""Replicas on a Ray of this machine, against teacher forcing by hand."""
+"""Replicas on a Ray of this machine, against teacher forcing by hand.
+
+Ray lets go of its processes without waiting for them, which Python warns of at the very end, so these run as
+LAW_RAY=1 python -m pytest tests/models/test_ray.py -W ignore::pytest.PytestUnraisableExceptionWarning
+"""
 
 from __future__ import annotations
 
-import gc
 import os
-import warnings
 
 import numpy as np
 import pytest
@@ -34,10 +36,6 @@ def replicas():
             yield model
     finally:
         ray.shutdown()
-        with warnings.catch_warnings():
-            # Ray lets go of its processes without waiting for them.
-            warnings.simplefilter("ignore", ResourceWarning)
-            gc.collect()
 
 
 def _make():
