@@ -1,5 +1,5 @@
 // Bundles src/ into the Python package: `node build.mjs`, or `node build.mjs --watch` while working on it.
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, context } from "esbuild";
@@ -24,5 +24,9 @@ const options = {
 };
 
 await mkdir(out, { recursive: true });
+// The page that Python fills in is the one the front end exports.
+const page = await build({ ...options, entryPoints: ["src/page.ts"], outdir: out, write: false, logLevel: "warning" });
+const { PAGE } = await import(`data:text/javascript,${encodeURIComponent(page.outputFiles[0].text)}`);
+await writeFile(join(out, "page.html"), PAGE);
 if (process.argv.includes("--watch")) await (await context(options)).watch();
 else await build(options);

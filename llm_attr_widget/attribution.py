@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_attr_widget import files
 from llm_attr_widget.check import Additive, Check, check, convergence, doubts
 from llm_attr_widget.errors import CapabilityError, InputError, MethodError, TargetError
 from llm_attr_widget.game import Game
@@ -206,6 +207,34 @@ class Attribution:
                 "value": self.values.ravel(),
                 "standard_error": self.standard_errors.ravel(),
             }
+        )
+
+    def to_csv(self) -> str:
+        """One line a cell, as `to_dataframe()`; numbers as float32. The widget's Export menu writes the same."""
+        return files.to_csv(self._content())
+
+    def to_json(self) -> str:
+        """The numbers with what they are. The widget's Export menu writes the same."""
+        return files.to_json(self._content())
+
+    def to_latex(self) -> str:
+        """A coloured tabular (packages xcolor, graphicx). The widget's Export menu writes the same."""
+        return files.to_latex(self._content())
+
+    def _content(self) -> files.Content:
+        names = ("label", "unit", "adds_up", "sampled")
+        origin = ("baseline", "model", "method", "seed", "calls")
+        about = {name: getattr(self, name) for name in names} | {n: getattr(self.provenance, n) for n in origin}
+        return files.Content(
+            values=self.values,
+            errors=self.standard_errors,
+            ends=self.ends,
+            total=self.sequence,
+            total_errors=self.sequence_errors,
+            features=self.features,
+            outputs=self.outputs,
+            pieces=self.pieces,
+            about=about | {"method": self.method.name},
         )
 
     def plot_token_attr(self, *, values: bool | None = None) -> Figure:

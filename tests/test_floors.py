@@ -22,7 +22,7 @@ FLOORS = (
     ("tokens",),
     ("inputs", "methods", "models"),
     ("targets", "ledger", "plots"),
-    ("values", "export", "heatmap"),
+    ("values", "files", "export", "heatmap"),
     ("game", "trials", "storage"),
     ("check", "gradients", "stopping"),
     ("attribution", "plan", "tempo"),

@@ -14,7 +14,7 @@ import pytest
 import hatch_build
 
 ROOT = Path(__file__).parents[1]
-BUNDLE = {"widget.js", "widget.css", "sources.sha256"}
+BUNDLE = {"widget.js", "widget.css", "page.html", "sources.sha256"}
 MODEL = {"config.json", "model.safetensors", "tokenizer.json"}
 
 

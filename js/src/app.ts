@@ -250,6 +250,7 @@ class App {
         this.#listed = !this.#listed;
         this.redraw();
       },
+      page: () => session.page(),
       redraw: () => this.redraw(),
     });
   }

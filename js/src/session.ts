@@ -29,6 +29,7 @@ import type {
   State,
   WhatIfAnswer,
 } from "./protocol";
+import { RESULT, SETTINGS, savedPage } from "./saved";
 import { createStore, type Store } from "./store";
 
 export type Phase = State["status"];
@@ -76,9 +77,6 @@ const SILENCE_MS = 10_000;
 const SECOND_HELLO_MS = 1_500;
 const RESEND_AGAIN_MS = 2_000;
 const SAVE_MS = 250;
-
-const SETTINGS = ["prompt", "target", "against", "method", "granularity", "value", "budget", "trials", "seed"] as const;
-const RESULT = ["status", "chart", "progress", "values", "errors", "ends", "sequence", "sequence_errors"] as const;
 
 const SILENT: Failure = {
   message:
@@ -187,6 +185,11 @@ export class Session {
 
   dismissFailure(): void {
     this.#patch({ failure: null });
+  }
+
+  /** What is on display as a page of its own, with this very widget in it. */
+  page(): string {
+    return savedPage((name) => this.#model.get(name as keyof State), this.store.get());
   }
 
   close(): void {

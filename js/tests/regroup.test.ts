@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { toCsv, toJson } from "../src/export";
+import { toCsv, toJson } from "../src/files";
 import { fullMatrix, type Matrix } from "../src/matrix";
 import { type Look, pictureOf, samePicture } from "../src/picture";
 import { addBox } from "../src/regroup";
@@ -246,6 +246,6 @@ describe("export", () => {
     });
     expect(read.values).toHaveLength(3);
     expect(read.values[0]).toHaveLength(3);
-    expect(read.progress.calls).toBe(100);
+    expect(read.calls).toBe(100);
   });
 });

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import anywidget
 import traitlets
+
+from llm_attr_widget.errors import AttributionError
+from llm_attr_widget.widget.page import page
+from llm_attr_widget.widget.protocol import State
 
 STATIC = Path(__file__).parent / "static"
 SETTINGS = ("prompt", "target", "against", "method", "granularity", "value", "budget", "trials", "seed")
@@ -41,3 +46,13 @@ class Traits(anywidget.AnyWidget):
     comparing = traitlets.List(traitlets.Int()).tag(sync=True)
     checks = traitlets.List(traitlets.Dict()).tag(sync=True)
     pictures = traitlets.List(traitlets.Dict()).tag(sync=True)
+
+    def to_html(self, path: str | Path) -> None:
+        """Write what is shown as a page of its own: interactive, without kernel or network, but for new runs.
+
+        The Export menu writes the same. Raises AttributionError while there is no result.
+        """
+        if self.chart is None:
+            raise AttributionError("There is nothing to write yet. Press Run, or call run() and wait().")
+        state = {field.name: getattr(self, field.name) for field in fields(State)}
+        Path(path).write_text(page(str(self.chart["label"]), STATIC, state), encoding="utf-8")

@@ -64,6 +64,7 @@ export function createBar(place: Place, actions: BarActions): Bar {
       granularity.update(choices.granularities, settings.granularity);
       options.update(settings);
       go.hidden = busy || !hasModel;
+      for (const part of [method.element, value.element, options.element]) part.hidden = !hasModel;
       stop.hidden = !busy;
       setText(stop, waiting === "stop" ? "Stopping…" : "Stop");
       setAttributes(stop, { "aria-label": "Stop", "aria-disabled": waiting === "stop" ? "true" : null });

@@ -1,10 +1,12 @@
 /** The export menu: files made in the browser, from what is shown. */
-import { element, type Place, setAttributes, uniqueId } from "../dom";
+import { element, type Place, setAttributes } from "../dom";
 import { paintEdges } from "../edges";
-import { toCsv, toJson, toSvg, UNLIT } from "../export";
+import { toSvg, UNLIT } from "../export";
+import { toCsv, toJson, toLatex, toPython } from "../files";
 import { paintCells, type Scene } from "../paint";
 import type { Picture } from "../picture";
 import type { Progress } from "../protocol";
+import { createPopover } from "./popover";
 
 export interface Exporting {
   readonly element: HTMLElement;
@@ -14,53 +16,43 @@ export interface Exporting {
 /** Dots to a pixel in a PNG, whatever the screen has. */
 const PNG_RATIO = 2;
 
-export function createExport({ document, signal }: Place, scene: () => Scene | null): Exporting {
-  const id = uniqueId(document);
-  const button = element(
-    document,
-    "button",
-    { type: "button", class: "law-pill law-button", "aria-controls": id, "aria-haspopup": "menu" },
-    "Export",
-  );
-  const menu = element(document, "div", { class: "law-popover law-menu", id, role: "menu", "aria-label": "Export" });
-  const root = element(document, "div", { class: "law-anchor" }, button, menu);
+export function createExport(place: Place, scene: () => Scene | null, page: () => string): Exporting {
+  const { document } = place;
+  const menu = element(document, "div", { class: "law-popover law-menu", role: "menu", "aria-label": "Export" });
+  const { element: root, button, open } = createPopover(place, "Export", menu);
+  setAttributes(button, { "aria-haspopup": "menu" });
+  button.addEventListener("click", () => !menu.hidden && (menu.firstElementChild as HTMLElement).focus());
   let data: { picture: Picture; progress: Progress | null } | null = null;
-  const open = (on: boolean) => {
-    menu.hidden = !on;
-    setAttributes(button, { "aria-expanded": String(on) });
-    if (on) (menu.firstElementChild as HTMLElement).focus();
-  };
   const canvas = () => element(document, "canvas");
   const make: Readonly<Record<string, () => Promise<Blob> | null>> = {
     PNG: () => mapped(scene(), (now) => toPng(now, canvas)),
     SVG: () => mapped(scene(), (now) => text(toSvg(now, canvas), "image/svg+xml")),
+    HTML: () => text(page(), "text/html"),
     CSV: () => mapped(data, ({ picture }) => text(toCsv(picture.table), "text/csv")),
     JSON: () => mapped(data, ({ picture, progress }) => text(toJson(picture.table, progress), "application/json")),
+    TEX: () => mapped(data, ({ picture }) => text(toLatex(picture.table), "application/x-tex")),
   };
-  for (const [name, blob] of Object.entries(make)) {
-    const item = element(document, "button", { type: "button", role: "menuitem", tabindex: -1 }, name);
-    item.addEventListener("click", async () => {
+  const names: Readonly<Record<string, string>> = { HTML: "HTML, interactive", TEX: "LaTeX" };
+  const add = (label: string, act: () => unknown) => {
+    const item = element(document, "button", { type: "button", role: "menuitem", tabindex: -1 }, label);
+    item.addEventListener("click", () => {
       open(false);
       button.focus();
+      act();
+    });
+    menu.append(item);
+  };
+  for (const [name, blob] of Object.entries(make))
+    add(names[name] ?? name, async () => {
       const made = await blob();
       if (made) download(document, made, `attribution.${name.toLowerCase()}`);
     });
-    menu.append(item);
-  }
-  button.addEventListener("click", () => open(menu.hidden !== false));
+  add("Copy as Python", () => data && copy(document, toPython(data.picture.matrix.chart.settings)));
   root.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && !menu.hidden) {
-      open(false);
-      button.focus();
-    } else if (!step(menu, event)) return;
+    if (!step(menu, event)) return;
     event.preventDefault();
     event.stopPropagation();
   });
-  const outside = (event: Event) => {
-    if (!event.composedPath().includes(root)) open(false);
-  };
-  document.addEventListener("pointerdown", outside, { signal });
-  open(false);
   return {
     element: root,
     update(picture, progress) {
@@ -111,4 +103,18 @@ function download(document: Document, blob: Blob, name: string): void {
   const url = URL.createObjectURL(blob);
   element(document, "a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+/** Into the clipboard; where the host gives no access to it (an iframe), by way of a selection. */
+async function copy(document: Document, text: string): Promise<void> {
+  try {
+    await document.defaultView?.navigator.clipboard.writeText(text);
+  } catch {
+    const area = element(document, "textarea", { class: "law-hidden", readonly: true, "aria-hidden": "true" });
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
 }

@@ -21,6 +21,7 @@ export interface PanelData {
   readonly busy: boolean;
   readonly hasModel: boolean;
   readonly waiting: Waiting;
+  readonly hasModel: boolean;
   readonly picture: Picture | null;
   readonly lighting: Lighting | null;
   readonly palette: Palette;

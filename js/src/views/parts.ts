@@ -64,6 +64,8 @@ export interface PartsActions extends BesideActions {
   hatch(): void;
   scale(mode: ScaleMode): void;
   list(): void;
+  /** This result as a page of its own. */
+  page(): string;
 }
 
 export interface Parts {
@@ -97,7 +99,7 @@ export function createParts(place: Place, actions: PartsActions): Parts {
   const milestones = createMilestones(place);
   const custom = createCustom(place, actions.groups);
   bar.levels.append(custom.element);
-  const exporting = createExport(place, () => matrix.scene());
+  const exporting = createExport(place, () => matrix.scene(), actions.page);
   bar.extras.append(...beside.buttons, exporting.element, beside.pause);
   const stage = element(document, "section", { class: "law-stage", "aria-label": "Attributions" });
   stage.append(notice.element, matrix.element, list.element, empty.element);
@@ -144,7 +146,8 @@ export function createParts(place: Place, actions: PartsActions): Parts {
         if (listed) list.update(picture.table, picture.limit);
         const { added, chart } = picture.table;
         milestones.update({ picture, progress: state.progress, phase: state.phase });
-        notice.update(data.comparison ? null : noticeOf({ ...state, chart, added, busy }));
+        const said = data.comparison ? null : noticeOf({ ...state, chart, added, busy });
+        notice.update(said && { ...said, rerun: state.hasModel ? said.rerun : "" });
       } else notice.update(null);
       // Calls and errors are those of one run, not of a difference.
       trust.element.hidden = data.comparison !== null && data.selection.side === "difference";

@@ -1,0 +1,132 @@
+/** A result as text that other programs read: CSV, JSON, LaTeX, Python. export.py writes the very same; see tests/exports. */
+import { decimalsFor, featureLabel, signed, tokenLabel } from "./format";
+import type { Progress, Settings } from "./protocol";
+import { cellColour, coloursOn, inkOn, largest, niceCeil, type Rgb } from "./scale";
+import type { Table } from "./table";
+
+/** One line a cell, with the columns of `to_dataframe()`: places count from 0. */
+export function toCsv(table: Table): string {
+  const head = ["output", "output_text", "feature", "feature_text", "value", "standard_error"];
+  const lines = table.rows.flatMap((row, r) =>
+    table.columns.map((column, c) => {
+      const at = r * table.columns.length + c;
+      return [r, row.text, c, column.text, number(table.values[at]), number(table.errors[at])];
+    }),
+  );
+  return `${[head, ...lines].map((line) => line.map((part) => quoted(String(part))).join(",")).join("\r\n")}\r\n`;
+}
+
+/** RFC 4180. */
+function quoted(text: string): string {
+  return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** All that float32 holds and no more: the shortest decimal that gives the same number back. */
+function number(value: number | undefined): string {
+  if (value === undefined || Number.isNaN(value)) return "nan";
+  if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
+  for (let digits = 6; digits < 9; digits++) {
+    const text = value.toPrecision(digits);
+    if (Math.fround(Number(text)) === value) return String(Number(text));
+  }
+  return String(Number(value.toPrecision(9)));
+}
+
+/** The numbers with what they are. Not a number and infinite become null: JSON has no word for them. */
+export function toJson(table: Table, progress: Progress | null): string {
+  const { chart } = table;
+  const plain = (value: number) => (Number.isFinite(value) ? Number(number(value)) : null);
+  const rows = (from: Float32Array, width: number) =>
+    table.rows.map((_, row) => Array.from(from.subarray(row * width, (row + 1) * width), plain));
+  const content = {
+    label: chart.label,
+    unit: chart.unit,
+    adds_up: chart.adds_up,
+    sampled: chart.sampled,
+    baseline: chart.baseline,
+    model: chart.model,
+    method: chart.settings.method,
+    seed: chart.settings.seed,
+    calls: progress?.calls ?? 0,
+    added_up: table.added,
+    pieces: chart.pieces.map(({ text, feature, role }) => ({ text, feature, role })),
+    features: table.columns.map((line) => line.text),
+    outputs: table.rows.map((line) => line.text),
+    values: rows(table.values, table.columns.length),
+    standard_errors: rows(table.errors, table.columns.length),
+    ends: rows(table.ends, 2),
+    total: Array.from(table.total, plain),
+    total_standard_errors: Array.from(table.totalErrors, plain),
+  };
+  return `${JSON.stringify(content, null, 1)}\n`;
+}
+
+/** A tabular with coloured cells; needs `\usepackage[table]{xcolor}` and `\usepackage{graphicx}`. */
+export function toLatex(table: Table): string {
+  const columns = table.columns.length;
+  const limit = niceCeil(largest(table.values));
+  const decimals = Math.max(1, decimalsFor(limit) - 1);
+  const colours = coloursOn("light");
+  const cell = (value: number, error: number) => {
+    const colour = cellColour(value, error, limit, colours);
+    const ink = inkOn(colour) === "#ffffff" ? "FFFFFF" : "10141B";
+    return `\\cellcolor[HTML]{${hex(colour)}}\\textcolor[HTML]{${ink}}{${latex(signed(value, decimals))}}`;
+  };
+  const head = table.columns.map(({ text }) => `\\rotatebox{60}{${latex(featureLabel(text))}}`);
+  const lines = table.rows.map(({ text }, row) => {
+    const at = (column: number) => row * columns + column;
+    const cells = table.columns.map((_, c) => cell(table.values[at(c)] as number, table.errors[at(c)] as number));
+    return [latex(tokenLabel(text)), ...cells].join(" & ");
+  });
+  return [
+    `% ${table.chart.label}, ${table.chart.unit}. Needs \\usepackage[table]{xcolor} and \\usepackage{graphicx}.`,
+    `\\begin{tabular}{r*{${columns}}{c}}`,
+    `${["", ...head].join(" & ")} \\\\`,
+    ...lines.map((line) => `${line} \\\\`),
+    "\\end{tabular}",
+    "",
+  ].join("\n");
+}
+
+function hex(colour: Rgb): string {
+  return colour.map((part) => part.toString(16).padStart(2, "0").toUpperCase()).join("");
+}
+
+function latex(text: string): string {
+  const names: Readonly<Record<string, string>> = {
+    "\\": "\\textbackslash{}",
+    "~": "\\textasciitilde{}",
+    "^": "\\textasciicircum{}",
+    "␣": "\\textvisiblespace{}",
+    "−": "$-$",
+    "∞": "$\\infty$",
+    "∅": "$\\emptyset$",
+  };
+  return text.replace(/[\\~^␣−∞∅&%$#_{}]/g, (found) => names[found] ?? `\\${found}`);
+}
+
+/** The call that makes this result again. */
+export function toPython(settings: Settings): string {
+  const text = (value: string) => JSON.stringify(value);
+  const options = [
+    ...(settings.against === null ? [] : [`against=${text(settings.against)}`]),
+    `method=${text(settings.method)}`,
+    `granularity=${text(settings.granularity)}`,
+    `value=${text(settings.value)}`,
+    ...(settings.budget === null ? [] : [`budget=${settings.budget}`]),
+    `trials=${settings.trials}`,
+    `seed=${settings.seed}`,
+  ];
+  return [
+    "from llm_attr_widget import attribute",
+    "",
+    "result = attribute(",
+    "    model,",
+    "    tokenizer,",
+    `    ${text(settings.prompt)},`,
+    `    ${settings.target === null ? "None" : text(settings.target)},`,
+    ...options.map((option) => `    ${option},`),
+    ")",
+    "",
+  ].join("\n");
+}

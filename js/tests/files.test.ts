@@ -1,0 +1,73 @@
+/** What tests/exports holds is what Python writes, too: tests/test_files.py reads the same files. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { toCsv, toJson, toLatex, toPython } from "../src/files";
+import { fullMatrix } from "../src/matrix";
+import { PAGE, pageOf } from "../src/page";
+import { type Axes, axesOf, tableOf } from "../src/table";
+import { makeChart, makeProgress } from "./model";
+
+const folder = new URL("../../tests/exports/", import.meta.url);
+const input = JSON.parse(readFileSync(new URL("case.json", folder), "utf8"));
+
+function table() {
+  const { features, outputs, roles, label, unit, baseline, model, method, seed } = input;
+  const base = makeChart(1, features, outputs);
+  const pieces = features.map((text: string, feature: number) => ({ text, feature, role: roles[feature] }));
+  const chart = { ...base, pieces, label, unit, baseline, model, settings: { ...base.settings, method, seed } };
+  const flat = (rows: (number | null)[][]) => Float32Array.from(rows.flat(), (value) => value ?? Number.NaN);
+  const buffers = [input.values, input.errors, input.ends, [input.total], [input.total_errors]].map(flat);
+  const matrix = fullMatrix(chart, buffers as never);
+  const axes: Axes = axesOf(chart);
+  return tableOf(matrix, axes);
+}
+
+/** Written anew with UPDATE=1, to be looked at before it is committed. */
+function golden(name: string, text: string): void {
+  const path = new URL(name, folder);
+  if (process.env["UPDATE"]) writeFileSync(path, text);
+  expect(text).toBe(readFileSync(path, "utf8"));
+}
+
+describe("files", () => {
+  test("CSV", () => golden("case.csv", toCsv(table())));
+  test("JSON", () => golden("written.json", toJson(table(), makeProgress(1, "finished", { calls: input.calls }))));
+  test("LaTeX", () => golden("case.tex", toLatex(table())));
+
+  test("Python that makes the result again", () => {
+    const settings = { ...table().chart.settings, prompt: 'say "hi"\n\u0007', target: null, budget: 400 };
+    expect(toPython(settings)).toBe(
+      [
+        "from llm_attr_widget import attribute",
+        "",
+        "result = attribute(",
+        "    model,",
+        "    tokenizer,",
+        '    "say \\"hi\\"\\n\\u0007",',
+        "    None,",
+        '    method="shapley",',
+        '    granularity="word",',
+        '    value="log_prob",',
+        "    budget=400,",
+        "    trials=4,",
+        "    seed=3,",
+        ")",
+        "",
+      ].join("\n"),
+    );
+  });
+});
+
+describe("the page", () => {
+  test("markup in the state can't leave its script, buffers become base64", () => {
+    const evil = "</script><script>alert(1)</script>";
+    const page = pageOf(evil, `"${evil}$&"`, "", { prompt: evil, values: Float32Array.from([1]), has_model: true });
+    expect(page.split("</script>")).toHaveLength(PAGE.split("</script>").length);
+    const content = JSON.parse(/id="content">(.*?)<\/script>/s.exec(page)?.[1] ?? "");
+    expect(content).toEqual({
+      esm: `"${evil}$&"`,
+      css: "",
+      state: { prompt: evil, values: { base64: "AACAPw==" }, has_model: false },
+    });
+  });
+});

@@ -1,0 +1,67 @@
+"""What Python writes is what the widget's Export menu writes: js/tests/files.test.ts reads the same files."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from llm_attr_widget import files
+from llm_attr_widget.types import Piece
+from llm_attr_widget.widget.page import page
+
+FOLDER = Path(__file__).parent / "exports"
+
+
+def content() -> files.Content:
+    given: dict[str, Any] = json.loads((FOLDER / "case.json").read_text(encoding="utf-8"))
+    roles = given.pop("roles")
+    arrays = {
+        name: np.array(given.pop(name), dtype=float) for name in ("values", "errors", "ends", "total", "total_errors")
+    }
+    features, outputs = given.pop("features"), given.pop("outputs")
+    pieces = [Piece(text, i, role) for i, (text, role) in enumerate(zip(features, roles, strict=True))]
+    return files.Content(**arrays, features=features, outputs=outputs, pieces=pieces, about=given)
+
+
+def written(name: str) -> str:
+    return (FOLDER / name).read_bytes().decode("utf-8")
+
+
+def test_csv_is_the_front_ends() -> None:
+    assert files.to_csv(content()) == written("case.csv")
+
+
+def test_latex_is_the_front_ends() -> None:
+    assert files.to_latex(content()) == written("case.tex")
+
+
+def test_json_says_what_the_front_ends_says() -> None:
+    assert json.loads(files.to_json(content())) == json.loads(written("written.json"))
+    assert list(json.loads(files.to_json(content()))) == list(json.loads(written("written.json")))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 0.1, 1e-7, 3e21, 16777216.0])
+def test_numbers_come_back_as_the_same_float32(value: float) -> None:
+    one = files.Content(
+        np.array([[value]]), np.zeros((1, 1)), np.zeros((1, 2)), np.zeros(1), np.zeros(1), ["a"], ["b"], [], {}
+    )
+    back = np.float32(files.to_csv(one).splitlines()[1].split(",")[4])
+    np.testing.assert_equal(back, np.float32(value))
+
+
+def test_markup_cannot_leave_the_page(tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text("<title>{{title}}</title><script>{{content}}</script>", encoding="utf-8")
+    for name in ("widget.js", "widget.css"):
+        (tmp_path / name).write_text("", encoding="utf-8")
+    evil = "</script><script>alert(1)</script>{{title}}"
+    text = page(evil, tmp_path, {"prompt": evil, "values": np.float32([1]).tobytes()})
+    assert text.count("</script>") == 1
+    found = re.search("<script>(.*)</script>", text)
+    assert found is not None
+    assert json.loads(found[1])["state"] == {"prompt": evil, "values": {"base64": "AACAPw=="}, "has_model": False}
