@@ -223,7 +223,7 @@ class Attribution:
 
     def _content(self) -> files.Content:
         names = ("label", "unit", "adds_up", "sampled")
-        origin = ("baseline", "model", "method", "seed", "calls")
+        origin = ("baseline", "model", "seed", "calls")
         about = {name: getattr(self, name) for name in names} | {n: getattr(self.provenance, n) for n in origin}
         return files.Content(
             values=self.values,
@@ -234,7 +234,7 @@ class Attribution:
             features=self.features,
             outputs=self.outputs,
             pieces=self.pieces,
-            about=about | {"method": self.method.name},
+            about=about,
         )
 
     def plot_token_attr(self, *, values: bool | None = None) -> Figure:

@@ -31,7 +31,7 @@ MINUS = "−"  # (a true minus, as everywhere in the view)
 class Content:
     """What is written. values, errors: `(outputs, features)`; ends: `(outputs, 2)`; total: `(features,)`.
 
-    about: label, unit, adds_up, sampled, baseline, model, method, seed, calls: written to JSON as they are.
+    about: label, unit, adds_up, sampled, baseline, model, seed, calls: written to JSON as they are.
     """
 
     values: Floats

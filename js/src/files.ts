@@ -45,7 +45,6 @@ export function toJson(table: Table, progress: Progress | null): string {
     sampled: chart.sampled,
     baseline: chart.baseline,
     model: chart.model,
-    method: chart.settings.method,
     seed: chart.settings.seed,
     calls: progress?.calls ?? 0,
     added_up: table.added,

@@ -11,10 +11,10 @@ const folder = new URL("../../tests/exports/", import.meta.url);
 const input = JSON.parse(readFileSync(new URL("case.json", folder), "utf8"));
 
 function table() {
-  const { features, outputs, roles, label, unit, baseline, model, method, seed } = input;
+  const { features, outputs, roles, label, unit, baseline, model, seed } = input;
   const base = makeChart(1, features, outputs);
   const pieces = features.map((text: string, feature: number) => ({ text, feature, role: roles[feature] }));
-  const chart = { ...base, pieces, label, unit, baseline, model, settings: { ...base.settings, method, seed } };
+  const chart = { ...base, pieces, label, unit, baseline, model, settings: { ...base.settings, seed } };
   const flat = (rows: (number | null)[][]) => Float32Array.from(rows.flat(), (value) => value ?? Number.NaN);
   const buffers = [input.values, input.errors, input.ends, [input.total], [input.total_errors]].map(flat);
   const matrix = fullMatrix(chart, buffers as never);

@@ -21,6 +21,8 @@ export function listenFlow(
     if (from < 0 || line < 0 || line === from) return;
     dragged = true;
     actions.span?.(from, line, event.ctrlKey || event.metaKey);
+    // What is explained now is the span, not the word under the pointer.
+    actions.hover(-1);
   });
   root.addEventListener("pointerleave", () => actions.hover(-1));
   root.addEventListener("pointerdown", (event) => {
@@ -73,8 +75,8 @@ function listenKeys(root: HTMLElement, actions: FlowActions, lines: () => readon
       if (!event.shiftKey) anchor = -1;
       else if (anchor < 0) anchor = at < 0 ? next : at;
       at = next;
-      actions.hover(at);
       if (anchor >= 0) actions.span?.(anchor, at, event.ctrlKey);
+      actions.hover(anchor >= 0 ? -1 : at);
     } else if (event.key === "Enter" && at >= 0) actions.pin(at);
     else return;
     event.preventDefault();

@@ -218,6 +218,8 @@ class Matrix implements MatrixView {
       active: () => this.#active,
       move: (cell) => {
         this.#show(cell);
+        // The next key may come before the next frame.
+        this.#active = cell;
         hover(cell);
       },
       pin,

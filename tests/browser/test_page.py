@@ -1,0 +1,294 @@
+"""What the view does by itself, on a page without a kernel: text, groups, matrix, scales, keys, exports, themes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, expect
+
+from llm_attr_widget import AttrWidget
+from llm_attr_widget.demo import load_text
+from tests.browser.pages import Saved, Shown, added, open_page
+
+PROMPT = "Dave lives in Palm Coast, FL and is a lawyer. His personal interests include"
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
+    model, tokenizer = load_text()
+    widget = AttrWidget(model, tokenizer, PROMPT, " playing golf, hiking and cooking.", budget=120)
+    widget.run()
+    result = widget.wait()
+    assert result is not None
+    path = tmp_path_factory.mktemp("page") / "result.html"
+    widget.to_html(path)
+    return Saved(result, path)
+
+
+@pytest.fixture
+def shown(saved: Saved, browser: Browser) -> Iterator[Shown]:
+    shown = open_page(browser, saved.path)
+    errors: list[str] = []
+    requests: list[str] = []
+    shown.page.on("pageerror", lambda error: errors.append(str(error)))
+    shown.page.on("request", lambda request: requests.append(request.url))
+    yield shown
+    shown.page.close()
+    assert errors == []
+    assert [url for url in requests if not url.startswith(("blob:", "data:"))] == [], "the page asks for nothing"
+
+
+def test_hovering_paints_the_other_side_and_a_click_pins(shown: Shown, saved: Saved) -> None:
+    nothing = shown.painted("Answer")
+    shown.word("Answer", "golf").hover()
+    shown.settle()
+    for_golf = shown.painted("Prompt")
+    shown.word("Prompt", "lawyer").hover()
+    shown.settle()
+    assert shown.painted("Answer") != nothing
+    assert shown.painted("Prompt") != for_golf
+    shown.word("Answer", "golf").click()
+    shown.word("Answer", "hiking").click()
+    assert shown.pins("Answer") == ["A: golf", "B: hiking"]
+    shown.word("Answer", "playing").hover()
+    shown.settle()
+    assert shown.pins("Answer") == ["A: golf", "B: hiking"]  # a preview never takes the place of a pin
+    for text in ("and", "cooking", "."):
+        shown.word("Answer", text).click()
+    assert [pin[0] for pin in shown.pins("Answer")] == list("BCDA")  # a fifth takes the oldest's letter
+    shown.word("Answer", "hiking").click()
+    assert len(shown.pins("Answer")) == 3
+    shown.page.keyboard.press("Escape")
+    shown.settle()
+    assert shown.pins("Answer") == []
+
+
+def test_the_words_for_golf_are_told_without_touching_a_control(shown: Shown, saved: Saved) -> None:
+    row = saved.result.outputs.index(" golf")
+    shown.word("Answer", "golf").hover()
+    said = shown.root.locator(".law-say")
+    expect(said).to_contain_text("Prompt painted for “golf”. Most for it:")
+    best = int(np.argmax(saved.result.values[row]))
+    assert said.locator("bdi").first.inner_text() == saved.columns[best]
+    assert f"{saved.columns[best]} +{saved.result.values[row, best]:.1f}" in said.inner_text()
+
+
+def test_a_span_is_explained_by_adding_rows_and_control_adds_another(shown: Shown, saved: Saved) -> None:
+    outputs = [text.strip() for text in saved.result.outputs]
+    first, last, other = outputs.index("playing"), outputs.index("golf"), outputs.index("cooking")
+    shown.drag(shown.word("Answer", "playing"), shown.word("Answer", "golf"))
+    assert_told(shown, saved, list(range(first, last + 1)))
+    shown.drag(shown.word("Answer", "cooking"), shown.word("Answer", "."), key="Control")
+    assert_told(shown, saved, [*range(first, last + 1), *range(other, len(outputs))])
+    shown.page.keyboard.press("Escape")
+    expect(shown.root.locator(".law-say")).to_contain_text("the whole answer")
+
+
+def assert_told(shown: Shown, saved: Saved, rows: list[int]) -> None:
+    total = added(saved.result, rows)
+    best = int(np.argmax(total))
+    said = shown.root.locator(".law-say").inner_text()
+    found = re.search(rf"Most for it: {re.escape(saved.columns[best])} \+([\d.]+)", said)
+    assert found is not None, said
+    assert float(found[1]) == pytest.approx(total[best], abs=0.06)
+
+
+def test_regrouping_adds_columns_says_so_and_keeps_the_selection(shown: Shown, saved: Saved) -> None:
+    shown.word("Answer", "golf").click()
+    shown.root.get_by_role("radio", name="sentence").click()
+    expect(shown.root.locator(".law-notice")).to_contain_text("Added up here")
+    expect(shown.view.grid).to_have_attribute("aria-colcount", "2")
+    assert shown.pins("Answer") == ["A: golf"]
+    row = saved.result.outputs.index(" golf")
+    end = saved.columns.index("His")
+    shown.page.mouse.move(*shown.cell(row, 1))
+    shown.settle()
+    assert shown.view.tooltip.locator("strong").inner_text().startswith("His personal")
+    value = shown.view.tooltip.locator("b").first.inner_text().replace("−", "-")
+    assert float(value.split()[0]) == pytest.approx(saved.result.values[row, end:].sum(), abs=0.006)
+    shown.root.get_by_role("radio", name="word").click()
+    expect(shown.view.grid).to_have_attribute("aria-colcount", str(len(saved.columns)))
+
+
+def test_a_pattern_or_a_drag_puts_words_together(shown: Shown, saved: Saved) -> None:
+    count = len(saved.columns)
+    shown.root.get_by_role("button", name="custom…").click()
+    pattern = shown.root.get_by_role("textbox", name="Pattern")
+    pattern.fill("(")
+    pattern.press("Enter")
+    expect(shown.root.get_by_role("group", name="Groups of your own")).to_contain_text("Invalid regular expression")
+    pattern.fill("Palm Coast|personal interests")
+    pattern.press("Enter")
+    expect(shown.view.grid).to_have_attribute("aria-colcount", str(count - 2))
+    pattern.press("Escape")
+    shown.drag(shown.word("Prompt", "Dave"), shown.word("Prompt", "in"))
+    expect(shown.view.grid).to_have_attribute("aria-colcount", str(count - 4))
+    shown.page.mouse.move(*shown.cell(0, 0))
+    shown.settle()
+    assert shown.view.tooltip.locator("strong").inner_text() == "Dave lives in → playing"
+    value = shown.view.tooltip.locator("b").first.inner_text().replace("−", "-")
+    assert float(value.split()[0]) == pytest.approx(saved.result.values[0, :3].sum(), abs=0.006)
+
+
+def test_zoom_pan_brush_and_fit(shown: Shown, saved: Saved) -> None:
+    grid = shown.view.grid
+    shown.page.mouse.move(*shown.cell(0, 0))
+    shown.page.mouse.down()
+    shown.page.mouse.move(*shown.cell(1, 2))
+    shown.page.mouse.up()
+    shown.settle()
+    brushed = shown.root.locator(".law-say").inner_text()
+    total = saved.result.values[:2, :3].sum()
+    found = re.search(r"2 × 3 cells brushed: together ([+−][\d.]+)", brushed)
+    assert found is not None, brushed
+    assert float(found[1].replace("−", "-")) == pytest.approx(total, abs=0.06)
+    shown.page.mouse.move(*shown.cell(2, 4))
+    shown.page.keyboard.down("Control")
+    shown.page.mouse.wheel(0, -150)
+    shown.page.keyboard.up("Control")
+    shown.settle()
+    assert float(grid.get_attribute("data-zoom") or 0) > 1.3
+    before = float(grid.get_attribute("data-x0") or 0)
+    x, y = shown.cell(2, 4)
+    shown.page.keyboard.down(" ")
+    shown.page.mouse.down()
+    shown.page.mouse.move(x - 30, y)
+    shown.page.mouse.up()
+    shown.page.keyboard.up(" ")
+    shown.settle()
+    assert float(grid.get_attribute("data-x0") or 0) == pytest.approx(before - 30, abs=1)
+    shown.page.mouse.dblclick(x, y)
+    shown.settle()
+    assert grid.get_attribute("data-zoom") == "1"
+
+
+def test_the_plain_wheel_scrolls_the_page(shown: Shown) -> None:
+    shown.page.set_viewport_size({"width": 1100, "height": 300})
+    shown.page.mouse.move(*shown.cell(0, 0))
+    shown.page.mouse.wheel(0, 120)
+    shown.page.wait_for_function("() => scrollY > 0")
+    assert shown.view.grid.get_attribute("data-zoom") == "1"
+
+
+def test_scales_patterns_and_the_table_change_what_is_drawn(shown: Shown, saved: Saved) -> None:
+    pictures = [shown.view.matrix()]
+    for scale in ("row", "robust", "frozen"):
+        shown.root.get_by_role("combobox", name="Colour scale").select_option(scale)
+        shown.settle()
+        pictures.append(shown.view.matrix())
+    assert len(set(pictures[:3])) == 3
+    assert "beyond the scale" in shown.root.locator(".law-matrix .law-legend").inner_text()
+    shown.root.get_by_role("button", name="Signs").click()
+    shown.settle()
+    assert shown.view.matrix() != pictures[-1]
+    shown.root.get_by_role("button", name="View as table").click()
+    shown.settle()
+    lines = shown.root.get_by_role("region", name="Largest values").locator("tbody tr")
+    row, column = np.unravel_index(np.argmax(np.abs(saved.result.values)), saved.result.values.shape)
+    first = lines.first.locator("td").all_inner_texts()
+    assert first[:2] == [saved.columns[column], saved.result.outputs[row].strip()]
+    assert float(first[2].replace("−", "-")) == pytest.approx(saved.result.values[row, column], abs=0.006)
+
+
+def test_everything_by_keyboard(shown: Shown, saved: Saved) -> None:
+    press = shown.page.keyboard.press
+    shown.view.grid.focus()
+    for key in ("ArrowRight", "End", "ArrowDown"):
+        press(key)
+    shown.settle()
+    live = shown.root.get_by_role("gridcell")
+    expect(live).to_contain_text(f"{saved.columns[-1]} → {saved.result.outputs[1].strip()}: Shapley value")
+    press("Enter")
+    shown.settle()
+    assert shown.pins("Prompt") == [f"A: {saved.columns[-1]}"]
+    press("Shift+ArrowLeft")
+    expect(shown.root.locator(".law-say")).to_contain_text("1 × 2 cells brushed")
+    press("/")
+    shown.page.keyboard.type("lawyer")
+    expect(shown.root.locator(".law-find")).to_contain_text("1 of 1")
+    assert shown.view.lit("Prompt") == ["lawyer"]
+    press("Escape")
+    answer = shown.root.get_by_role("group", name="Answer")
+    answer.focus()
+    press("ArrowRight")
+    press("Shift+ArrowRight")
+    expect(shown.root.locator(".law-say")).to_contain_text("“playing")
+    press("g")
+    expect(shown.root.get_by_role("radio", name="sentence")).to_be_checked()
+    press("?")
+    expect(shown.root.get_by_role("dialog", name="Keys")).to_be_visible()
+    press("Escape")
+    expect(shown.root.get_by_role("dialog", name="Keys")).to_be_hidden()
+    assert "Finished after" in shown.root.locator(".law-milestones").inner_text()
+
+
+def test_the_menu_writes_what_python_writes(shown: Shown, saved: Saved, browser: Browser, tmp_path: Path) -> None:
+    def export(name: str) -> Path:
+        shown.root.get_by_role("button", name="Export").click()
+        with shown.page.expect_download() as download:
+            shown.root.get_by_role("menuitem", name=name).click()
+        path = tmp_path / download.value.suggested_filename
+        download.value.save_as(path)
+        return path
+
+    assert export("CSV").read_bytes().decode() == saved.result.to_csv()
+    assert json.loads(export("JSON").read_text()) == json.loads(saved.result.to_json())
+    assert export("LaTeX").read_text() == saved.result.to_latex()
+    assert export("PNG").read_bytes().startswith(b"\x89PNG")
+    svg = export("SVG").read_text()
+    assert svg.count("<path") > saved.result.values.size
+    assert ">lawyer<" in svg
+    copy = open_page(browser, export("HTML"))
+    shown.page.mouse.move(1, 1)
+    shown.settle()
+    copy.settle()
+    assert copy.view.matrix() == shown.view.matrix()
+    copy.word("Answer", "golf").hover()
+    expect(copy.root.locator(".law-say")).to_contain_text("“golf”")
+    copy.page.close()
+
+
+def test_the_theme_follows_the_host(shown: Shown) -> None:
+    light = shown.view.matrix()
+    body = "document.body"
+    expect(shown.root).to_have_attribute("data-theme", "light")
+    shown.page.evaluate(f"{body}.dataset.jpThemeLight = 'false'")
+    expect(shown.root).to_have_attribute("data-theme", "dark")
+    shown.settle()
+    assert shown.view.matrix() != light
+    shown.page.evaluate(f"delete {body}.dataset.jpThemeLight")
+    expect(shown.root).to_have_attribute("data-theme", "light")
+    shown.page.evaluate(f"""{body}.style.setProperty('--vscode-editor-background', '#1e1e1e');
+        {body}.dataset.vscodeThemeKind = 'vscode-dark'""")
+    expect(shown.root).to_have_attribute("data-theme", "dark")
+    assert shown.root.evaluate("root => getComputedStyle(root).backgroundColor") == "rgb(30, 30, 30)"
+    shown.page.evaluate(f"""{body}.removeAttribute('style'); delete {body}.dataset.vscodeThemeKind""")
+    shown.page.emulate_media(color_scheme="dark")
+    expect(shown.root).to_have_attribute("data-theme", "dark")
+
+
+@pytest.mark.parametrize("width", [400, 448, 640, 1100])
+def test_nothing_overflows(saved: Saved, browser: Browser, width: int) -> None:
+    shown = open_page(browser, saved.path, width=width)
+    shown.settle()
+    beyond = shown.page.evaluate("""() => {
+      const right = document.querySelector(".law").getBoundingClientRect().right;
+      return [...document.querySelectorAll(".law *")].filter((node) => node.offsetParent
+        && getComputedStyle(node).clipPath === "none" && node.getBoundingClientRect().right > right + 1)
+        .map((node) => node.className || node.tagName);
+    }""")
+    assert beyond == []
+    assert shown.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    stacked = shown.page.evaluate("""() => {
+      const box = (name) => document.querySelector(name).getBoundingClientRect();
+      return box(".law-stage").top >= box(".law-panel").bottom - 1;
+    }""")
+    assert stacked == (width <= 640)
+    shown.page.close()
