@@ -19,7 +19,6 @@ import { createFlow, type Paint } from "./text";
 export interface PanelData {
   readonly settings: Settings;
   readonly busy: boolean;
-  readonly hasModel: boolean;
   readonly waiting: Waiting;
   readonly hasModel: boolean;
   readonly picture: Picture | null;
