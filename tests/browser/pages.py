@@ -100,6 +100,7 @@ class Shown:
         return box["x"] + x0 + (column + 0.5) * width, box["y"] + y0 + (row + 0.5) * height
 
     def pins(self, name: str) -> list[str]:
+        self.settle()
         found = self.root.get_by_role("group", name=name).locator("[data-pin]")
         return [f"{word.get_attribute('data-pin')}: {word.inner_text()}" for word in found.all()]
 

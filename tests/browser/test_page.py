@@ -73,7 +73,7 @@ def test_hovering_paints_the_other_side_and_a_click_pins(shown: Shown, saved: Sa
 def test_the_words_for_golf_are_told_without_touching_a_control(shown: Shown, saved: Saved) -> None:
     row = saved.result.outputs.index(" golf")
     shown.word("Answer", "golf").hover()
-    said = shown.root.locator(".law-say")
+    said = shown.root.locator(".law-say[data-for]")
     expect(said).to_contain_text("Prompt painted for “golf”. Most for it:")
     best = int(np.argmax(saved.result.values[row]))
     assert said.locator("bdi").first.inner_text() == saved.columns[best]
@@ -88,13 +88,13 @@ def test_a_span_is_explained_by_adding_rows_and_control_adds_another(shown: Show
     shown.drag(shown.word("Answer", "cooking"), shown.word("Answer", "."), key="Control")
     assert_told(shown, saved, [*range(first, last + 1), *range(other, len(outputs))])
     shown.page.keyboard.press("Escape")
-    expect(shown.root.locator(".law-say")).to_contain_text("the whole answer")
+    expect(shown.root.locator(".law-say[data-for]")).to_contain_text("the whole answer")
 
 
 def assert_told(shown: Shown, saved: Saved, rows: list[int]) -> None:
     total = added(saved.result, rows)
     best = int(np.argmax(total))
-    said = shown.root.locator(".law-say").inner_text()
+    said = shown.root.locator(".law-say[data-for]").inner_text()
     found = re.search(rf"Most for it: {re.escape(saved.columns[best])} \+([\d.]+)", said)
     assert found is not None, said
     assert float(found[1]) == pytest.approx(total[best], abs=0.06)
@@ -123,7 +123,7 @@ def test_a_pattern_or_a_drag_puts_words_together(shown: Shown, saved: Saved) -> 
     pattern = shown.root.get_by_role("textbox", name="Pattern")
     pattern.fill("(")
     pattern.press("Enter")
-    expect(shown.root.get_by_role("group", name="Groups of your own")).to_contain_text("Invalid regular expression")
+    expect(shown.root.get_by_role("form", name="Groups of your own")).to_contain_text("Invalid regular expression")
     pattern.fill("Palm Coast|personal interests")
     pattern.press("Enter")
     expect(shown.view.grid).to_have_attribute("aria-colcount", str(count - 2))
@@ -144,7 +144,7 @@ def test_zoom_pan_brush_and_fit(shown: Shown, saved: Saved) -> None:
     shown.page.mouse.move(*shown.cell(1, 2))
     shown.page.mouse.up()
     shown.settle()
-    brushed = shown.root.locator(".law-say").inner_text()
+    brushed = shown.root.locator(".law-say[data-for]").inner_text()
     total = saved.result.values[:2, :3].sum()
     found = re.search(r"2 × 3 cells brushed: together ([+−][\d.]+)", brushed)
     assert found is not None, brushed
@@ -209,7 +209,7 @@ def test_everything_by_keyboard(shown: Shown, saved: Saved) -> None:
     shown.settle()
     assert shown.pins("Prompt") == [f"A: {saved.columns[-1]}"]
     press("Shift+ArrowLeft")
-    expect(shown.root.locator(".law-say")).to_contain_text("1 × 2 cells brushed")
+    expect(shown.root.locator(".law-say[data-for]")).to_contain_text("1 × 2 cells brushed")
     press("/")
     shown.page.keyboard.type("lawyer")
     expect(shown.root.locator(".law-find")).to_contain_text("1 of 1")
@@ -219,7 +219,7 @@ def test_everything_by_keyboard(shown: Shown, saved: Saved) -> None:
     answer.focus()
     press("ArrowRight")
     press("Shift+ArrowRight")
-    expect(shown.root.locator(".law-say")).to_contain_text("“playing")
+    expect(shown.root.locator(".law-say[data-for]")).to_contain_text("“playing")
     press("g")
     expect(shown.root.get_by_role("radio", name="sentence")).to_be_checked()
     press("?")
@@ -251,7 +251,7 @@ def test_the_menu_writes_what_python_writes(shown: Shown, saved: Saved, browser:
     copy.settle()
     assert copy.view.matrix() == shown.view.matrix()
     copy.word("Answer", "golf").hover()
-    expect(copy.root.locator(".law-say")).to_contain_text("“golf”")
+    expect(copy.root.locator(".law-say[data-for]")).to_contain_text("“golf”")
     copy.page.close()
 
 

@@ -49,6 +49,7 @@ export function createCourse({ document }: Place): Course {
   const band = make("path", { class: "law-band" });
   const line = make("path", { fill: "none", stroke: "currentColor", "stroke-width": "1.4" });
   root.append(title, band, line);
+  root.style.display = "none";
   return {
     element: root,
     update(points, name, unit) {

@@ -31,7 +31,7 @@ export function createCustom(place: Place, choose: (ranges: readonly Range[]) =>
   const said = element(document, "small", { role: "status" });
   const apply = element(document, "button", { type: "submit", class: "law-tool" }, "Put together");
   const none = element(document, "button", { type: "button", class: "law-tool" }, "No groups");
-  const form = element(document, "form", { class: "law-popover", role: "group", "aria-label": "Groups of your own" });
+  const form = element(document, "form", { class: "law-popover", "aria-label": "Groups of your own" });
   const about = "Each match of this pattern (a regular expression) becomes one part. Or drag over words of the prompt.";
   form.append(
     element(document, "small", {}, about),
