@@ -58,6 +58,23 @@ def test_each_prompt_is_scored_once_and_in_batches(model):
     assert len(rows) < 40
 
 
+def test_in_tokens_is_forced_decoding_with_a_cache_for_many_coalitions_at_once(model):
+    seen = {}
+    for in_tokens in (True, False):
+        passes = []
+        handle = model.model.layers[0].register_forward_hook(
+            lambda _, args, __, to=passes: to.append(args[0].shape[:2])
+        )
+        attribution(model).attribute(prompt(), torch.tensor(TARGET), forward_in_tokens=in_tokens)
+        attribution(model).attribute(prompt(), torch.tensor(TARGET), forward_in_tokens=in_tokens)  # past the probing
+        handle.remove()
+        seen[in_tokens] = passes
+    steps = [rows for rows, length in seen[True] if length == 1]
+    assert max(steps) > 1
+    assert len(steps) % (len(TARGET) - 1) == 0
+    assert not [rows for rows, length in seen[False] if length == 1]
+
+
 def test_every_coalition_is_shown_to_inspect_forward_with_its_true_probabilities(model):
     for method in (ca.FeatureAblation, ca.Lime):
         for in_tokens in (True, False):
