@@ -140,6 +140,7 @@ class _Fits:
         self._clock = clock
         self._next = -inf
         self._rows = -1
+        self._cost = 0.0
         self._last: Estimate | None = None
 
     def due(self) -> bool:
@@ -153,7 +154,9 @@ class _Fits:
         found = self._last = fit()
         self._rows = rows
         now = self._clock()
-        self._next = now + PLAYED_PER_FIT * (now - began) if now - began > CHEAP else now
+        cost = min(now - began, self._cost)  # of two, so that one that the machine interrupted delays nothing
+        self._cost = now - began
+        self._next = now + PLAYED_PER_FIT * cost if cost > CHEAP else now
         return found
 
 
