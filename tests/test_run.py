@@ -9,6 +9,7 @@ import pytest
 
 from llm_attr_widget.errors import LedgerError, MethodError
 from llm_attr_widget.methods import ExactShapley, KernelShap, Lime, PermutationShapley
+from llm_attr_widget.methods.table import COALITION_METHODS, make_method
 from llm_attr_widget.plan import Plan, plan
 from llm_attr_widget.run import attribute, play, run
 from llm_attr_widget.targets import Target
@@ -181,3 +182,15 @@ def test_what_fits_cost_stays_small_beside_what_is_played(monkeypatch: pytest.Mo
     assert folds[0].fits <= 2 + 2000 / 400
     assert len(events) > 4
     assert events[-1].calls == 2000
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in COALITION_METHODS])
+def test_every_method_streams_each_token_and_the_sequence(name: str) -> None:
+    events = list(play(ready(make_method(name), features=8), seconds_per_update=0))  # type: ignore[arg-type]
+    told = [event.attribution for event in events if np.isfinite(event.attribution.values).any()]
+    assert len(told) >= 3
+    assert told[-1].values.shape == told[-1].standard_errors.shape == (3, 8)
+    assert np.isfinite(told[-1].values).all()
+    assert np.isfinite(told[-1].sequence_errors).all()
+    if "sparse" not in name:
+        np.testing.assert_allclose(told[-1].sequence, told[-1].values.sum(axis=0), atol=1e-5)
