@@ -51,9 +51,10 @@ export function courseOf(
 
 /** Index of the cell of largest |value|. */
 export function strongestCell({ values }: Matrix): number {
-  let found = 0;
-  values.forEach((value, index) => {
-    if (Math.abs(value) > Math.abs(values[found] as number) || Number.isNaN(values[found] as number)) found = index;
-  });
+  let [found, most] = [0, -1];
+  for (let index = 0; index < values.length; index++) {
+    const size = Math.abs(values[index] as number);
+    if (size > most) [found, most] = [index, size];
+  }
   return found;
 }

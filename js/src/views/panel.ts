@@ -126,6 +126,8 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
       spans = spansAdd(picture.matrix.chart);
       adds = picture.matrix.chart.adds_up;
       const none: ReadonlySet<number> = new Set();
+      prompt.reveal(lit.column);
+      answer.reveal(lit.row);
       prompt.update({
         stretches: picture.prompt,
         paint: lighting.promptPaint,

@@ -50,6 +50,8 @@ export interface FlowActions {
 
 export interface Flow {
   readonly element: HTMLElement;
+  /** Scrolls a line into sight. Before anything is painted: what is painted already would have to be laid out first. */
+  reveal(line: number): void;
   update(data: FlowData): void;
 }
 
@@ -93,6 +95,11 @@ export function createFlow(place: Place, name: string, actions: FlowActions): Fl
   listenFlow(root, place, actions, () => shown.map(({ line }) => line));
   return {
     element: root,
+    reveal(line) {
+      if (line !== lit && line >= 0 && !root.matches(":hover"))
+        scrollTo(root, words.find((word) => word.line === line)?.span);
+      lit = line;
+    },
     update(data) {
       if (data.stretches !== shown) {
         words = data.stretches.map((stretch) => wordOf(document, stretch));
@@ -103,9 +110,6 @@ export function createFlow(place: Place, name: string, actions: FlowActions): Fl
       }
       for (const word of words) paintWord(word, data);
       paintFolds(folds, data);
-      if (data.lit !== lit && data.lit >= 0 && !root.matches(":hover"))
-        scrollTo(root, words.find((word) => word.line === data.lit)?.span);
-      lit = data.lit;
     },
   };
 }
