@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from captum._utils.models.model import Model
 from captum.attr import KernelShap, Lime
+from torch.utils.data import DataLoader, TensorDataset
 
 from llm_attr_widget.captum.linear import model_for
 from llm_attr_widget.types import Prompt
@@ -55,6 +56,38 @@ class _NoFit(Model):
         return torch.zeros(len(x))
 
 
+class _EveryColumn(Model):
+    """A linear model that is fitted to every column of values on the same samples, when it is asked to fit the first.
+
+    fitted: `(outputs, features)`; None where the samples are not the values' rows, one for one.
+    """
+
+    def __init__(self, model: Any, values: torch.Tensor) -> None:
+        self._model = model
+        self._values = values
+        self.fitted: torch.Tensor | None = None
+
+    def fit(self, train_data: Any, **_: object) -> None:
+        samples, first, weights = train_data.dataset.tensors
+        state, found = now(), list[torch.Tensor]()
+        columns = self._values.T.to(first)
+        if not torch.equal(first.reshape(-1), columns[0]):
+            columns = first.reshape(1, -1)
+        for column in columns:
+            restore(state)
+            data = TensorDataset(samples, column.reshape(first.shape), weights)
+            self._model.fit(DataLoader(data, batch_size=train_data.batch_size))
+            found.append(self._model.representation().reshape(1, -1).clone())
+        self._first = found[0]
+        self.fitted = torch.cat(found) if len(found) == self._values.shape[1] else None
+
+    def representation(self) -> torch.Tensor:
+        return self._first
+
+    def __call__(self, x: Any) -> torch.Tensor:
+        return self._model(x)
+
+
 def record(
     method: Any,
     inp: Any,
@@ -89,6 +122,12 @@ def replay(method: Any, inp: Any, options: Mapping[str, Any], asked: Asked, valu
     if not isinstance(method, Lime):
         return _replayed(method, inp, options, asked, values)
     state = now()
+    every = _EveryColumn(model_for(method.interpretable_model), values)
+    fitted = copy(method)
+    fitted.interpretable_model = every
+    _replayed(fitted, inp, options, asked, values[:, :1])
+    if every.fitted is not None and options.get("feature_mask") is None:
+        return every.fitted
     columns: list[torch.Tensor] = []
     # LIME and KernelSHAP explain one number at a time: fit the same coalitions once for each.
     for column in range(values.shape[1]):
