@@ -104,6 +104,25 @@ def test_lime_and_kernel_shap_have_token_attributions_that_add_up_to_the_sequenc
         assert found.token_attr.shape == (len(TARGET), len(PROMPT))
 
 
+@pytest.mark.parametrize("method", [ca.Lime, ca.KernelShap])
+def test_every_token_gets_the_fit_of_its_own_values(model, method):
+    """Against a run for each target token alone after the tokens before it: the same samples, one number to fit."""
+    torch.manual_seed(1)
+    found = attribution(model, method).attribute(prompt(), torch.tensor(TARGET), n_samples=60)
+    for token in range(len(TARGET)):
+        torch.manual_seed(1)
+        whole = ca.LLMAttribution(method(model), Tok())
+        given = whole.attr_method.forward_func
+
+        def alone(perturbed, inp, ids, *rest, given=given, token=token):
+            more = given(perturbed, inp, ids[: token + 1], *rest)
+            return more - given(perturbed, inp, ids[:token], *rest) if token else more
+
+        whole.attr_method.forward_func = alone
+        expected = whole.attribute(prompt(), torch.tensor(TARGET), n_samples=60, forward_in_tokens=False)
+        assert (found.token_attr[token] - expected.seq_attr).abs().max() < 1e-3
+
+
 def test_batches_asked_for_change_nothing(model):
     one = attribution(model).attribute(prompt(), torch.tensor(TARGET))
     many = attribution(model).attribute(prompt(), torch.tensor(TARGET), perturbations_per_eval=4)
