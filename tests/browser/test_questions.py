@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from playwright.sync_api import Locator, expect
 from tests.browser.lab import Lab
 from tests.browser.test_lab import SETUP, widget
 from tests.browser.widget import View
+
+AXE = Path(__file__).parents[2] / "js" / "node_modules" / "axe-core" / "axe.min.js"
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -30,6 +33,14 @@ def number(text: str) -> float:
 
 def button(view: View, name: str) -> Locator:
     return view.root.get_by_role("button", name=name, exact=True)
+
+
+def assert_accessible(view: View) -> None:
+    """No violation that axe-core finds in the widget as it stands."""
+    page = view.root.page
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = view.root.evaluate("async (root) => (await axe.run(root)).violations.map((v) => [v.id, v.nodes[0].html])")
+    assert found == []
 
 
 def test_a_run_is_paused_resumed_extended_checked_and_asked_what_if(lab: Lab) -> None:
@@ -69,6 +80,7 @@ def test_a_run_is_paused_resumed_extended_checked_and_asked_what_if(lab: Lab) ->
     expect(drawer).to_contain_text(found["verdict"])
     expect(drawer).to_contain_text(f"{found['rank_correlation']:.2f}")
     lab.screenshot("check", view.root)
+    assert_accessible(view)
 
     button(view, "What if").click()
     lawyer = next(i for i, text in enumerate(result["f"]) if "lawyer" in text)
@@ -89,6 +101,7 @@ def test_a_run_is_paused_resumed_extended_checked_and_asked_what_if(lab: Lab) ->
     expect(drawer.locator("[aria-busy=true]")).to_have_count(0)
     lab.page.wait_for_timeout(300)
     lab.screenshot("what-if", view.root)
+    assert_accessible(view)
 
 
 def test_runs_are_kept_restored_compared_and_contrasted(lab: Lab) -> None:
@@ -112,6 +125,7 @@ def test_runs_are_kept_restored_compared_and_contrasted(lab: Lab) -> None:
     box.fill("with Shapley")
     box.press("Tab")
     lab.screenshot("runs", view.root)
+    assert_accessible(view)
     kept.last.get_by_role("button", name=re.compile("^Show")).click()
     lab.until(view.matrix, lambda now: now == first)
     now = ["with Shapley", "shapley"]
@@ -133,6 +147,7 @@ def test_runs_are_kept_restored_compared_and_contrasted(lab: Lab) -> None:
     shown = view.root.get_by_role("tooltip").locator("b").first.inner_text()
     assert number(shown.split()[0]) == pytest.approx(values[1][2][8] - values[0][2][8], abs=0.006)
     lab.screenshot("compare-difference", view.root)
+    assert_accessible(view)
     flips = set()
     for _ in range(2):
         compare.get_by_role("button", name="Blink").click()
