@@ -53,7 +53,7 @@ export function createBar(place: Place, actions: BarActions): Bar {
   const levels = element(document, "span", { class: "law-levels" }, granularity.element);
   controls.append(method.element, levels, value.element, options.element);
   controls.append(element(document, "span", { class: "law-actions" }, extras, go, stop));
-  const root = element(document, "header", {}, controls, line);
+  const root = element(document, "div", {}, controls, line);
   return {
     element: root,
     extras,

@@ -107,8 +107,9 @@ export function createTrust({ document }: Place, ...more: readonly Element[]): T
   const setting = element(document, "span", { class: "law-setting" });
   const root = element(
     document,
-    "footer",
-    { class: "law-trust", "aria-label": "How far to trust these numbers" },
+    // No landmark: the host's page has its own.
+    "div",
+    { class: "law-trust", role: "group", "aria-label": "How far to trust these numbers" },
     stats,
     ...more,
     setting,
