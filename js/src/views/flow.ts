@@ -32,6 +32,7 @@ export function listenFlow(
     if (from < 0) return;
     event.preventDefault();
     // A drag must not select text, and the keys go on from here.
+    root.dataset["pressed"] = "";
     root.focus({ preventScroll: true });
   });
   // The drag may end anywhere on the page.
@@ -68,6 +69,7 @@ function listenKeys(root: HTMLElement, actions: FlowActions, lines: () => readon
     anchor = -1;
   });
   root.addEventListener("keydown", (event) => {
+    delete root.dataset["pressed"];
     // Keys on a fold belong to the fold.
     if (event.target !== root || event.altKey || event.metaKey) return;
     const next = nextLine(event.key, lines(), at);

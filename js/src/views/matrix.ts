@@ -1,4 +1,5 @@
 /** The matrix: canvas, highlights, tooltip, legend and tools; zoom and scroll. */
+import type { Band } from "../bands";
 import { element, type Place, uniqueId } from "../dom";
 import { measured, paintEdges } from "../edges";
 import { featureLabel, tokenLabel } from "../format";
@@ -19,7 +20,6 @@ import { type Lit, type Palette, paintCells, paintLit, type Scene } from "../pai
 import type { Picture } from "../picture";
 import type { Progress } from "../protocol";
 import type { ScaleMode } from "../scale";
-import type { Table } from "../table";
 import { createGrid } from "./describe";
 import { listenKeys } from "./keys";
 import { createLegend } from "./legend";
@@ -143,7 +143,7 @@ class Matrix implements MatrixView {
   #sceneOf(to: CanvasRenderingContext2D, { picture, palette }: MatrixData, width: number): Scene {
     const { table } = picture;
     if (this.#labels?.axes !== picture.axes || this.#labels.font !== palette.font)
-      this.#labels = labelsOf(to, table, picture.axes, palette.font);
+      this.#labels = labelsOf(to, picture, palette.font);
     const labels = this.#labels;
     this.#shape = {
       rows: table.rows.length,
@@ -269,10 +269,25 @@ class Matrix implements MatrixView {
   }
 }
 
-function labelsOf(to: CanvasRenderingContext2D, table: Table, axes: unknown, font: string): Labels {
-  const rows = table.rows.map((line) => tokenLabel(line.text));
-  const columns = table.columns.map((line) => featureLabel(line.text));
-  return { axes, font, rows: measured(to, rows, font), columns: measured(to, columns, font) };
+function labelsOf(to: CanvasRenderingContext2D, picture: Picture, font: string): Labels {
+  const { table, axes, rowBands, columnBands } = picture;
+  const room = (labels: readonly string[], bands: readonly Band[]) => ({
+    labels: measured(to, labels, font).labels,
+    // Bands have their names where there is no room for labels.
+    width: measured(to, [...labels, ...bands.map(({ name }) => name)], font).width,
+  });
+  return {
+    axes,
+    font,
+    rows: room(
+      table.rows.map((line) => tokenLabel(line.text)),
+      rowBands,
+    ),
+    columns: room(
+      table.columns.map((line) => featureLabel(line.text)),
+      columnBands,
+    ),
+  };
 }
 
 /** Sets a canvas to a size in CSS pixels and clears it. */
