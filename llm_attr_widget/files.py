@@ -48,9 +48,10 @@ class Content:
 def to_csv(content: Content) -> str:
     """One line a cell, with the columns of `to_dataframe()` (RFC 4180); numbers as float32 holds them."""
     lines: list[list[object]] = [["output", "output_text", "feature", "feature_text", "value", "standard_error"]]
-    for (row, column), value in np.ndenumerate(content.values):
-        output, feature = content.outputs[row], content.features[column]
-        lines.append([row, output, column, feature, _number(value), _number(content.errors[row, column])])
+    for row, output in enumerate(content.outputs):
+        for column, feature in enumerate(content.features):
+            numbers = float(content.values[row, column]), float(content.errors[row, column])
+            lines.append([row, output, column, feature, *map(_number, numbers)])
     return "".join(",".join(_quoted(str(part)) for part in line) + "\r\n" for line in lines)
 
 

@@ -26,7 +26,8 @@ def hover(page: Page, row: int, column: int) -> None:
     grid = page.locator(".law-grid")
     at = {key: float(grid.get_attribute(f"data-{key}") or 0) for key in ("x0", "y0", "cell-width", "cell-height")}
     box = grid.bounding_box()
-    assert box is not None
+    if box is None:
+        raise LookupError("Expected the grid to be on show, but it has no box.")
     x, y = at["x0"] + (column + 0.5) * at["cell-width"], at["y0"] + (row + 0.5) * at["cell-height"]
     page.mouse.move(box["x"] + x, box["y"] + y)
 

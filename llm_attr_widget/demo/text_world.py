@@ -9,7 +9,7 @@ independently. Knowing the game says nothing about the indoor hobby; only the jo
 | portrait | Dave lives in Palm Coast, FL and is a lawyer. … → golf, hiking … | job → golf, cooking; city → hiking |
 | story | Dave … in Palm Coast. On Sundays → he is out in FL, hiking. | name → pronoun; city → state, hiking |
 | review | … The acting was wonderful. … Sentiment: → Positive | opinion → Positive, Negative |
-| retrieval | several documents, a question → a rabbit. | the document's word, the name asked for |
+| retrieval | documents, a question → Dave has a rabbit. | the name asked for → Dave; its document → rabbit |
 | chat | turns in the chat template | the system turn's tone → first word; the user's words as above |
 """
 
@@ -42,6 +42,8 @@ CHAT_TEMPLATE = (
 HE = ("Dave", "John", "Martin", "Paul", "Peter", "Omar", "Carlos", "Kevin", "Victor", "Hugo", "Felix", "Tom")
 SHE = ("Sarah", "Rachel", "Maria", "Alice", "Julia", "Nina", "Grace", "Emma", "Laura", "Helen", "Priya", "Ruth")
 NAMES = HE + SHE
+OWNERS = HE[:4] + SHE[:4]
+"""Who has things in documents: few, since a model this small learns to look up one name at a time."""
 
 OUTDOOR = ("hiking", "surfing", "fishing", "sailing", "cycling")
 CITIES = MappingProxyType(
@@ -265,14 +267,30 @@ def _review(rng: np.random.Generator) -> tuple[_Facts, Example]:
 
 def _retrieval(rng: np.random.Generator) -> tuple[_Facts, Example]:
     count = int(rng.integers(2, 6))
-    names, things = _several(rng, NAMES, count), _several(rng, THINGS, count)
+    names, things = _several(rng, OWNERS, count), _several(rng, THINGS, count)
     asked = int(rng.integers(count))
     number = _pick(rng, ("Document {}: ", "Document {}: ", ""))
     documents = [f"{number.format(i + 1)}{names[i]} has a {things[i]}." for i in range(count)]
     gap = _pick(rng, ("\n", "\n\n", " "))
     prompt = f"{gap.join(documents)}{gap}Question: What does {names[asked]} have?{gap}Answer:"
-    causes = (Cause(things[asked], (things[asked], names[asked])),)
-    return (prompt,), Example(prompt, f" a {things[asked]}.", "retrieval", causes)
+    name, thing = names[asked], things[asked]
+    causes = (Cause(name, (name,)), Cause(thing, (thing, name)))
+    return (prompt,), Example(prompt, f" {name} has a {thing}.", "retrieval", causes)
+
+
+def further_questions(example: Example, rng: np.random.Generator) -> list[tuple[str, str]]:
+    """What else a retrieval prompt could be asked, in random order: (question as it follows the answer, answer)."""
+    asked, gap = _ASKED.search(example.prompt), _GAP.search(example.prompt)
+    if asked is None or gap is None:
+        raise ValueError(f"Expected a retrieval prompt, which ends in a question, got {example.prompt!r}.")
+    others = [fact for fact in _HAS.findall(example.prompt) if fact[0] != asked[1]]
+    return [
+        (f"{gap[1]}Question: What does {name} have?{gap[1]}Answer:", f" {name} has a {thing}.")
+        for name, thing in (others[i] for i in rng.permutation(len(others)))
+    ]
+
+
+_HAS, _ASKED, _GAP = re.compile(r"(\w+) has a (\w+)\."), re.compile(r"does (\w+) have\?"), re.compile(r"\?(\s+)Answer:")
 
 
 def _chat(rng: np.random.Generator) -> tuple[_Facts, Example]:

@@ -52,7 +52,7 @@ class Traits(anywidget.AnyWidget):
 
         The Export menu writes the same. Raises AttributionError while there is no result.
         """
-        if self.chart is None:
+        if not self.chart:
             raise AttributionError("There is nothing to write yet. Press Run, or call run() and wait().")
         state = {field.name: getattr(self, field.name) for field in fields(State)}
         Path(path).write_text(page(str(self.chart["label"]), STATIC, state), encoding="utf-8")

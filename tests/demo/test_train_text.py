@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
 
 from llm_attr_widget.demo import load_text
-from llm_attr_widget.demo.text_world import CITIES, END, PAD, SPECIAL, examples, words
-from llm_attr_widget.demo.train_text import PAD_ID, accuracy, drop_text, drop_tokens, encode, main, swap_bystanders
+from llm_attr_widget.demo.text_batches import PAD_ID, drop_text, drop_tokens, encode, swap_bystanders
+from llm_attr_widget.demo.text_world import CITIES, END, PAD, SPECIAL, examples, further_questions, words
+from llm_attr_widget.demo.train_text import accuracy, build_model, main
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +31,6 @@ def test_same_seed_same_weights(tmp_path, capsys):
 
 
 def test_another_seed_gives_other_weights(tmp_path):
-    from llm_attr_widget.demo.train_text import build_model
-
     tokenizer = load_text()[1]
     first, second = (next(build_model(tokenizer, seed).parameters()) for seed in (0, 1))
     assert not torch.equal(first, second)
@@ -91,9 +92,9 @@ def test_swapped_bystanders_leave_city_and_job():
 def test_only_the_answer_is_learned_from_broken_prompts(tokenizer):
     """The answer and its end always count in full; the prompt counts a little, and only where it is whole."""
     rng = np.random.default_rng(5)
-    broken = 0
-    for example in examples(rng, 300, held_out=False):
-        encoded = encode(example, tokenizer, rng)
+    broken, told = 0, [e for e in examples(rng, 300, held_out=False) if e.kind != "retrieval"]
+    for example in told:
+        encoded = encode(example, tokenizer, rng, 1.0)
         answer = [*tokenizer(example.answer, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
         assert encoded.ids[-len(answer) :] == answer
         assert encoded.weights[-len(answer) :] == [1.0] * len(answer)
@@ -101,5 +102,33 @@ def test_only_the_answer_is_learned_from_broken_prompts(tokenizer):
         broken += prompt != example.prompt
         if prompt != example.prompt:
             assert not any(encoded.weights[: -len(answer)])
-    assert 0.5 < broken / 300 < 0.75
+    assert 0.5 < broken / len(told) < 0.75
     assert {PAD, END} < set(SPECIAL)
+
+
+def test_nothing_is_missing_at_first(tokenizer):
+    rng = np.random.default_rng(6)
+    for example in examples(rng, 100, held_out=False):
+        text = tokenizer.decode(encode(example, tokenizer, rng, 0.0).ids)
+        if example.kind == "portrait":  # bystanders may be swapped
+            assert len(words(text)) >= len(words(example.prompt))
+        else:
+            assert text.startswith(f"<|bos|>{example.prompt}{example.answer}{END}")
+
+
+def test_all_documents_are_asked_about(tokenizer):
+    """Whole retrieval prompts go on with a question about each other document; only answers count."""
+    rng = np.random.default_rng(7)
+    for example in examples(rng, 30, held_out=False, kind="retrieval"):
+        encoded = encode(example, tokenizer, rng, 0.0)
+        learned = tokenizer.decode([t for t, weight in zip(encoded.ids, encoded.weights, strict=True) if weight])
+        answers = [answer.strip() for answer in learned.split(END)[:-1]]
+        documents, _ = example.prompt.split("Question:")
+        assert sorted(answers) == sorted(re.findall(r"\w+ has a \w+\.", documents))
+        assert set(encoded.weights) == {0.0, 1.0}
+
+
+def test_only_retrieval_prompts_have_further_questions():
+    review = examples(np.random.default_rng(8), 1, kind="review")[0]
+    with pytest.raises(ValueError, match="Expected a retrieval prompt"):
+        further_questions(review, np.random.default_rng(0))
