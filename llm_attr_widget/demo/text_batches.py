@@ -6,7 +6,7 @@ tokens, sentences, turns, each prompt with its own share, up to nearly empty; dr
 which is the baseline of token-preserving inputs. The last word stays: it says that an answer follows.
 
 To look something up in another sentence is what takes long to learn, and prompts that lack it teach nothing of it: so
-it comes first and alone, from whole documents asked about one after the other, each question with its answer.
+it comes early and for a while nearly alone, from whole documents that are asked about one after the other.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ SHARES: dict[Kind, float] = {"portrait": 0.2, "story": 0.1, "review": 0.1, "retr
 BATCH = 64
 POOL = 8
 """Batches are cut from this many batches' worth of examples sorted by length: less padding."""
-ALONE = 256
-"""Steps at the beginning with whole retrieval prompts only."""
+LOOKING, MOSTLY = (160, 440), 0.75
+"""From which step to which the texts are mostly retrieval, and this share of them. Up to its end all are whole."""
 UNBROKEN = 0.5
-"""Share of the steps over which broken prompts come in, from none at `ALONE` on."""
+"""Share of the steps over which broken prompts come in, from none at the end of `LOOKING` on."""
 DROPPED, THINNED, PADDED = 0.5, 0.1, 0.1
 """Shares of prompts that lack units of text, that lack tokens, and that have pad tokens in place of some."""
 PROMPT_WEIGHT = 0.1
@@ -160,15 +160,16 @@ class Batch:
 def batches(tokenizer: PreTrainedTokenizerFast, steps: int, rng: np.random.Generator) -> Iterator[Batch]:
     """At least `steps` of them."""
     kinds, shares = list(SHARES), np.array(list(SHARES.values()))
+    looking = np.array([kind == "retrieval" for kind in kinds])
+    mostly = np.where(looking, MOSTLY, (1 - MOSTLY) * shares / shares[~looking].sum())
     names = {
         token_ids(tokenizer, form, special=False)[-1]: i for i, name in enumerate(NAMES) for form in (name, f" {name}")
     }
     things = {token_ids(tokenizer, f" {thing}", special=False)[-1] for thing in THINGS}
     for done in range(0, steps, POOL):
-        drawn: list[Kind] = ["retrieval"] * (BATCH * POOL)
-        if done >= ALONE:
-            drawn = [kinds[k] for k in rng.choice(len(kinds), BATCH * POOL, p=shares)]
-        broken = min(1.0, max(0.0, (done - ALONE) / (UNBROKEN * steps)))
+        now = mostly if LOOKING[0] <= done < LOOKING[1] else shares
+        drawn = [kinds[k] for k in rng.choice(len(kinds), BATCH * POOL, p=now)]
+        broken = min(1.0, max(0.0, (done - LOOKING[1]) / (UNBROKEN * steps)))
         pool = [encode(examples(rng, 1, held_out=False, kind=kind)[0], tokenizer, rng, broken) for kind in drawn]
         pool.sort(key=lambda s: len(s.ids))
         for start in rng.permutation(np.arange(0, len(pool), BATCH)):
@@ -184,10 +185,14 @@ def _batch(rows: list[Encoded], names: Mapping[int, int], things: set[int]) -> B
         ids[i, : len(row.ids)] = torch.tensor(row.ids)
         weights[i, : len(row.ids)] = torch.tensor(row.weights)
         # "Dave has a rabbit": the owner stands three tokens before the thing, and what comes is asked for one before.
+        said: set[tuple[int, int]] = set()
         for end in range(3, len(row.ids)):
             if row.ids[end] in things and row.ids[end - 3] in names:
-                owners[i, end - 1 : end + 1] = names[row.ids[end - 3]]
-                weights[i, end] *= LOOKED_UP
+                fact = names[row.ids[end - 3]], row.ids[end]
+                owners[i, end - 1 : end + 1] = fact[0]
+                # What the documents do not say any more cannot be looked up.
+                weights[i, end] *= LOOKED_UP if fact in said else 1.0
+                said.add(fact)
     return Batch(ids, weights, owners)
 
 

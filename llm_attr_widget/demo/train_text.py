@@ -183,7 +183,7 @@ def reproducible(threads: int) -> Generator[None]:
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Trains the text model that ships.")
     parser.add_argument("--out", type=Path, default=TEXT_FOLDER, help="folder to write (default: the package's)")
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1, help="part of the recipe: sums round differently with others")
     options = parser.parse_args(argv)
