@@ -43,8 +43,6 @@ PEAK_RATE = 3e-3
 WARM_UP = 100
 MIDDLE = 2
 """Layers below the state that `Owner` reads."""
-OWNER_SEED = 67280421310721
-"""Of `Owner`'s first weights: torch's own default, which is what the model that ships was trained with."""
 
 
 def build_tokenizer(rng: np.random.Generator) -> PreTrainedTokenizerFast:
@@ -114,7 +112,7 @@ class Owner(torch.nn.Module):
 def train(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, steps: int, rng: np.random.Generator) -> None:
     """Trains `model` in place: AdamW, the rate warmed up and then brought down to zero along a cosine."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(OWNER_SEED)
+        torch.manual_seed(int(rng.integers(2**31)))
         owner = Owner()
     weights = [*model.parameters(), *owner.parameters()]
     optimizer = torch.optim.AdamW(weights, lr=PEAK_RATE, betas=(0.9, 0.98), weight_decay=0.05)
