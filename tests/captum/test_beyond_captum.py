@@ -75,21 +75,23 @@ def test_in_tokens_is_forced_decoding_with_a_cache_for_many_coalitions_at_once(m
     assert not [rows for rows, length in seen[False] if length == 1]
 
 
-def test_every_coalition_is_shown_to_inspect_forward_with_its_true_probabilities(model):
-    for method in (ca.FeatureAblation, ca.Lime):
-        for in_tokens in (True, False):
-            seen = []
-            attribution(model, method).attribute(
-                prompt(),
-                torch.tensor(TARGET),
-                _inspect_forward=lambda *a, seen=seen: seen.append(a),
-                forward_in_tokens=in_tokens,
-            )
-            text, response, probs = seen[-1]
-            truth = by_hand(model, Tok().encode(text), TARGET)
-            np.testing.assert_allclose(probs, np.exp([sum(truth), *truth]), rtol=1e-3)
-            assert response == Tok().decode(TARGET)
-            assert len(seen) >= len(PROMPT) + 1
+@pytest.mark.parametrize("in_tokens", [True, False])
+@pytest.mark.parametrize(
+    "method", [ca.FeatureAblation, ca.ShapleyValues, ca.ShapleyValueSampling, ca.Lime, ca.KernelShap]
+)
+def test_every_coalition_is_shown_to_inspect_forward_with_its_true_probabilities(model, method, in_tokens):
+    seen = []
+    attribution(model, method).attribute(
+        prompt(),
+        torch.tensor(TARGET),
+        _inspect_forward=lambda *a: seen.append(a),
+        forward_in_tokens=in_tokens,
+    )
+    assert len(seen) >= len(PROMPT) + 1
+    truths = {text: by_hand(model, Tok().encode(text), TARGET) for text, _, _ in seen}
+    for text, response, probs in seen:
+        np.testing.assert_allclose(probs, np.exp([sum(truths[text]), *truths[text]]), rtol=1e-3)
+        assert response == Tok().decode(TARGET)
 
 
 @pytest.mark.parametrize("method", [ca.Lime, ca.KernelShap])
