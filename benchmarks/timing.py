@@ -17,7 +17,7 @@ T = TypeVar("T")
 def seeded(call: Callable[[], T]) -> T:
     """The same random choices in each contender: captum's methods draw from torch, NumPy and Python alike."""
     torch.manual_seed(0)
-    np.random.seed(0)  # noqa: NPY002
+    np.random.seed(0)  # noqa: NPY002 (what captum draws from)
     random.seed(0)
     return call()
 

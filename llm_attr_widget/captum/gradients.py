@@ -132,7 +132,7 @@ def _samples(ask: Ask, options: Mapping[str, Any]) -> Iterator[tuple[Prompt, Pro
     noisy = NoiseTunnel._add_noise_to_input(whole, float(options.get("stdevs", 0.0)), count)  # pyright: ignore[reportPrivateUsage]  # the very same draws
     pool = cast(torch.Tensor, _first(given(whole) if callable(given) else given))
     drawn = pool[np.random.choice(len(pool), count).tolist()]  # noqa: NPY002 (captum's own generator)
-    shares = torch.tensor(np.random.uniform(0.0, 1.0, count), dtype=noisy.dtype)[:, None]  # noqa: NPY002
+    shares = torch.tensor(np.random.uniform(0.0, 1.0, count), dtype=noisy.dtype)[:, None]  # noqa: NPY002 (as above)
     for triple in zip(noisy, drawn, shares * noisy + (1 - shares) * drawn, strict=True):
         full, base, point = (ask.positions.at(part[None]) for part in triple)
         yield full, base, point
