@@ -1,14 +1,18 @@
-"""Attributions in the background: `attribute_future`."""
+"""Attributions from what is to be done for them: at once (`attribute`) or in the background (`attribute_future`)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
-from typing import Protocol
+from concurrent.futures import TimeoutError as NotDone
+from threading import Event, Lock
+from typing import Any, ParamSpec, Protocol, cast
 
 from llm_attr_widget.captum.result import LLMAttributionResult
 from llm_attr_widget.errors import Cancelled
+
+P = ParamSpec("P")
 
 
 class Job(Protocol):
@@ -40,6 +44,8 @@ class Future:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._stop = Event()
+        self._packing = Lock()
+        self._result: LLMAttributionResult | None = None
         pool = ThreadPoolExecutor(1, thread_name_prefix="attribution")
         self._done = pool.submit(self._work)
         pool.shutdown(wait=False)
@@ -67,8 +73,48 @@ class Future:
         return self._job.partial()
 
     def result(self, timeout: float | None = None) -> LLMAttributionResult:
-        """Wait for the result. Raises what the work raised, Cancelled after `cancel()`, TimeoutError."""
-        self._done.result(timeout)
-        return self._job.result()
+        """Wait for the result, at most `timeout` seconds; the same object each time.
+
+        Raises what the work raised, Cancelled after `cancel()`, TimeoutError.
+        """
+        try:
+            self._done.result(timeout)
+        except NotDone as error:  # not the built-in TimeoutError before Python 3.11
+            raise TimeoutError(f"The attribution was not done after {timeout} seconds.") from error
+        with self._packing:
+            if self._result is None:
+                self._result = self._job.result()
+            return self._result
 
     __call__ = result
+
+
+def finished(job: Callable[P, Job]) -> Callable[P, LLMAttributionResult]:
+    """`attribute`, out of a function of the same arguments that says what is to be done."""
+
+    def attribute(*args: P.args, **kwargs: P.kwargs) -> LLMAttributionResult:
+        work = job(*args, **kwargs)
+        for _ in work.steps():
+            pass
+        return work.result()
+
+    return _as_documented(attribute, job, job.__doc__)
+
+
+def in_background(job: Callable[P, Job]) -> Callable[P, Future]:
+    """`attribute_future`, likewise."""
+
+    def attribute_future(*args: P.args, **kwargs: P.kwargs) -> Future:
+        return Future(job(*args, **kwargs))
+
+    told = "`attribute` with the same arguments, in the background. A target that is to be generated is, beforehand."
+    return _as_documented(attribute_future, job, told)
+
+
+def _as_documented(made: Any, job: Any, told: str | None) -> Any:
+    """What is made, with the docstring told and with the job's arguments in `help` and `inspect.signature`."""
+    returns = cast("dict[str, str]", made.__annotations__)["return"]
+    made.__doc__ = told
+    made.__signature__ = inspect.signature(job).replace(return_annotation=returns)
+    made.__qualname__ = f"{job.__qualname__.rpartition('.')[0]}.{made.__name__}"
+    return made

@@ -12,10 +12,9 @@ from captum.attr import LLMGradientAttribution as CaptumLLMGradientAttribution
 from captum.attr._core.noise_tunnel import NoiseTunnel
 from torch import nn
 
-from llm_attr_widget.captum.future import Future
+from llm_attr_widget.captum.future import finished, in_background
 from llm_attr_widget.captum.positions import positions_of
 from llm_attr_widget.captum.prompts import SkipTokens, TargetLike, allowed, to_target
-from llm_attr_widget.captum.result import LLMAttributionResult
 from llm_attr_widget.captum.slopes import Ask, GradientJob, Path, Visit
 from llm_attr_widget.captum.writing import written
 from llm_attr_widget.errors import CapabilityError, MethodError
@@ -40,46 +39,22 @@ KNOWN: tuple[tuple[type, tuple[str, ...]], ...] = (
 class LLMGradientAttribution(CaptumLLMGradientAttribution):
     """Captum's class of this name: same arguments, same numbers. See docs/captum.md for what differs."""
 
-    def attribute(
+    def _job(
         self,
         inp: Any,
         target: TargetLike = None,
         gen_args: dict[str, Any] | None = None,
         skip_tokens: SkipTokens = None,
         **kwargs: Any,
-    ) -> LLMAttributionResult:
+    ) -> GradientJob:
         """Captum's arguments, and captum 0.8's skip_tokens: ids or texts to leave out of the given target.
 
         inp: a TextTokenInput, or a TextTemplateInput whose slots' tokens can be found: a slot's attribution is the sum
         of its tokens'. The convergence delta is the result's `delta`, whether it was asked for or not.
         """
-        job = self._job(inp, target, gen_args, skip_tokens, kwargs)
-        for _ in job.steps():
-            pass
-        return job.result()
-
-    def attribute_future(  # pyright: ignore[reportIncompatibleMethodOverride]  # captum's only raises
-        self,
-        inp: Any,
-        target: TargetLike = None,
-        gen_args: dict[str, Any] | None = None,
-        skip_tokens: SkipTokens = None,
-        **kwargs: Any,
-    ) -> Future:
-        """`attribute` with the same arguments, in the background. A target that is to be generated is, beforehand."""
-        return Future(self._job(inp, target, gen_args, skip_tokens, kwargs))
-
-    def _job(
-        self,
-        inp: Any,
-        target: TargetLike,
-        gen_args: Mapping[str, Any] | None,
-        skip_tokens: SkipTokens,
-        options: Mapping[str, Any],
-    ) -> GradientJob:
         known = next(names for kind, names in KNOWN if isinstance(self.attr_method, kind))
-        allowed(options, known, type(self.attr_method).__name__)
-        if options.get("grad_kwargs"):
+        allowed(kwargs, known, type(self.attr_method).__name__)
+        if kwargs.get("grad_kwargs"):
             raise CapabilityError("grad_kwargs are not passed on: gradients are shared between target tokens.")
         positions = positions_of(inp, self.tokenizer)
         ids = to_target(
@@ -89,8 +64,12 @@ class LLMGradientAttribution(CaptumLLMGradientAttribution):
             self.tokenizer,
             lambda: written(self.model, self.tokenizer, positions.whole, gen_args),
         )
-        ask = Ask(self.model, self.tokenizer, inp, positions, tuple(ids.tolist()), self.attr_method)
-        return GradientJob(ask, self._way(ask, options))
+        target_ids = tuple(ids.tolist())
+        ask = Ask(self.model, self.tokenizer, inp, positions, target_ids, self.attr_method, torch.device(self.device))
+        return GradientJob(ask, self._way(ask, kwargs))
+
+    attribute = finished(_job)
+    attribute_future = in_background(_job)  # pyright: ignore[reportAssignmentType]  # captum's takes nothing and only raises
 
     def _layer_name(self) -> str:
         layer = cast(Any, self.attr_method).layer

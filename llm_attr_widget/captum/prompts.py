@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
-import numpy as np
 import torch
 from captum.attr._core import llm_attr
 
 from llm_attr_widget.errors import InputError, TargetError
+from llm_attr_widget.models.huggingface_extras import fingerprint
 from llm_attr_widget.tokens import token_texts
 from llm_attr_widget.types import Prompt
 
@@ -19,40 +18,26 @@ TargetLike: TypeAlias = "str | torch.Tensor | Sequence[int] | None"
 SkipTokens: TypeAlias = "Sequence[int] | Sequence[str] | None"
 
 
+def model_input_of(inp: Any, perturbed: torch.Tensor | None) -> Any:
+    """What an input makes of an indicator, or, without one, of itself as it is."""
+    return inp.to_model_input() if perturbed is None else inp.to_model_input(perturbed)
+
+
 def to_prompt(model_input: Any, tokenizer: Any) -> Prompt:
     """A prompt from what an input's `to_model_input` returns: text, ids `(1, tokens)`, or a mapping with input_ids."""
     if isinstance(model_input, str):
         return Prompt(tuple(int(i) for i in tokenizer.encode(model_input)))
     if isinstance(model_input, torch.Tensor):
-        return Prompt(tuple(int(i) for i in model_input.reshape(-1)))
+        return Prompt(tuple(int(i) for i in model_input.reshape(-1).tolist()))
     if isinstance(model_input, Mapping) and "input_ids" in model_input:
         given = cast("Mapping[str, Any]", model_input)
-        ids = tuple(int(i) for i in given["input_ids"].reshape(-1))
+        ids = tuple(int(i) for i in given["input_ids"].reshape(-1).tolist())
         extras = {name: value for name, value in given.items() if name not in ("input_ids", "attention_mask")}
-        return Prompt(ids, extras, _fingerprint(extras)) if extras else Prompt(ids)
+        return Prompt(ids, extras, fingerprint(extras)) if extras else Prompt(ids)
     raise InputError(
         f"Expected the input's to_model_input() to return text, a tensor of token ids, or a mapping with 'input_ids', "
         f"got {type(model_input).__name__}."
     )
-
-
-def _fingerprint(extras: Mapping[str, Any]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for name in sorted(extras):
-        for part in (name, *_content(extras[name])):
-            digest.update(part if isinstance(part, bytes) else part.encode())
-            digest.update(b"\0")
-    return digest.hexdigest()
-
-
-def _content(value: Any) -> tuple[str | bytes, ...]:
-    """What tells values apart: type, shape and every byte of arrays, the text of anything else."""
-    if isinstance(value, np.ndarray):
-        return str(value.dtype), str(value.shape), value.tobytes()
-    if isinstance(value, torch.Tensor):
-        raw = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-        return str(value.dtype), str(tuple(value.shape)), raw.numpy().tobytes()
-    return (repr(value),)
 
 
 def to_target(

@@ -17,27 +17,50 @@ from typing import Any
 import numpy as np
 import torch
 from captum._utils.models.model import Model
-from captum.attr import KernelShap, Lime
+from captum.attr import Lime
 from torch.utils.data import DataLoader, TensorDataset
 
+from llm_attr_widget.captum.groups import Groups
 from llm_attr_widget.captum.linear import model_for
 from llm_attr_widget.types import Prompt
 
 State = tuple[Any, Any, Any]
+Render = Callable[[torch.Tensor], tuple[Prompt, "str | None"]]
 
 
 @dataclass
 class Asked:
-    """What a method asked for, in order. after: random states after each prompt, where prompts draw at random."""
+    """What a method asked for, in order.
 
+    started: the random state before it. present: for each prompt which of the input's features are as they are, bool
+    `(features,)`. after: for each prompt the random state after it was made, None where making it drew nothing.
+    """
+
+    started: State
     prompts: list[Prompt] = field(default_factory=list[Prompt])
     texts: list[str | None] = field(default_factory=list["str | None"])
     present: list[torch.Tensor] = field(default_factory=list[torch.Tensor])
-    after: list[State] = field(default_factory=list[State])
+    after: list[State | None] = field(default_factory=list["State | None"])
 
     def first(self, prompts: int) -> Asked:
         """The first of its prompts."""
-        return Asked(self.prompts[:prompts], self.texts[:prompts], self.present[:prompts], self.after[:prompts])
+        return Asked(
+            self.started,
+            self.prompts[:prompts],
+            self.texts[:prompts],
+            self.present[:prompts],
+            self.after[:prompts],
+        )
+
+    def add(self, render: Render, perturbed: torch.Tensor, whole: torch.Tensor) -> None:
+        """whole: the indicator with all features as they are; perturbed: the one to be rendered."""
+        before = now()
+        prompt, text = render(perturbed)
+        after = now()
+        self.prompts.append(prompt)
+        self.texts.append(text)
+        self.present.append((perturbed == whole).reshape(-1).cpu())
+        self.after.append(None if _same(before, after) else after)
 
 
 class _NoFit(Model):
@@ -88,77 +111,72 @@ class _EveryColumn(Model):
         return self._model(x)
 
 
-def record(
-    method: Any,
-    inp: Any,
-    options: Mapping[str, Any],
-    render: Callable[[torch.Tensor], tuple[Prompt, str | None]],
-    *,
-    outputs: int,
-    draws: bool,
-) -> Asked:
+def record(method: Any, whole: torch.Tensor, options: Mapping[str, Any], render: Render, *, outputs: int) -> Asked:
     """What the method would ask the model, without a model. outputs: numbers it expects for each coalition."""
-    asked = Asked()
+    asked = Asked(now())
 
     def note(perturbed: torch.Tensor) -> torch.Tensor:
-        prompt, text = render(perturbed)
-        asked.prompts.append(prompt)
-        asked.texts.append(text)
-        asked.present.append((perturbed == 1).reshape(-1).cpu())
-        if draws:
-            asked.after.append(now())
+        asked.add(render, perturbed, whole)
         return torch.zeros(1, outputs) if outputs > 1 else torch.zeros(())
 
     quiet = copy(method)
     if isinstance(quiet, Lime):
         quiet.interpretable_model = _NoFit()
     quiet.forward_func = note
-    quiet.attribute(inp, **options)
+    quiet.attribute(whole, **options)
     return asked
 
 
-def replay(method: Any, inp: Any, options: Mapping[str, Any], asked: Asked, values: torch.Tensor) -> torch.Tensor:
+def listed(coalitions: torch.Tensor, whole: torch.Tensor, groups: Groups, render: Render) -> Asked:
+    """These coalitions of groups, bool `(coalitions, groups)`: absent features are 0, captum's default baseline."""
+    asked = Asked(now())
+    for present in groups.each(coalitions):
+        asked.add(render, torch.where(present.reshape(whole.shape).to(whole.device), whole, 0), whole)
+    return asked
+
+
+def replay(
+    method: Any, whole: torch.Tensor, options: Mapping[str, Any], asked: Asked, values: torch.Tensor
+) -> torch.Tensor:
     """The method's attributions, from the values `(asked, outputs)` of what it asked for; `(outputs, features)`."""
     if not isinstance(method, Lime):
-        return _replayed(method, inp, options, asked, values)
+        return _replayed(method, whole, options, asked, values)
     state = now()
     every = _EveryColumn(model_for(method.interpretable_model), values)
     fitted = copy(method)
     fitted.interpretable_model = every
-    _replayed(fitted, inp, options, asked, values[:, :1])
+    _replayed(fitted, whole, options, asked, values[:, :1])
     if every.fitted is not None and options.get("feature_mask") is None:
         return every.fitted
     columns: list[torch.Tensor] = []
     # LIME and KernelSHAP explain one number at a time: fit the same coalitions once for each.
     for column in range(values.shape[1]):
         restore(state)
-        columns.append(_replayed(method, inp, options, asked, values[:, column : column + 1]))
+        columns.append(_replayed(method, whole, options, asked, values[:, column : column + 1]))
     return torch.cat(columns)
 
 
-def _replayed(method: Any, inp: Any, options: Mapping[str, Any], asked: Asked, values: torch.Tensor) -> torch.Tensor:
+def _replayed(
+    method: Any, whole: torch.Tensor, options: Mapping[str, Any], asked: Asked, values: torch.Tensor
+) -> torch.Tensor:
     place = iter(range(len(values)))
 
     def answer(perturbed: torch.Tensor) -> torch.Tensor:
         row = next(place)
-        if not torch.equal((perturbed == 1).reshape(-1).cpu(), asked.present[row]):
+        if not torch.equal((perturbed == whole).reshape(-1).cpu(), asked.present[row]):
             raise RuntimeError(
                 f"{type(method).__name__} asked for other coalitions the second time: it must be seeded."
             )
-        if asked.after:
-            restore(asked.after[row])
+        drawn = asked.after[row]
+        if drawn is not None:
+            restore(drawn)
         return values[row] if isinstance(method, Lime) else values[row : row + 1]
 
     answered = copy(method)
     if isinstance(answered, Lime):
         answered.interpretable_model = model_for(answered.interpretable_model)
     answered.forward_func = answer
-    return answered.attribute(inp, **options).reshape(values.shape[1], -1)
-
-
-def one_feature(method: Any, features: int) -> bool:
-    """KernelSHAP cannot be drawn for a single feature (captum crashes): its value is v(all) - v(none)."""
-    return isinstance(method, KernelShap) and features == 1
+    return answered.attribute(whole, **options).cpu().reshape(values.shape[1], -1)
 
 
 @contextmanager
@@ -174,6 +192,11 @@ def kept_randomness() -> Generator[None]:
 def now() -> State:
     """Where torch's, NumPy's and Python's random generators are."""
     return torch.random.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002 (captum's own)
+
+
+def _same(one: State, other: State) -> bool:
+    numpy_is = one[1][2:] == other[1][2:] and np.array_equal(one[1][1], other[1][1])
+    return numpy_is and one[2] == other[2] and torch.equal(one[0], other[0])
 
 
 def restore(state: State) -> None:

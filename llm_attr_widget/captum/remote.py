@@ -13,14 +13,19 @@ from captum.attr import RemoteLLMProvider, VLLMProvider
 from captum.attr._core.llm_attr import DEFAULT_GEN_ARGS
 
 from llm_attr_widget.captum.perturbation import LLMAttribution
+from llm_attr_widget.captum.prompts import model_input_of, to_prompt
 from llm_attr_widget.errors import CapabilityError, ScoreError
+from llm_attr_widget.models.huggingface_extras import fingerprint
 from llm_attr_widget.models.openai import OpenAIModel
 from llm_attr_widget.types import Prompt, Scored, Scorer
+
+SENT = "input_prompt"
+"""In a prompt's extras: what a provider is sent, where that is no text."""
 
 
 @dataclass(frozen=True)
 class ProviderScorer:
-    """Scores through captum's provider protocol, which takes texts: one request for each prompt."""
+    """Scores through captum's provider protocol: one request for each prompt."""
 
     provider: RemoteLLMProvider
     tokenizer: Any
@@ -30,8 +35,9 @@ class ProviderScorer:
         """Raises ScoreError where the provider splits the target into another number of tokens."""
         text = self.tokenizer.decode(torch.tensor(list(target)))
         for row, prompt in enumerate(prompts):
-            given = prompt.extras_key if prompt.extras_key is not None else self.tokenizer.decode(list(prompt.ids))
-            log_probs = self.provider.get_logprobs(input_prompt=given, target_str=text, tokenizer=self.tokenizer)
+            log_probs = self.provider.get_logprobs(
+                input_prompt=_sent(prompt, self.tokenizer), target_str=text, tokenizer=self.tokenizer
+            )
             if len(log_probs) != len(target):
                 raise ScoreError(
                     f"Expected {len(target)} log-probs from the provider for {text!r}, got {len(log_probs)}: its "
@@ -40,7 +46,7 @@ class ProviderScorer:
             yield Scored([row], np.array([log_probs], dtype=np.float32))
 
 
-class RemoteLLMAttribution(LLMAttribution, CaptumRemote):  # pyright: ignore[reportIncompatibleMethodOverride]  # captum's attribute_future only raises
+class RemoteLLMAttribution(LLMAttribution, CaptumRemote):
     """Captum's class of this name: same arguments, each distinct prompt asked for once."""
 
     def __init__(
@@ -55,25 +61,44 @@ class RemoteLLMAttribution(LLMAttribution, CaptumRemote):  # pyright: ignore[rep
     def _server(self) -> OpenAIModel | None:
         """What is behind captum's own VLLMProvider, which can be asked by token ids, many prompts at once."""
         provider = self.provider
-        if not isinstance(provider, VLLMProvider) or type(provider).get_logprobs is not VLLMProvider.get_logprobs:
+        if not isinstance(provider, VLLMProvider) or not _untouched(provider.get_logprobs, VLLMProvider.get_logprobs):
             return None
         patient = provider.client.with_options(max_retries=4)
         return OpenAIModel(client=patient, model=provider.model_name, tokenizer=self.tokenizer)
 
     def _written(self, inp: Any, gen_args: Mapping[str, Any] | None) -> Sequence[int]:
-        if not callable(getattr(self.provider, "generate", None)):
+        generate = getattr(self.provider, "generate", None)
+        if not callable(generate):
             raise CapabilityError("The provider cannot generate. Give the target.")
-        prompt, text = self._render(inp, None)
-        given = text if text is not None else self.tokenizer.decode(torch.tensor(prompt.ids))
+        prompt, _ = self._render(inp, None)
         options = dict(gen_args or DEFAULT_GEN_ARGS)
-        server = self._server()
-        written = server.complete(list(prompt.ids), options) if server else self.provider.generate(given, **options)
+        server = self._server() if _untouched(generate, VLLMProvider.generate) else None
+        written: Any = (
+            server.complete(list(prompt.ids), options) if server else generate(_sent(prompt, self.tokenizer), **options)
+        )
         return self.tokenizer.encode(written, add_special_tokens=False)
 
-    def _shown(self, prompt: Prompt, text: str | None) -> str:
-        return text if text is not None else super()._shown(prompt, text)
+    def _shown(self, prompt: Prompt, text: str | None) -> Any:
+        del text
+        return _sent(prompt, self.tokenizer)
 
     def _render(self, inp: Any, perturbed: torch.Tensor | None) -> tuple[Prompt, str | None]:
-        prompt, text = super()._render(inp, perturbed)
-        # The provider gets the very text, not what its tokens decode to.
-        return (Prompt(prompt.ids, extras_key=text), text) if text is not None else (prompt, text)
+        """A provider gets the very text, not what its tokens decode to, and any other input as it is, as in captum."""
+        made = model_input_of(inp, perturbed)
+        if isinstance(made, torch.Tensor):
+            return to_prompt(made, self.tokenizer), None
+        if isinstance(made, str):
+            return Prompt(to_prompt(made, self.tokenizer).ids, extras_key=made), made
+        return Prompt((), {SENT: made}, fingerprint(made)), None
+
+
+def _sent(prompt: Prompt, tokenizer: Any) -> Any:
+    """What a provider is given for a prompt of `RemoteLLMAttribution`: a text, or what the input made."""
+    if prompt.extras:
+        return prompt.extras[SENT]
+    return prompt.extras_key if prompt.extras_key is not None else tokenizer.decode(torch.tensor(prompt.ids))
+
+
+def _untouched(bound: Any, captums: Any) -> bool:
+    """Whether a provider's method is captum's own, neither overridden nor replaced."""
+    return getattr(bound, "__func__", None) is captums

@@ -27,7 +27,9 @@ class LLMAttributionResult(CaptumResult):
 
     output_probs: probability of each target token after the whole prompt. group_attr, group_token_attr: `(groups,)`,
         `(output tokens, groups)`: each group of features once, so that they can be added up (captum repeats a group's
-        number for each of its members). seq_errors, token_errors: standard errors over trials, None with one trial.
+        number for each of its members). group_of: for each input token its place in group_attr; None for an input whose
+        `format_attr` is more than a copy of a group's number to its members.
+    seq_errors, token_errors: standard errors over trials, None with one trial.
     delta: `(output tokens,)`, for gradient methods with a baseline: sum of attributions over all positions, less
         v(prompt) - v(baseline).
     ends: `(output tokens, 2)`, for gradient methods: log-probs with the whole prompt and with the baseline, NaN where
@@ -38,6 +40,7 @@ class LLMAttributionResult(CaptumResult):
 
     group_attr: torch.Tensor
     group_token_attr: torch.Tensor | None = None
+    group_of: tuple[int, ...] | None = None
     seq_errors: torch.Tensor | None = None
     token_errors: torch.Tensor | None = None
     delta: torch.Tensor | None = None
@@ -60,8 +63,11 @@ class LLMAttributionResult(CaptumResult):
         seen: dict[str, int] = {}
         named: dict[str, float] = {}
         for token, number in zip(self.input_tokens, self.seq_attr.cpu().tolist(), strict=True):
-            seen[token] = seen.get(token, 0) + 1
-            named[token if seen[token] == 1 else f"{token} [{seen[token]}]"] = number
+            name = token
+            while name in named:
+                seen[token] = seen.get(token, 1) + 1
+                name = f"{token} [{seen[token]}]"
+            named[name] = number
         return named
 
     def plot_token_attr(self, show: bool = False) -> Any:

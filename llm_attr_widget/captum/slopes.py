@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from llm_attr_widget.captum.groups import groups_of, shown_groups
 from llm_attr_widget.captum.positions import Positions
 from llm_attr_widget.captum.prompts import shown_tokens
 from llm_attr_widget.captum.result import LLMAttributionResult
@@ -26,7 +27,7 @@ Array: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Ask:
-    """What the gradient is asked about. method: captum's."""
+    """What the gradient is asked about. method: captum's. device: where captum's result would be."""
 
     model: nn.Module
     tokenizer: Any
@@ -34,6 +35,7 @@ class Ask:
     positions: Positions
     target: tuple[int, ...]
     method: Any
+    device: torch.device
 
 
 @dataclass(frozen=True)
@@ -140,18 +142,19 @@ class GradientJob:
         ask, both = self._ask, self._ends
         if both is None:
             raise RuntimeError("Both ends are scored before anything else.")
-        groups = ask.positions.gathered(found, ask.inp.n_itp_features)
+        groups = ask.positions.gathered(found, ask.inp.n_itp_features).to(ask.device)
         attr = ask.inp.format_attr(groups)
         result = LLMAttributionResult(
             seq_attr=attr.sum(0),
             token_attr=attr,
             input_tokens=list(ask.inp.values),
             output_tokens=shown_tokens(torch.tensor(ask.target), ask.tokenizer),
-            output_probs=torch.from_numpy(np.exp(both[0])).float(),
+            output_probs=torch.from_numpy(np.exp(both[0])).float().to(ask.device),
             inp=ask.inp,
         )
         result.method, result.target = ask.method, torch.tensor(ask.target)
         result.group_attr, result.group_token_attr = groups.sum(0), groups
+        result.group_of = shown_groups(ask.inp, groups_of(ask.inp.n_itp_features, None), attr.device)
         nothing = both[1] if self._way.has_baseline else np.full(len(ask.target), np.nan)
         result.ends = np.column_stack([both[0], nothing])
         if self._way.has_baseline:

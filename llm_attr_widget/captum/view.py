@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import captum.attr as ca
@@ -22,9 +23,10 @@ from llm_attr_widget.methods import (
     Lime,
     PermutationShapley,
 )
+from llm_attr_widget.picture import Picture
 from llm_attr_widget.targets import Target
 from llm_attr_widget.trials import ends
-from llm_attr_widget.types import GradientMethod, Method
+from llm_attr_widget.types import GradientMethod, Method, Piece
 from llm_attr_widget.values import LogProb, Prob
 
 # KernelShap is a Lime, and ShapleyValues a ShapleyValueSampling: the narrower class stands first.
@@ -43,42 +45,49 @@ KINDS: tuple[tuple[type, Method | GradientMethod], ...] = (
 def attribution_of(result: Any) -> Attribution:
     """The same numbers as an Attribution without a model behind it.
 
-    Each feature that captum shows is one of its features; those of one group carry the group's number each, so that a
-    grouped result does not add up there. Raises InputError for a result that no attribution made.
+    What captum's method takes together is one feature, with its number once, so that features can be added up.
+    Raises InputError for a result that no attribution made, or whose features cannot be told apart.
     """
     if result.method is None or result.token_attr is None or result.target is None:
         raise InputError("Expected a result of LLMAttribution.attribute(), got one made by hand.")
+    if result.group_of is None:
+        raise InputError(
+            f"Expected an input whose format_attr hands each feature's number to its members, but "
+            f"{type(result.inp).__name__}'s does more: it cannot be shown what the numbers belong to."
+        )
+    # In reading order; captum numbers groups in the order of their ids.
+    order = list(dict.fromkeys(result.group_of))
+    place_of = [order.index(group) for group in result.group_of]
+    firsts = [place_of.index(place) for place in range(len(order))]
     method = next(ours for kind, ours in KINDS if isinstance(result.method, kind))
     value = Prob() if result.attr_target == "prob" else LogProb()
-    values = result.token_attr.cpu().double().numpy()
+    values = _numbers(result.token_attr)[:, firsts]
     random = callable(getattr(result.inp, "baselines", None))
     # One trial of what is drawn says nothing of its error.
-    unknown = np.nan if method.sampled or random else 0.0
-    errors = np.full_like(values, unknown) if result.token_errors is None else result.token_errors.double().numpy()
-    whole = np.full(values.shape[1], unknown) if result.seq_errors is None else result.seq_errors.double().numpy()
-    ledger = _ledger(result, values.shape)
+    unknown = np.full(len(order), np.nan if method.sampled or random else 0.0)
+    errors = unknown + 0 * values if result.token_errors is None else _numbers(result.token_errors)[:, firsts]
+    whole = unknown if result.seq_errors is None else _numbers(result.seq_errors)[firsts]
+    ledger = _ledger(result, order, len(values))
     both = ends(ledger, value) if len(ledger) else np.vstack([result.ends, result.ends.sum(axis=0)])
     ids = tuple(int(i) for i in result.target)
-    features = tuple(str(token) for token in result.input_tokens)
-    pieces = pieces_of(result.inp, features)
-    if isinstance(result.inp, ca.TextTokenInput):
-        features = tuple(piece.text for piece in pieces if piece.feature is not None)
-    grouped = result.group_attr.shape[0] != len(features)
+    pieces = pieces_of(result.inp, tuple(map(str, result.input_tokens)))
     return Attribution(
         values=values,
         standard_errors=errors,
-        sequence=result.seq_attr.cpu().double().numpy(),
+        sequence=_numbers(result.seq_attr)[firsts],
         sequence_errors=whole,
         ends=both[:-1],
         sequence_ends=both[-1],
-        features=features,
+        features=_names(result, pieces, place_of),
         outputs=tuple(result.output_tokens),
-        pieces=pieces,
-        picture=picture_of(result.inp),
+        pieces=tuple(
+            piece if piece.feature is None else replace(piece, feature=place_of[piece.feature]) for piece in pieces
+        ),
+        picture=_grouped(picture_of(result.inp), place_of),
         target=Target(ids, tuple(result.output_tokens)),
         label=method.label,
         unit=value.unit,
-        adds_up=method.adds_up and not grouped,
+        adds_up=method.adds_up,
         sampled=method.sampled,
         random=random,
         phase="finished",
@@ -100,20 +109,32 @@ def attribution_of(result: Any) -> Attribution:
     )
 
 
-def _ledger(result: Any, shape: tuple[int, ...]) -> Ledger:
-    """What was played, with each group's presence written to all its members."""
-    if result.coalitions is None or result.log_probs is None:
-        nothing: NDArray[np.bool_] = np.empty((0, shape[1]), dtype=bool)
-        return _without_prompts(nothing, np.empty((0, shape[0]), dtype=np.float32))
-    coalitions = result.coalitions
-    if coalitions.shape[1] != shape[1]:
-        coalitions = coalitions[:, list(result.inp.formatted_mask)]
-    return _without_prompts(coalitions, result.log_probs)
+def _numbers(found: Any) -> NDArray[np.float64]:
+    return found.cpu().double().numpy()
 
 
-def _without_prompts(coalitions: NDArray[np.bool_], log_probs: NDArray[np.float32]) -> Ledger:
-    """A ledger that no run goes on from: captum's prompts are not ours."""
+def _names(result: Any, pieces: tuple[Piece, ...], place_of: list[int]) -> tuple[str, ...]:
+    """Each feature's text, its members' one after the other."""
+    texts = [str(token) for token in result.input_tokens]
+    if isinstance(result.inp, ca.TextTokenInput):
+        texts = [piece.text for piece in pieces if piece.feature is not None]
+    members = [[text for text, at in zip(texts, place_of, strict=True) if at == place] for place in sorted({*place_of})]
+    return tuple(" … ".join(each) for each in members)
+
+
+def _grouped(picture: Picture | None, place_of: list[int]) -> Picture | None:
+    if picture is None:
+        return None
+    members = tuple(tuple(sorted({place_of[segment] for segment in covering})) for covering in picture.members)
+    return Picture(picture.pixels, picture.regions, members)
+
+
+def _ledger(result: Any, order: list[int], outputs: int) -> Ledger:
+    """What was played. No run goes on from it: captum's prompts are not ours."""
+    coalitions: NDArray[np.bool_] = np.empty((0, len(order)), dtype=bool)
+    log_probs: NDArray[np.float32] = np.empty((0, outputs), dtype=np.float32)
+    if result.coalitions is not None and result.log_probs is not None:
+        coalitions, log_probs = result.coalitions[:, order], result.log_probs
     rows = len(coalitions)
-    return Ledger(
-        coalitions, log_probs, np.zeros(rows, dtype=np.int32), "captum", np.zeros((rows, KEY_BYTES), dtype=np.uint8)
-    )
+    keys = np.zeros((rows, KEY_BYTES), dtype=np.uint8)
+    return Ledger(coalitions, log_probs, np.zeros(rows, dtype=np.int32), "captum", keys)

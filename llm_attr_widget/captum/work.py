@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from captum.attr import FeatureAblation, Lime, ShapleyValues, ShapleyValueSampling
+from captum.attr import FeatureAblation, KernelShap, Lime, ShapleyValues, ShapleyValueSampling
 from tqdm.auto import tqdm
 
+from llm_attr_widget.captum.groups import Groups, shown_groups
 from llm_attr_widget.captum.prompts import shown_tokens
-from llm_attr_widget.captum.recording import Asked, State, kept_randomness, one_feature, replay, restore
+from llm_attr_widget.captum.recording import Asked, kept_randomness, replay, restore
 from llm_attr_widget.captum.result import LLMAttributionResult
 from llm_attr_widget.game import prompt_key
 from llm_attr_widget.methods.base import fit
@@ -20,30 +21,33 @@ from llm_attr_widget.methods.shapley import ExactShapley
 from llm_attr_widget.types import LogProbs, Prompt, Scorer
 
 Inspect = Callable[[str, str, list[float]], None]
-PLAIN = frozenset({"perturbations_per_eval"})
+PLAIN = frozenset({"perturbations_per_eval", "show_progress", "feature_mask"})
 
 
 @dataclass(frozen=True)
 class Work:
     """What is to be scored, and what becomes of it.
 
-    asked: for each trial, what captum's method wants to know. started: the random state before the first trial.
-    whole: the prompt with all features. shown: a prompt and its text (if it has one) as `_inspect_forward` is told.
+    features: the indicator of all features. asked: for each trial, what captum's method wants to know. groups: the
+    features that the method takes together. whole: the prompt with all features. shown: a prompt and its text (if it
+    has one) as `_inspect_forward` is told. device: where captum's result would be.
     """
 
     inp: Any
+    features: torch.Tensor
     target: torch.Tensor
     asked: Sequence[Asked]
     options: Mapping[str, Any]
-    started: State
+    groups: Groups
     scorer: Scorer
     tokenizer: Any
     whole: Prompt
     attr_target: str
     method: Any
     inspect_forward: Inspect | None
-    shown: Callable[[Prompt, str | None], str]
+    shown: Callable[[Prompt, str | None], Any]
     show_progress: bool
+    device: torch.device
 
     @property
     def wanted(self) -> dict[bytes, Prompt]:
@@ -52,9 +56,14 @@ class Work:
         return {prompt_key(prompt): prompt for prompt in [self.whole, *prompts]}
 
 
-def exactly(method: Any, inp: Any, options: Mapping[str, Any]) -> bool:
-    """Exact Shapley values of plain features need each of the 2ⁿ coalitions once, not all n! orders."""
-    return type(method) is ShapleyValues and set(options) <= PLAIN | {"show_progress"} and inp.n_itp_features > 0
+def exactly(method: Any, options: Mapping[str, Any]) -> bool:
+    """Exact Shapley values without baselines of one's own need each of the 2ⁿ coalitions once, not all n! orders."""
+    return type(method) is ShapleyValues and set(options) <= PLAIN
+
+
+def one_group(method: Any, groups: Groups) -> bool:
+    """KernelSHAP cannot be drawn for a single feature (captum crashes): its value is v(all) - v(none)."""
+    return isinstance(method, KernelShap) and len(groups) == 1
 
 
 class PerturbationJob:
@@ -99,9 +108,7 @@ class PerturbationJob:
 
     def _mean(self, trials: int) -> LLMAttributionResult:
         asked = self._work.asked[:trials]
-        with kept_randomness():
-            restore(self._work.started)
-            found = [self._fitted(each, self._values(each), self._work.options) for each in asked]
+        found = [self._fitted(each, self._values(each), self._work.options) for each in asked]
         stacked = torch.stack(found).double()
         errors = stacked.std(0) / trials**0.5 if trials > 1 else None
         return self._packed(stacked.mean(0).float(), errors, asked)
@@ -117,9 +124,7 @@ class PerturbationJob:
             return None
         samples, prompts = fewer
         begun = asked.first(prompts)
-        with kept_randomness():
-            restore(self._work.started)
-            found = self._fitted(begun, self._values(begun), {**self._work.options, "n_samples": samples})
+        found = self._fitted(begun, self._values(begun), {**self._work.options, "n_samples": samples})
         return self._packed(found, None, [begun])
 
     def _features_known(
@@ -128,9 +133,8 @@ class PerturbationJob:
         nothing = np.zeros(len(self._work.target), dtype=np.float32)
         values = self._values(asked, {key: known.get(key, nothing) for key in self._wanted})
         missing = torch.tensor([[float(not each)] for each in there]).expand(-1, values.shape[1])
-        with kept_randomness():
-            # Ablation is linear: what the missing values alone would change is not known yet.
-            found, touched = (self._fitted(asked, each, self._work.options) for each in (values, missing))
+        # Ablation is linear: what the missing values alone would change is not known yet.
+        found, touched = (self._fitted(asked, each, self._work.options) for each in (values, missing))
         return self._packed(found.masked_fill(touched != 0, float("nan")), None, [asked.first(there.index(False))])
 
     def _values(self, asked: Asked, scores: Mapping[bytes, LogProbs] | None = None) -> torch.Tensor:
@@ -143,14 +147,17 @@ class PerturbationJob:
         return np.stack([known[prompt_key(prompt)] for prompt in asked.prompts])
 
     def _fitted(self, asked: Asked, values: torch.Tensor, options: Mapping[str, Any]) -> torch.Tensor:
-        """`(1 + target tokens, groups)`."""
-        method, inp = self._work.method, self._work.inp
-        if exactly(method, inp, options):
-            coalitions = torch.stack(asked.present).numpy()
-            return torch.from_numpy(fit(ExactShapley(), coalitions, values.double().numpy()).values).float()
-        if one_feature(method, inp.n_itp_features):
-            return (values[0] - values[1])[:, None]
-        return replay(method, inp.to_tensor(), options, asked, values)
+        """`(1 + target tokens, features)`, those of one group alike. Draws what recording drew, and leaves no trace."""
+        method, groups = self._work.method, self._work.groups
+        if exactly(method, options):
+            coalitions = groups.once(torch.stack(asked.present)).numpy()
+            exact = fit(ExactShapley(), coalitions, values.double().numpy())
+            return groups.each(torch.from_numpy(exact.values).float())
+        if one_group(method, groups):
+            return groups.each((values[0] - values[1])[:, None])
+        with kept_randomness():
+            restore(asked.started)
+            return replay(method, self._work.features, options, asked, values)
 
     def _tell(self) -> None:
         if self._work.inspect_forward is None:
@@ -161,26 +168,26 @@ class PerturbationJob:
             for prompt, text, row in zip(asked.prompts, asked.texts, probs, strict=True):
                 self._work.inspect_forward(self._work.shown(prompt, text), response, row.tolist())
 
-    def _packed(
-        self, groups: torch.Tensor, errors: torch.Tensor | None, asked: Sequence[Asked]
-    ) -> LLMAttributionResult:
-        """groups: `(1 + target tokens, groups)`. asked: what these numbers were made of."""
-        work = self._work
-        formatted = work.inp.format_attr(groups)
+    def _packed(self, found: torch.Tensor, errors: torch.Tensor | None, asked: Sequence[Asked]) -> LLMAttributionResult:
+        """found: `(1 + target tokens, features)`. asked: what these numbers were made of."""
+        work, groups = self._work, self._work.groups
+        formatted = work.inp.format_attr(found.to(work.device))
         result = LLMAttributionResult(
             seq_attr=formatted[0],
             token_attr=formatted[1:],
             input_tokens=list(work.inp.values),
             output_tokens=shown_tokens(work.target, work.tokenizer),
-            output_probs=torch.from_numpy(np.exp(self._scores[prompt_key(work.whole)])),
+            output_probs=torch.from_numpy(np.exp(self._scores[prompt_key(work.whole)])).to(work.device),
             inp=work.inp,
         )
         result.target, result.attr_target, result.method = work.target, work.attr_target, work.method
-        result.group_attr, result.group_token_attr = groups[0], groups[1:]
+        once = groups.once(found).to(work.device)
+        result.group_attr, result.group_token_attr = once[0], once[1:]
+        result.group_of = shown_groups(work.inp, groups, work.device)
         if errors is not None:
-            spread = work.inp.format_attr(errors.float())
+            spread = work.inp.format_attr(errors.float().to(work.device))
             result.seq_errors, result.token_errors = spread[0], spread[1:]
-        result.coalitions = torch.stack([row for each in asked for row in each.present]).numpy()
+        result.coalitions = groups.once(torch.stack([row for each in asked for row in each.present])).numpy()
         result.log_probs = np.concatenate([self._played(each) for each in asked])
         return result
 

@@ -11,6 +11,7 @@ import torch
 
 from llm_attr_widget.errors import InputError, ScoreError, TargetError
 from llm_attr_widget.models.huggingface_anatomy import Anatomy, left_as_found
+from llm_attr_widget.models.huggingface_extras import fingerprint
 from llm_attr_widget.types import LogProbs, Prompt
 
 PER_TOKEN = ("token_type_ids", "mm_token_type_ids", "cross_attention_mask")
@@ -181,7 +182,8 @@ def stackable(prompt: Prompt) -> tuple[Any, ...]:
 
 def _kind(name: str, value: Any) -> Any:
     if not isinstance(value, torch.Tensor | np.ndarray):
-        return repr(value)
+        # It is handed on as it is, once for all rows: only prompts that have the same can share a pass.
+        return fingerprint(value)
     return () if name in PER_TOKEN else tuple(value.shape)[1:]
 
 

@@ -317,8 +317,8 @@ def test_a_result_is_an_attribution_too(model, method):
 def test_a_grouped_and_a_gradient_result_are_attributions_too(model):
     inp = ca.TextTemplateInput("!{} {} {}", ["a", "b", "c"], baselines=["x", "y", "z"], mask=[0, 0, 1])
     shown = attribution(model, ca.ShapleyValues).attribute(inp, torch.tensor(TARGET)).to_attribution()
-    assert shown.ledger.coalitions.shape[1] == 3
-    assert shown.gap is None
+    assert shown.ledger.coalitions.shape[1] == 2
+    assert shown.gap < 1e-4
     method = ca.LayerIntegratedGradients(model, model.model.embed_tokens)
     slope = ours.LLMGradientAttribution(method, Tok()).attribute(prompt(), torch.tensor(TARGET)).to_attribution()
     assert slope.label == "Integrated gradients"

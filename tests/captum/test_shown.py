@@ -22,8 +22,8 @@ def text():
 def shown(result):
     widget = AttrWidget.from_result(result)
     assert widget.result.features == result.to_attribution().features
-    np.testing.assert_allclose(widget.result.values, result.token_attr.numpy())
-    np.testing.assert_allclose(widget.result.sequence, result.seq_attr.numpy())
+    np.testing.assert_allclose(widget.result.values, result.group_token_attr.numpy())
+    np.testing.assert_allclose(widget.result.sequence, result.group_attr.numpy())
     assert widget.status == "finished"
     return widget.result
 
@@ -52,9 +52,11 @@ def test_slots_stand_where_the_template_has_them(text):
     assert [(piece.text, piece.feature) for piece in found.pieces] == [
         ("Tom", 0),
         (" lives in ", None),
-        ("Rome", 1),
+        ("Rome", 0),
         (". Who?", None),
     ]
+    assert found.features == ("Tom … Rome",)
+    assert found.gap < 1e-4
     assert np.isnan(found.standard_errors).all()  # one trial of a sampled method
     hidden = ca.TextTemplateInput(lambda first: first.upper(), ["abc"])
     found = shown(ours.LLMAttribution(ca.FeatureAblation(model), tokenizer).attribute(hidden, " Tom"))
