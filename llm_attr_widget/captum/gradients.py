@@ -10,6 +10,7 @@ import torch
 from captum.attr import LayerGradientShap, LayerGradientXActivation, LayerIntegratedGradients
 from captum.attr import LLMGradientAttribution as CaptumLLMGradientAttribution
 from captum.attr._core.noise_tunnel import NoiseTunnel
+from captum.attr._utils.common import _format_callable_baseline  # pyright: ignore[reportPrivateUsage]  # its very rules
 from torch import nn
 
 from llm_attr_widget.captum.future import finished, in_background
@@ -109,7 +110,7 @@ def _samples(ask: Ask, options: Mapping[str, Any]) -> Iterator[tuple[Prompt, Pro
         raise MethodError("LayerGradientShap needs baselines: a tensor of indicators (0 is the baseline token).")
     count = int(options.get("n_samples", 5))
     noisy = NoiseTunnel._add_noise_to_input(whole, float(options.get("stdevs", 0.0)), count)  # pyright: ignore[reportPrivateUsage]  # the very same draws
-    pool = cast(torch.Tensor, _first(given(whole) if callable(given) else given))
+    pool = cast(torch.Tensor, _format_callable_baseline(given, (whole,))[0])
     drawn = pool[np.random.choice(len(pool), count).tolist()]  # noqa: NPY002 (captum's own generator)
     shares = torch.tensor(np.random.uniform(0.0, 1.0, count), dtype=noisy.dtype)[:, None]  # noqa: NPY002 (as above)
     for triple in zip(noisy, drawn, shares * noisy + (1 - shares) * drawn, strict=True):

@@ -71,6 +71,8 @@ class _NoFit(Model):
 
     def fit(self, train_data: Any, **_: object) -> None:
         self._width = next(iter(train_data))[0].shape[-1]
+        # Captum's models draw first weights before they set those that were fitted: the next trial draws after them.
+        torch.nn.Linear(self._width, 1)
 
     def representation(self) -> torch.Tensor:
         return torch.zeros(1, self._width)

@@ -18,7 +18,7 @@ from llm_attr_widget.captum.result import LLMAttributionResult
 from llm_attr_widget.methods.gradients import Side
 from llm_attr_widget.models.huggingface import HuggingFaceModel
 from llm_attr_widget.models.huggingface_anatomy import look_at
-from llm_attr_widget.models.huggingface_gradients import activations, gradients_at
+from llm_attr_widget.models.huggingface_gradients import activations, gradients_of
 from llm_attr_widget.models.huggingface_layers import layer_of
 from llm_attr_widget.types import Line, Prompt
 
@@ -86,8 +86,8 @@ class Visit:
         known: dict[tuple[Prompt, ...], Array] = {}
         for sample in self.samples:
             if sample not in known:
-                full, base, point = activations(anatomy, layer, sample, ask.target)
-                _, slopes = gradients_at(anatomy, layer, sample[2], ask.target, point, np.eye(len(ask.target)))
+                full, base = activations(anatomy, layer, sample[:2], ask.target)
+                _, _, slopes = gradients_of(anatomy, layer, sample[2], ask.target, np.eye(len(ask.target)))
                 factor = full - base if self.multiply_by_inputs else torch.ones_like(full)
                 known[sample] = np.stack([(slope * factor).flatten(2).sum(2)[0].double().cpu() for slope in slopes])
             yield share, share * known[sample]

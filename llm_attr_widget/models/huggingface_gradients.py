@@ -15,7 +15,7 @@ from llm_attr_widget.errors import InputError, ScoreError
 from llm_attr_widget.models.base import check_prompts, check_target
 from llm_attr_widget.models.huggingface_anatomy import Anatomy, left_as_found
 from llm_attr_widget.models.huggingface_forward import forward, stacked, started
-from llm_attr_widget.models.huggingface_layers import Layer, captured, layer_of, replaced
+from llm_attr_widget.models.huggingface_layers import Layer, captured, embedding_of, layer_of, replaced
 from llm_attr_widget.types import Line, LogProbs, Prompt, Slopes
 
 TOKENS = 2048
@@ -52,6 +52,9 @@ def _shared(
     target: tuple[int, ...],
     weights: NDArray[np.float64],
 ) -> Iterator[Slopes]:
+    if layer.side == "input" and (line.along == "activation" or line.start == line.end):
+        yield _where_it_is(anatomy, layer, line, shares, target, weights)
+        return
     start, end = activations(anatomy, layer, [line.start, line.end], target)
     factor = {"difference": end - start, "activation": end, "gradient": torch.ones_like(end)}[line.along]
     most = max(1, TOKENS // (len(line.end.ids) + len(target)))
@@ -75,6 +78,21 @@ def _shared(
         values = torch.stack([_per_position(gradient * factor) for gradient in gradients], dim=1)
         yield Slopes(rows, log_probs, values.double().cpu().numpy())
         at = rows.stop
+
+
+def _where_it_is(
+    anatomy: Anatomy,
+    layer: Layer,
+    line: Line,
+    shares: Sequence[float],
+    target: tuple[int, ...],
+    weights: NDArray[np.float64],
+) -> Slopes:
+    """Without a way to go, no point has to be put in the layer's place: the gradient of its input as it is."""
+    log_probs, activation, gradients = gradients_of(anatomy, layer, line.end, target, weights)
+    factor = activation if line.along == "activation" else torch.ones_like(activation)
+    values = torch.stack([_per_position(gradient * factor) for gradient in gradients], dim=1).double().cpu().numpy()
+    return Slopes(range(len(shares)), log_probs.repeat(len(shares), 0), values.repeat(len(shares), 0))
 
 
 def _one_token_at_a_time(
@@ -129,20 +147,59 @@ def gradients_at(
     weights: `(outputs, target tokens)`. Cost: one forward pass over all points, one backward pass for each output.
     """
     leaf = points.detach().requires_grad_()
-    head = _head_module(anatomy)
-    inlet = None if head is None or not anatomy.known else Layer("output embedding", head, "input")
+    inlet = _inlet(anatomy)
     with _with_gradients(anatomy.model), replaced(layer, leaf), captured(inlet) as hidden:
-        logits = _pass(anatomy, prompt, target, rows=len(points), layer=layer)
-        wanted = torch.tensor(list(target), device=logits.device).expand(len(points), -1)
-        log_probs = logits.float().log_softmax(-1).gather(2, wanted[..., None])[..., 0]
-        if bool(torch.isnan(log_probs).any()):
-            raise ScoreError("The model returned NaN logits. Check its weights and its number type.")
-        through = hidden[0] if len(hidden) == 1 and hidden[0].requires_grad else None
-        if through is None or through is leaf or through.shape[:2] != log_probs.shape or layer.module is head:
-            found = _through_head(log_probs, leaf, weights)
-        else:
-            found = _through_hidden(log_probs, through, leaf, weights)
+        log_probs = _said(anatomy, layer, prompt, target, rows=len(points))
+        found = _of_each_output(layer, log_probs, hidden, leaf, weights, inlet)
     return log_probs.detach().cpu().numpy(), found
+
+
+def gradients_of(
+    anatomy: Anatomy, layer: Layer, prompt: Prompt, target: Sequence[int], weights: NDArray[np.float64]
+) -> tuple[LogProbs, torch.Tensor, list[torch.Tensor]]:
+    """Log-probs `(1, target tokens)`, the layer's activation, and for each output the gradient with respect to it.
+
+    The gradient goes through all that reads the same tensor: what a query projection reads, keys and values read, too,
+    while what `gradients_at` puts into the layer's input is seen by the layer alone.
+    """
+    inlet = _inlet(anatomy)
+    with _with_gradients(anatomy.model), _rooted(anatomy), captured(layer) as caught, captured(inlet) as hidden:
+        log_probs = _said(anatomy, layer, prompt, target, rows=1)
+        leaf = layer.checked(caught, _positions(anatomy, prompt, target))
+        if leaf.requires_grad:
+            found = _of_each_output(layer, log_probs, hidden, leaf, weights, inlet)
+            return log_probs.detach().cpu().numpy(), leaf.detach(), found
+    # All weights are frozen, and the embedding is not known: the layer is asked with its own input put in its place.
+    return (log_probs.cpu().numpy(), leaf, gradients_at(anatomy, layer, prompt, target, leaf, weights)[1])
+
+
+def _inlet(anatomy: Anatomy) -> Layer | None:
+    head = _head_module(anatomy)
+    return None if head is None or not anatomy.known else Layer("output embedding", head, "input")
+
+
+def _said(anatomy: Anatomy, layer: Layer, prompt: Prompt, target: Sequence[int], *, rows: int) -> torch.Tensor:
+    logits = _pass(anatomy, prompt, target, rows=rows, layer=layer)
+    wanted = torch.tensor(list(target), device=logits.device).expand(rows, -1)
+    log_probs = logits.float().log_softmax(-1).gather(2, wanted[..., None])[..., 0]
+    if bool(torch.isnan(log_probs).any()):
+        raise ScoreError("The model returned NaN logits. Check its weights and its number type.")
+    return log_probs
+
+
+def _of_each_output(
+    layer: Layer,
+    log_probs: torch.Tensor,
+    hidden: list[torch.Tensor],
+    leaf: torch.Tensor,
+    weights: NDArray[np.float64],
+    inlet: Layer | None,
+) -> list[torch.Tensor]:
+    through = hidden[0] if len(hidden) == 1 and hidden[0].requires_grad else None
+    at_head = inlet is not None and layer.module is inlet.module
+    if through is None or through is leaf or through.shape[:2] != log_probs.shape or at_head:
+        return _through_head(log_probs, leaf, weights)
+    return _through_hidden(log_probs, through, leaf, weights)
 
 
 def _through_head(log_probs: torch.Tensor, leaf: torch.Tensor, weights: NDArray[np.float64]) -> list[torch.Tensor]:
@@ -224,6 +281,24 @@ def _head_module(anatomy: Anatomy) -> nn.Module | None:
     except (AttributeError, NotImplementedError):
         return None
     return head if isinstance(head, nn.Module) else None
+
+
+@contextmanager
+def _rooted(anatomy: Anatomy) -> Generator[None]:
+    """Activations have gradients inside, even where all weights are frozen, as far as the embedding is known."""
+
+    def root(_: nn.Module, __: Any, embedded: torch.Tensor) -> torch.Tensor:
+        return embedded if embedded.requires_grad else embedded.detach().requires_grad_()
+
+    embedding = embedding_of(anatomy)
+    if embedding is None:
+        yield
+        return
+    handle = embedding.register_forward_hook(root)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 @contextmanager

@@ -65,14 +65,20 @@ def name_of(model: nn.Module, module: nn.Module) -> str:
     raise CapabilityError(f"The layer {type(module).__name__} is no part of the model {type(called).__name__}.")
 
 
-def _embedding(anatomy: Anatomy) -> nn.Module:
+def embedding_of(anatomy: Anatomy) -> nn.Module | None:
+    """The prompt's embedding, where the model says which module it is."""
     core = cast(Any, anatomy.core)
     try:
         # An encoder-decoder model embeds the prompt with a module of its encoder, which shares its weights alone.
         found = (core.get_encoder() if anatomy.limits.separate else core).get_input_embeddings()
     except (AttributeError, NotImplementedError):
-        found = None
-    if not isinstance(found, nn.Module):
+        return None
+    return found if isinstance(found, nn.Module) else None
+
+
+def _embedding(anatomy: Anatomy) -> nn.Module:
+    found = embedding_of(anatomy)
+    if found is None:
         raise CapabilityError(
             f"{type(anatomy.core).__name__} does not say which module is its input embedding. Name the layer, for "
             "instance layer='embedding' (see model.named_modules())."
