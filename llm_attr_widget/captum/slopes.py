@@ -17,12 +17,14 @@ from llm_attr_widget.captum.prompts import shown_tokens
 from llm_attr_widget.captum.result import LLMAttributionResult
 from llm_attr_widget.methods.gradients import Side
 from llm_attr_widget.models.huggingface import HuggingFaceModel
-from llm_attr_widget.models.huggingface_anatomy import look_at
-from llm_attr_widget.models.huggingface_gradients import activations, gradients_of
-from llm_attr_widget.models.huggingface_layers import layer_of
+from llm_attr_widget.models.huggingface_anatomy import Anatomy, look_at
+from llm_attr_widget.models.huggingface_gradients import activations, gradients_of, reads_forward
+from llm_attr_widget.models.huggingface_layers import Layer, layer_of
 from llm_attr_widget.types import Line, Prompt
 
 Array: TypeAlias = NDArray[np.float64]
+Sample: TypeAlias = tuple[Prompt, Prompt, Prompt]
+"""A prompt, its baseline, and the prompt at which the gradient is taken."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,9 @@ class Path:
 
 @dataclass(frozen=True)
 class Visit:
-    """Samples of gradient SHAP: each a prompt, its baseline, and the prompt at which the gradient is taken."""
+    """Samples of gradient SHAP."""
 
-    samples: Sequence[tuple[Prompt, Prompt, Prompt]]
+    samples: Sequence[Sample]
     layer: str
     side: Side
     multiply_by_inputs: bool
@@ -83,14 +85,35 @@ class Visit:
         anatomy = look_at(ask.model, ask.tokenizer)
         layer = layer_of(anatomy, self.layer, self.side)
         share = 1 / len(self.samples)
+        together = len(ask.target) == 1 or reads_forward(anatomy, self.samples[0][0], ask.target)
         known: dict[tuple[Prompt, ...], Array] = {}
         for sample in self.samples:
             if sample not in known:
-                full, base = activations(anatomy, layer, sample[:2], ask.target)
-                _, _, slopes = gradients_of(anatomy, layer, sample[2], ask.target, np.eye(len(ask.target)))
-                factor = full - base if self.multiply_by_inputs else torch.ones_like(full)
-                known[sample] = np.stack([(slope * factor).flatten(2).sum(2)[0].double().cpu() for slope in slopes])
+                visit = _visited if together else _visited_for_each
+                known[sample] = visit(anatomy, layer, sample, ask.target, multiply=self.multiply_by_inputs)
             yield share, share * known[sample]
+
+
+def _visited(
+    anatomy: Anatomy, layer: Layer, sample: Sample, target: Sequence[int], *, multiply: bool, only: slice = slice(None)
+) -> Array:
+    """One sample's `(target tokens, positions)`. only: for these of the target's tokens."""
+    full, base = activations(anatomy, layer, sample[:2], target)
+    _, _, slopes = gradients_of(anatomy, layer, sample[2], target, np.eye(len(target))[only])
+    factor = full - base if multiply else torch.ones_like(full)
+    return np.stack([(slope * factor).flatten(2).sum(2)[0].double().cpu() for slope in slopes])
+
+
+def _visited_for_each(
+    anatomy: Anatomy, layer: Layer, sample: Sample, target: Sequence[int], *, multiply: bool
+) -> Array:
+    """The same for a model whose earlier positions read later ones: each token after nothing but what precedes it."""
+    single = [
+        _visited(anatomy, layer, sample, target[: place + 1], multiply=multiply, only=slice(-1, None))[0]
+        for place in range(len(target))
+    ]
+    width = max(map(len, single))
+    return np.stack([np.pad(each, (0, width - len(each))) for each in single])
 
 
 class GradientJob:

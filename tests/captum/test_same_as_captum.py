@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import captum.attr as ca
 import numpy as np
 import pytest
@@ -28,6 +30,7 @@ def model():
 def seeded(call):
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002 (what captum draws from)
+    random.seed(0)
     return call()
 
 
