@@ -72,7 +72,7 @@ class LLMAttributionResult(CaptumResult):
 
     def plot_token_attr(self, show: bool = False) -> Any:
         """Captum's plot; beyond 40 columns one that stays readable. Returns (figure, axes), or None if shown."""
-        if self.token_attr is None or len(self.input_tokens) <= READABLE:
+        if self.token_attr is None or self._fits_captums(self.token_attr):
             return super().plot_token_attr(show)
         errors = None if self.token_errors is None else self.token_errors.cpu().double().numpy()
         figure = token_figure(
@@ -90,7 +90,7 @@ class LLMAttributionResult(CaptumResult):
 
     def plot_seq_attr(self, show: bool = False) -> Any:
         """Captum's plot; beyond 40 bars one that stays readable. Returns (figure, axes), or None if shown."""
-        if len(self.input_tokens) <= READABLE:
+        if self._fits_captums(self.seq_attr):
             return super().plot_seq_attr(show)
         values = self.seq_attr.cpu().double().numpy()
         errors = values * 0 if self.seq_errors is None else self.seq_errors.cpu().double().numpy()
@@ -98,6 +98,10 @@ class LLMAttributionResult(CaptumResult):
         for bar, value in zip(figure.axes[0].patches, values, strict=False):
             bar.set_facecolor(FOR if value > 0 else AGAINST)
         return _shown(figure, show=show)
+
+    def _fits_captums(self, drawn: torch.Tensor) -> bool:
+        """Whether captum's plot is the one to draw: it has no scale for numbers that are not known yet (NaN)."""
+        return len(self.input_tokens) <= READABLE and not bool(drawn.isnan().any())
 
 
 def _shown(figure: Any, *, show: bool) -> Any:
