@@ -142,3 +142,109 @@ def test_several_perturbations_at_once(model, method):
             )
         )
     assert torch.equal(results[0].token_attr, results[1].token_attr)
+
+
+def test_an_empty_prompt(model):
+    """Captum hands the model no token at all; a text that is empty is scored after the tokenizer's first token."""
+    inp = ca.TextTemplateInput("{}", ["abc"])
+    with pytest.raises((RuntimeError, IndexError, ValueError, TypeError)):
+        ca.LLMAttribution(ca.FeatureAblation(model), Tok()).attribute(
+            inp, torch.tensor(TARGET), use_cached_outputs=False
+        )
+    found = ours.LLMAttribution(ca.FeatureAblation(model), Tok()).attribute(inp, torch.tensor(TARGET))
+    truth = np.array(by_hand(model, Tok().encode("abc"), TARGET)) - by_hand(model, [Tok.bos_token_id], TARGET)
+    np.testing.assert_allclose(found.token_attr[:, 0].numpy(), truth, atol=1e-4)
+
+
+def test_what_captum_leaves_empty(model):
+    captums, found = both(model, ca.FeatureAblation, tokens(), use_cached_outputs=False)
+    assert captums.output_probs is None
+    np.testing.assert_allclose(found.output_probs.numpy(), np.exp(by_hand(model, PROMPT, TARGET)), rtol=1e-3)
+    slopes = ca.LayerGradientXActivation(model, model.model.embed_tokens)
+    captums, found = (
+        library.LLMGradientAttribution(slopes, Tok()).attribute(tokens(), torch.tensor(TARGET))
+        for library in (ca, ours)
+    )
+    assert captums.inp is None
+    assert found.inp is not None
+
+
+@pytest.mark.parametrize(
+    ("method", "more"),
+    [
+        (ca.ShapleyValueSampling, {"skip_tokens": [5]}),
+        (ca.ShapleyValueSampling, {"n_steps": 5}),
+        (ca.Lime, {"_inspect_forward": lambda *_: None}),
+        (ca.FeatureAblation, {"target": list(TARGET)}),
+        (ca.FeatureAblation, {"target": torch.tensor([], dtype=torch.long)}),
+        (ca.LayerIntegratedGradients, {"return_convergence_delta": True}),
+        (ca.LayerIntegratedGradients, {"inp": ca.TextTemplateInput("!{}", ["abc"])}),
+    ],
+    ids=lambda each: ", ".join(each) if isinstance(each, dict) else each.__name__,
+)
+def test_where_captum_stops(model, method, more):
+    """What comes of each of these here is in test_beyond_captum.py and test_gradients_and_futures.py."""
+    gradient = method is ca.LayerIntegratedGradients
+    configured = method(model, model.model.embed_tokens) if gradient else method(model)
+    attribution = (ca.LLMGradientAttribution if gradient else ca.LLMAttribution)(configured, Tok())
+    given = {"inp": tokens(), "target": torch.tensor(TARGET), **more}
+    with pytest.raises((AssertionError, AttributeError, IndexError, RuntimeError, TypeError, ValueError)):
+        attribution.attribute(**given, **({} if gradient else {"use_cached_outputs": False}))
+    with pytest.raises((NotImplementedError, TypeError)):
+        attribution.attribute_future(**given)
+
+
+def test_captums_ablation_swallows_keywords_that_it_does_not_know(model):
+    """So captum 0.8's `skip_tokens` explains a target that was not asked for, and a slip goes unseen."""
+    captums = ca.LLMAttribution(ca.FeatureAblation(model), Tok())
+    ignored = captums.attribute(
+        tokens(), torch.tensor(TARGET), use_cached_outputs=False, skip_tokens=[TARGET[1]], n_stepps=3
+    )
+    assert len(ignored.output_tokens) == len(TARGET)
+    found = ours.LLMAttribution(ca.FeatureAblation(model), Tok())
+    assert len(found.attribute(tokens(), torch.tensor(TARGET), skip_tokens=[TARGET[1]]).output_tokens) == 2
+    truth = ablated(lambda ids: by_hand(model, ids, (TARGET[0], TARGET[2])))
+    left = found.attribute(tokens(), torch.tensor(TARGET), skip_tokens=[TARGET[1]])
+    np.testing.assert_allclose(left.token_attr.numpy(), truth, atol=1e-4)
+    with pytest.raises(TypeError, match="n_stepps"):
+        found.attribute(tokens(), torch.tensor(TARGET), n_stepps=3)
+
+
+def test_an_input_of_ones_own_is_refused_by_captum(model):
+    class Nothing(ca.InterpretableInput):
+        n_itp_features, values = 1, ("all",)
+
+        def to_tensor(self):
+            return torch.ones(1, 1)
+
+        def to_model_input(self, perturbed_tensor=None):
+            return torch.tensor([PROMPT])
+
+    with pytest.raises(AssertionError, match="does not support input type"):
+        both(model, ca.FeatureAblation, Nothing())
+
+
+def test_kernel_shap_of_one_group(model):
+    """Captum's crash is the same for a feature mask of one group."""
+    mask = torch.zeros(1, len(PROMPT), dtype=torch.long)
+    with pytest.raises((IndexError, RuntimeError, ValueError, AssertionError, TypeError)):
+        ca.LLMAttribution(ca.KernelShap(model), Tok()).attribute(
+            tokens(), torch.tensor(TARGET), use_cached_outputs=False, feature_mask=mask
+        )
+
+
+def test_captum_scores_a_coalition_again_and_again(model):
+    """Prompts that go through the model for three orders of three features; by hand, 2³ are different."""
+    inp = ca.TextTemplateInput("!{} {} {}", ["a", "b", "c"], baselines=["x", "y", "z"])
+    seen = []
+    for library in (ca, ours):
+        rows = []
+        handle = model.model.embed_tokens.register_forward_hook(lambda _, args, __, to=rows: to.append(len(args[0])))
+        torch.manual_seed(0)
+        library.LLMAttribution(ca.ShapleyValueSampling(model), Tok()).attribute(
+            inp, torch.tensor(TARGET[:1]), n_samples=20, use_cached_outputs=False, forward_in_tokens=False
+        )
+        handle.remove()
+        seen.append(sum(rows))
+    assert seen[0] == 1 + 20 * 3
+    assert seen[1] <= 8 + 8  # and what finding the right path costs, once for a model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import captum.attr as ca
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 import torch
 
 from llm_attr_widget import captum as ours
+from llm_attr_widget.captum.slopes import GradientJob
 from llm_attr_widget.demo import load_text
-from llm_attr_widget.errors import Cancelled, InputError, MethodError
+from llm_attr_widget.errors import Cancelled, InputError, MethodError, TargetError
 from tests.models.families import build
 from tests.models.reference import by_hand
 from tests.models.test_slopes import PROMPT, TARGET, Tok
@@ -219,3 +221,97 @@ def test_a_generated_target_keeps_its_end_token_as_in_captum(text):
 def test_progress_is_shown_while_prompts_are_scored(small, capsys):
     ours.LLMAttribution(ca.FeatureAblation(small), Tok()).attribute(prompt(), torch.tensor(TARGET), show_progress=True)
     assert "Feature Ablation attribution: 100%" in capsys.readouterr().err
+
+
+def test_a_result_is_made_once_and_told_once(small):
+    """Whoever asks twice gets the same object, and `_inspect_forward` hears of each coalition once."""
+    told = []
+    attribution = ours.LLMAttribution(ca.FeatureAblation(small), Tok())
+    future = attribution.attribute_future(prompt(), torch.tensor(TARGET), _inspect_forward=lambda *a: told.append(a))
+    first = future.result(60)
+    assert future() is first
+    assert len(told) == 1 + len(PROMPT)
+
+
+def test_waiting_ends_where_it_was_said_to_end_and_cancelling_ends_the_work(small, monkeypatch):
+    held = []
+    plain = ours.LLMAttribution._scorer
+    monkeypatch.setattr(
+        ours.LLMAttribution, "_scorer", lambda self, mode: held.append(Held(plain(self, mode), 0)) or held[0]
+    )
+    monkeypatch.setattr(ours.Future, "AT_ONCE", 1)
+    future = ours.LLMAttribution(ca.FeatureAblation(small), Tok()).attribute_future(prompt(), torch.tensor(TARGET))
+    with pytest.raises(TimeoutError, match="was not done after 0"):
+        future.result(0.02)
+    assert (future.progress, future.partial(), future.done()) == (0, None, False)
+    future.cancel()
+    held[0].left = 10**6
+    with pytest.raises(Cancelled):
+        future.result(60)
+    assert future.done()
+    assert future.progress < 1
+
+
+def test_what_went_wrong_in_the_background_is_raised_by_result(small):
+    future = ours.LLMAttribution(ca.FeatureAblation(small), Tok()).attribute_future(prompt(), torch.tensor([97]))
+    with pytest.raises(TargetError, match="97"):
+        future.result(60)
+    with pytest.raises(TypeError, match="n_sample'"):  # what can be told at once is
+        ours.LLMAttribution(ca.FeatureAblation(small), Tok()).attribute_future(prompt(), "x", n_sample=3)
+
+
+@pytest.mark.parametrize(("complete", "trials"), [(7, 1), (13, 2)])
+def test_partial_is_the_mean_over_the_trials_that_are_complete(small, monkeypatch, complete, trials):
+    """Each coalition has baselines of its own, so each trial has other prompts; the whole one is common to them."""
+    held, plain = [], ours.LLMAttribution._scorer
+
+    def inp():
+        letters = iter("ghijklmnopqrstuvwxyz{|}~")
+        return ca.TextTemplateInput("!" + "{} " * 6, list("abcdef"), baselines=lambda: [next(letters)] * 6)
+
+    attribution = ours.LLMAttribution(ca.FeatureAblation(small), Tok())
+    asked = attribution._job(inp(), torch.tensor(TARGET), num_trials=3)._work.asked
+    assert len({prompt.ids for trial in asked for prompt in trial.prompts}) == 19
+    expected = attribution.attribute(inp(), torch.tensor(TARGET), num_trials=trials)
+    monkeypatch.setattr(
+        ours.LLMAttribution, "_scorer", lambda self, mode: held.append(Held(plain(self, mode), complete)) or held[0]
+    )
+    monkeypatch.setattr(ours.Future, "AT_ONCE", 1)
+    future = attribution.attribute_future(inp(), torch.tensor(TARGET), num_trials=3)
+    while round(future.progress * 19) < complete:
+        time.sleep(0.01)
+    begun = future.partial()
+    torch.testing.assert_close(begun.token_attr, expected.token_attr, rtol=1e-4, atol=1e-4)
+    assert (begun.token_errors is None) == (trials == 1)
+    held[0].left = 10**6
+    future.result(60)
+
+
+def test_a_gradient_attribution_grows_and_can_be_cancelled(small, monkeypatch):
+    """Points of the line come one by one here; what is known of half of them is scaled up to the whole."""
+    monkeypatch.setattr("llm_attr_widget.models.huggingface_gradients.TOKENS", 1)
+    method = ca.LayerIntegratedGradients(small, small.model.embed_tokens)
+    ask = ours.LLMGradientAttribution(method, Tok())._job(
+        prompt(), torch.tensor(TARGET), n_steps=4, method="riemann_left"
+    )
+    steps = ask.steps()
+    assert ask.partial() is None
+    assert ask.progress == 0
+    for _ in range(3):  # the ends, then two points
+        next(steps)
+    assert ask.progress == pytest.approx(0.5)
+    first_two = ours.LLMGradientAttribution(method, Tok())._job(
+        prompt(), torch.tensor(TARGET), n_steps=2, method="riemann_left"
+    )
+    shares, weights = first_two._way.shares, first_two._way.weights
+    assert (list(shares), list(weights)) == ([0, 0.5], [0.5, 0.5])
+    half = replace(ask._way, shares=ask._way.shares[:2], weights=[0.5, 0.5])
+    only = GradientJob(ask._ask, half)
+    for _ in only.steps():
+        pass
+    torch.testing.assert_close(ask.partial().token_attr, only.result().token_attr)
+    future = ours.LLMGradientAttribution(method, Tok()).attribute_future(prompt(), torch.tensor(TARGET), n_steps=2000)
+    future.cancel()
+    with pytest.raises(Cancelled):
+        future.result(60)
+    assert future.progress < 1
