@@ -36,6 +36,18 @@ export function setText(target: Element, text: string): void {
   if (target.textContent !== text) target.textContent = text;
 }
 
+/** A small button beside what it acts on; the label is its title, too. */
+export function toolButton(document: Document, text: string, label: string, act: () => void): HTMLButtonElement {
+  const made = element(
+    document,
+    "button",
+    { type: "button", class: "law-tool", "aria-label": label, title: label },
+    text,
+  );
+  made.addEventListener("click", act);
+  return made;
+}
+
 /** A number for `id`s, unique on this page however many widgets and copies of this script there are. */
 export function uniqueId(document: Document): string {
   const crypto = document.defaultView?.crypto ?? globalThis.crypto;

@@ -1,7 +1,7 @@
 /** The image of a prompt: which features lie where, and what colours they give its pixels. */
 import type { Place } from "./dom";
 import type { Picture } from "./protocol";
-import { type Colours, cellColour, missing, type Rgb } from "./scale";
+import { type Colours, cellColour, missing } from "./scale";
 import type { Table } from "./table";
 
 /**
@@ -38,44 +38,60 @@ export function regionValues(photo: Photo, tint: Tint): { values: Float32Array; 
   return { values: add(tint.values), errors: add(tint.errors) };
 }
 
-/** RGBA of every pixel, row-major: the colour of its region; see-through where the region is always present. */
-export function tintPixels(photo: Photo, tint: Tint, colours: Colours, into: Uint8ClampedArray): void {
+/** (regions, 4): RGBA of each region; see-through where it is always present. */
+export function regionShades(photo: Photo, tint: Tint, colours: Colours): Uint8ClampedArray {
   const { values, errors } = regionValues(photo, tint);
-  const colour = photo.members.map((members, region): readonly [...Rgb, number] => {
-    if (members.length === 0) return [0, 0, 0, 0];
+  const shades = new Uint8ClampedArray(4 * photo.members.length);
+  photo.members.forEach((members, region) => {
+    if (members.length === 0) return;
     const value = values[region] as number;
     const rgb = Number.isNaN(value)
       ? missing(colours)
       : cellColour(value, errors[region] as number, tint.limit, colours);
     // Zero lets the picture through: only what matters is coloured.
     const share = Number.isNaN(value) ? 0.15 : Math.min(1, Math.abs(value) / tint.limit) ** 0.5;
-    return [...rgb, Math.round(255 * (0.06 + 0.94 * share))];
+    shades.set([...rgb, Math.round(255 * (0.06 + 0.94 * share))], 4 * region);
   });
-  photo.regions.forEach((region, pixel) => {
-    const [r, g, b, alpha] = colour[region] ?? [0, 0, 0, 0];
-    into[pixel * 4] = r;
-    into[pixel * 4 + 1] = g;
-    into[pixel * 4 + 2] = b;
-    into[pixel * 4 + 3] = alpha;
-  });
+  return shades;
 }
 
-/** RGBA of the pixels at which `inside` changes to the right or below: outlines of segments, or of one of them. */
-export function edgePixels(
-  photo: Photo,
-  inside: (region: number) => number,
-  colour: Rgb,
-  into: Uint8ClampedArray,
-): void {
-  const { width, height, regions } = photo;
-  const kind = photo.members.map((_, region) => inside(region));
-  const of = (pixel: number) => kind[regions[pixel] as number] as number;
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++) {
-      const at = y * width + x;
-      const edge = (x + 1 < width && of(at) !== of(at + 1)) || (y + 1 < height && of(at) !== of(at + width));
-      if (edge) into.set([...colour, 255], at * 4);
+/** RGBA of every pixel, row-major: the shade of its region. */
+export function tintPixels(photo: Photo, shades: Uint8ClampedArray, into: Uint8ClampedArray): void {
+  // Four bytes at a time: this runs for every frame of a run.
+  const shade = new Uint32Array(shades.buffer, shades.byteOffset, shades.length / 4);
+  const pixels = new Uint32Array(into.buffer, into.byteOffset, into.length / 4);
+  for (let pixel = 0; pixel < pixels.length; pixel++) pixels[pixel] = shade[photo.regions[pixel] as number] as number;
+}
+
+/** From (x0, y0) to (x1, y1), in pixels of the picture. */
+export type Line = readonly [x0: number, y0: number, x1: number, y1: number];
+
+/** Edges between regions of different kind, those of the picture among them (0 is what lies outside of it). */
+export function outlines({ width, height, regions, members }: Photo, kind: (region: number) => number): Line[] {
+  const kinds = members.map((_, region) => kind(region));
+  const at = (x: number, y: number) =>
+    x < 0 || y < 0 || x >= width || y >= height ? 0 : (kinds[regions[y * width + x] as number] as number);
+  const lines: Line[] = [];
+  for (let y = 0; y <= height; y++)
+    for (const [start, end] of stretches(width, (x) => at(x, y - 1) !== at(x, y))) lines.push([start, y, end, y]);
+  for (let x = 0; x <= width; x++)
+    for (const [start, end] of stretches(height, (y) => at(x - 1, y) !== at(x, y))) lines.push([x, start, x, end]);
+  return lines;
+}
+
+/** Where something holds, as stretches (start, one past the end). */
+function stretches(length: number, holds: (at: number) => boolean): (readonly [number, number])[] {
+  const found: (readonly [number, number])[] = [];
+  let start = -1;
+  for (let at = 0; at <= length; at++) {
+    const now = at < length && holds(at);
+    if (now && start < 0) start = at;
+    if (!now && start >= 0) {
+      found.push([start, at]);
+      start = -1;
     }
+  }
+  return found;
 }
 
 /** Index of the feature at a place (shares of width and height); where several overlap the first; -1: none. */
@@ -88,6 +104,45 @@ export function featureAt(photo: Photo, x: number, y: number): number {
 /** Features of the picture, in the order of their regions. */
 export function photoFeatures(photo: Photo): readonly number[] {
   return [...new Set(photo.members.flat())].sort((a, b) => a - b);
+}
+
+/** A place in the picture, as shares of its width and height. */
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** The middle of each feature's pixels. */
+export function featureCentres(photo: Photo): ReadonlyMap<number, Point> {
+  const sums = photo.members.map(() => ({ count: 0, x: 0, y: 0 }));
+  photo.regions.forEach((region, pixel) => {
+    const sum = sums[region];
+    if (!sum) return;
+    sum.count++;
+    sum.x += (pixel % photo.width) + 0.5;
+    sum.y += Math.floor(pixel / photo.width) + 0.5;
+  });
+  return new Map(
+    photoFeatures(photo).map((feature) => {
+      const own = sums.filter((_, region) => photo.members[region]?.includes(feature));
+      const total = (name: "count" | "x" | "y") => own.reduce((sum, part) => sum + part[name], 0);
+      const count = Math.max(1, total("count"));
+      return [feature, { x: total("x") / count / photo.width, y: total("y") / count / photo.height }];
+    }),
+  );
+}
+
+/** The nearest feature below (down: 1) or above (-1) another one; what lies aside counts as further away. */
+export function below(centres: ReadonlyMap<number, Point>, from: number, down: 1 | -1): number {
+  const start = centres.get(from);
+  if (!start) return from;
+  let [best, least] = [from, Number.POSITIVE_INFINITY];
+  for (const [feature, { x, y }] of centres) {
+    const ahead = (y - start.y) * down;
+    const far = ahead + 2 * Math.abs(x - start.x);
+    if (ahead > 1e-6 && far < least) [best, least] = [feature, far];
+  }
+  return best;
 }
 
 /** Values of a row of the table (or its total) for each feature of the run. */

@@ -1,6 +1,18 @@
 import { describe, expect, test } from "vitest";
 import { emptyMatrix } from "../src/matrix";
-import { edgePixels, featureAt, featureTint, type Photo, photoFeatures, regionValues, tintPixels } from "../src/photo";
+import {
+  below,
+  featureAt,
+  featureCentres,
+  featureTint,
+  outlines,
+  type Photo,
+  photoFeatures,
+  regionShades,
+  regionValues,
+  type Tint,
+  tintPixels,
+} from "../src/photo";
 import { cellColour, coloursOn } from "../src/scale";
 import { axesOf, tableOf } from "../src/table";
 import { makeChart } from "./model";
@@ -16,14 +28,20 @@ const photo: Photo = {
 const colours = coloursOn("light");
 const tint = { values: [1, -0.5], errors: [0, 0], limit: 1 };
 
+/** What the pixels are painted with. */
+function painted(with_: Tint): Uint8ClampedArray {
+  const pixels = new Uint8ClampedArray(4 * 8);
+  tintPixels(photo, regionShades(photo, with_, colours), pixels);
+  return pixels;
+}
+
 describe("the picture", () => {
   test("a region has the sum of the segments that cover it; what is always present has no number", () => {
     expect([...regionValues(photo, tint).values]).toEqual([1, -0.5, 0.5, Number.NaN]);
   });
 
   test("every pixel has the colour of its region, stronger where more is at stake; the rest is see-through", () => {
-    const pixels = new Uint8ClampedArray(4 * 8);
-    tintPixels(photo, tint, colours, pixels);
+    const pixels = painted(tint);
     const at = (pixel: number) => [...pixels.subarray(pixel * 4, pixel * 4 + 4)];
     expect(at(0)).toEqual([...cellColour(1, 0, 1, colours), 255]);
     expect(at(2).slice(0, 3)).toEqual([...cellColour(-0.5, 0, 1, colours)]);
@@ -33,21 +51,51 @@ describe("the picture", () => {
   });
 
   test("an uncertain segment fades, as a cell does", () => {
-    const pixels = new Uint8ClampedArray(4 * 8);
-    tintPixels(photo, { ...tint, errors: [0.6, 0] }, colours, pixels);
+    const pixels = painted({ ...tint, errors: [0.6, 0] });
     expect([...pixels.subarray(0, 3)]).toEqual([...cellColour(1, 0.6, 1, colours)]);
   });
 
-  test("edges lie where regions meet", () => {
-    const pixels = new Uint8ClampedArray(4 * 8);
-    edgePixels(photo, (region) => region, [1, 2, 3], pixels);
-    expect([...Array(8).keys()].filter((pixel) => pixels[pixel * 4 + 3] === 255)).toEqual([1, 2, 3, 4, 6]);
+  test("outlines run where kinds meet, in as few lines as there are straight stretches", () => {
+    const first = outlines(photo, (region) => Number(photo.members[region]?.includes(0)));
+    // Segment 0: two pixels above, three below.
+    expect(first).toEqual([
+      [0, 0, 2, 0],
+      [2, 1, 3, 1],
+      [0, 2, 3, 2],
+      [0, 0, 0, 2],
+      [2, 0, 2, 1],
+      [3, 1, 3, 2],
+    ]);
+    expect(outlines(photo, () => 1)).toHaveLength(4);
+    expect(outlines(photo, () => 0)).toEqual([]);
   });
 
   test("a place belongs to the first segment that covers it", () => {
     expect([featureAt(photo, 0.1, 0.1), featureAt(photo, 0.6, 0.1), featureAt(photo, 0.4, 0.9)]).toEqual([0, 1, 0]);
     expect([featureAt(photo, 0.9, 0.1), featureAt(photo, 1, 0), featureAt(photo, -0.1, 0)]).toEqual([-1, -1, -1]);
     expect(photoFeatures(photo)).toEqual([0, 1]);
+  });
+
+  test("a feature's middle is that of all its pixels", () => {
+    const centres = featureCentres(photo);
+    expect(centres.get(0)).toEqual({
+      x: (0.5 + 1.5 + 0.5 + 1.5 + 2.5) / 5 / 4,
+      y: (0.5 + 0.5 + 1.5 + 1.5 + 1.5) / 5 / 2,
+    });
+    expect(centres.size).toBe(2);
+  });
+
+  test("up and down go to what lies nearest there, not to the next in order", () => {
+    const grid: Photo = {
+      width: 3,
+      height: 2,
+      image: new Uint8Array(0),
+      regions: Uint16Array.from([0, 1, 2, 3, 4, 5]),
+      members: [[0], [1], [2], [3], [4], [5]],
+    };
+    const centres = featureCentres(grid);
+    expect([below(centres, 1, 1), below(centres, 5, -1)]).toEqual([4, 2]);
+    expect([below(centres, 1, -1), below(centres, 4, 1)]).toEqual([1, 4]);
   });
 
   test("a row of the table, or its total, as numbers of the segments", () => {

@@ -1,10 +1,19 @@
 /** The picture of a prompt with its segments tinted; zoomed, and as it was while a button is held. */
-import { element, type Place, setAttributes, setText } from "../dom";
+import { element, type Place, setAttributes, setText, toolButton } from "../dom";
 import { decimalsOf, featureLabel, plain, signed } from "../format";
 import { clamp } from "../layout";
 import type { Palette } from "../paint";
-import { decodeImage, edgePixels, featureAt, type Photo, photoFeatures, type Tint, tintPixels } from "../photo";
-import type { Rgb } from "../scale";
+import {
+  below,
+  decodeImage,
+  featureAt,
+  featureCentres,
+  type Photo,
+  type Point,
+  photoFeatures,
+  type Tint,
+} from "../photo";
+import { createLayers, type Layers } from "./layers";
 import { createLegend } from "./legend";
 
 export interface PhotoData {
@@ -33,7 +42,10 @@ export interface PhotoView {
   update(data: PhotoData | null): void;
 }
 
+const [MOST_WIDE, MOST_HIGH] = [420, 560];
 const MOST_ZOOM = 12;
+/** Of one press of a button or key. */
+const STEP = 1.5;
 
 export function createPhoto(place: Place, actions: PhotoActions): PhotoView {
   return new PhotoStage(place, actions);
@@ -51,9 +63,11 @@ class PhotoStage implements PhotoView {
   readonly #outlines: HTMLInputElement;
   #data: PhotoData | null = null;
   #bitmap: ImageBitmap | null = null;
-  #layers: { readonly tint: HTMLCanvasElement; readonly lines: HTMLCanvasElement; readonly lit: HTMLCanvasElement };
-  #drawn: readonly unknown[] = [];
+  readonly #layers: Layers;
+  #centres: ReadonlyMap<number, Point> = new Map();
   #original = false;
+  /** Whether the pointer moved the picture since it went down: then its click pins nothing. */
+  #moved = false;
   #view = { zoom: 1, x: 0, y: 0 };
 
   constructor(place: Place, actions: PhotoActions) {
@@ -61,11 +75,7 @@ class PhotoStage implements PhotoView {
     this.#place = place;
     this.#actions = actions;
     this.#canvas = element(document, "canvas", { "aria-hidden": "true" });
-    this.#layers = {
-      tint: element(document, "canvas"),
-      lines: element(document, "canvas"),
-      lit: element(document, "canvas"),
-    };
+    this.#layers = createLayers(place);
     this.#status = element(document, "div", { class: "law-hidden", role: "status" });
     this.#frame = element(
       document,
@@ -74,7 +84,9 @@ class PhotoStage implements PhotoView {
         class: "law-photo-frame",
         tabindex: 0,
         role: "application",
-        "aria-label": "Picture, with its segments tinted. Arrow keys go from segment to segment, Enter pins.",
+        "aria-label":
+          "Picture, with its segments tinted. Arrow keys go from segment to segment, Enter pins, plus, minus and 0 zoom, " +
+          "O shows the original.",
       },
       this.#canvas,
     );
@@ -95,8 +107,8 @@ class PhotoStage implements PhotoView {
       element(document, "label", {}, "tint", this.#opacity),
       element(document, "label", {}, this.#outlines, "outlines"),
       original,
-      this.#button("−", "Zoom the picture out", () => this.#zoomBy(1 / 1.5)),
-      this.#button("+", "Zoom the picture in", () => this.#zoomBy(1.5)),
+      toolButton(document, "−", "Zoom the picture out", () => this.#zoomBy(1 / STEP)),
+      toolButton(document, "+", "Zoom the picture in", () => this.#zoomBy(STEP)),
     );
     for (const input of [this.#opacity, this.#outlines]) input.addEventListener("input", () => this.#draw());
     this.element = element(
@@ -128,40 +140,24 @@ class PhotoStage implements PhotoView {
   async #load(photo: Photo): Promise<void> {
     this.#bitmap?.close();
     this.#bitmap = null;
-    this.#drawn = [];
+    this.#centres = featureCentres(photo);
     this.#view = { zoom: 1, x: 0, y: 0 };
+    setAttributes(this.#frame, { "data-zoom": 1 });
     const bitmap = await decodeImage(this.#place, photo);
     if (this.#place.signal.aborted || this.#data?.photo !== photo) return bitmap?.close();
     this.#bitmap = bitmap;
     this.#actions.redraw();
   }
 
-  /** Layers of one dot per pixel of the picture: scaled up by the canvas, they cost the same at any zoom. */
-  #paintLayers({ photo, tint, palette, lit, pins }: PhotoData): void {
-    const key = [photo, tint.values, tint.limit, palette, lit, pins.map((pin) => pin.feature).join()];
-    const changed = key.map((part, at) => part !== this.#drawn[at]);
-    this.#drawn = key;
-    const colour: Rgb = palette.theme === "dark" ? [255, 255, 255] : [16, 20, 27];
-    if (changed[0] || changed[1] || changed[2] || changed[3])
-      fill(this.#layers.tint, photo, (pixels) => tintPixels(photo, tint, palette.colours, pixels));
-    if (changed[0])
-      fill(this.#layers.lines, photo, (pixels) => edgePixels(photo, (region) => region, [127, 127, 127], pixels));
-    if (changed[0] || changed[3] || changed[4] || changed[5])
-      fill(this.#layers.lit, photo, (pixels) => {
-        for (const feature of [lit, ...pins.map((pin) => pin.feature)])
-          if (feature >= 0)
-            edgePixels(photo, (region) => Number(photo.members[region]?.includes(feature)), colour, pixels);
-      });
-  }
-
   #draw(): void {
     const data = this.#data;
     const to = this.#canvas.getContext("2d");
     if (!data || !to) return;
-    this.#paintLayers(data);
-    const { photo } = data;
+    const { photo, tint, palette, lit, pins } = data;
+    const marked = [lit, ...pins.map((pin) => pin.feature)].filter((feature) => feature >= 0);
+    this.#layers.update(photo, tint, palette, marked);
     const ratio = this.#place.document.defaultView?.devicePixelRatio ?? 1;
-    const width = Math.min(this.#frame.clientWidth || photo.width, 420);
+    const width = Math.min(this.#frame.clientWidth || photo.width, MOST_WIDE, (MOST_HIGH * photo.width) / photo.height);
     const height = (width * photo.height) / photo.width;
     const { zoom } = this.#view;
     this.#canvas.width = Math.round(width * ratio);
@@ -181,10 +177,8 @@ class PhotoStage implements PhotoView {
     to.imageSmoothingEnabled = false;
     to.globalAlpha = Number(this.#opacity.value) / 100;
     to.drawImage(this.#layers.tint, ...whole);
-    to.globalAlpha = this.#outlines.checked ? 0.55 : 0;
-    to.drawImage(this.#layers.lines, ...whole);
     to.globalAlpha = 1;
-    to.drawImage(this.#layers.lit, ...whole);
+    this.#layers.outline(to, width / photo.width, 1 / zoom, Number(this.#outlines.checked));
   }
 
   #zoomBy(factor: number, x = this.#canvas.clientWidth / 2, y = this.#canvas.clientHeight / 2): void {
@@ -207,8 +201,12 @@ class PhotoStage implements PhotoView {
 
   #listen(): void {
     const frame = this.#frame;
+    frame.addEventListener("pointerdown", () => {
+      this.#moved = false;
+    });
     frame.addEventListener("pointermove", (event) => {
       if (event.buttons === 1 && this.#view.zoom > 1) {
+        this.#moved = true;
         this.#view = { ...this.#view, x: this.#view.x - event.movementX, y: this.#view.y - event.movementY };
         this.#draw();
       } else this.#actions.hover(this.#under(event));
@@ -216,7 +214,7 @@ class PhotoStage implements PhotoView {
     frame.addEventListener("pointerleave", () => this.#actions.hover(-1));
     frame.addEventListener("click", (event) => {
       const feature = this.#under(event);
-      if (feature >= 0) this.#actions.pin(feature);
+      if (feature >= 0 && !this.#moved) this.#actions.pin(feature);
     });
     frame.addEventListener("dblclick", () => this.#zoomBy(1 / this.#view.zoom));
     frame.addEventListener(
@@ -235,18 +233,41 @@ class PhotoStage implements PhotoView {
   #key(event: KeyboardEvent): void {
     const data = this.#data;
     if (!data || event.altKey || event.metaKey || event.ctrlKey) return;
-    const all = photoFeatures(data.photo);
-    const at = all.indexOf(data.lit);
-    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    if (step !== undefined) {
-      const next = all[at < 0 ? 0 : clamp(at + step, 0, all.length - 1)] ?? -1;
+    const next = this.#next(event.key, data);
+    const zoom = { "+": STEP, "=": STEP, "-": 1 / STEP, "0": 1 / this.#view.zoom }[event.key];
+    if (next !== null) {
+      this.#reveal(next);
       this.#actions.hover(next);
       setText(this.#status, this.#told(next));
-    } else if (event.key === "Enter" && data.lit >= 0) this.#actions.pin(data.lit);
+    } else if (zoom !== undefined) this.#zoomBy(zoom);
+    else if (event.key === "Enter" && data.lit >= 0) this.#actions.pin(data.lit);
     else if (event.key === "o") this.#show(!this.#original);
     else return;
     event.preventDefault();
     event.stopPropagation();
+  }
+
+  /** Where an arrow key leads: along the order of the segments, or to the one above or below; null for other keys. */
+  #next(key: string, { photo, lit }: PhotoData): number | null {
+    const along = { ArrowRight: 1, ArrowLeft: -1 }[key];
+    const down = ({ ArrowDown: 1, ArrowUp: -1 } as const)[key as "ArrowDown" | "ArrowUp"];
+    if (along === undefined && down === undefined) return null;
+    const all = photoFeatures(photo);
+    const at = all.indexOf(lit);
+    if (at < 0) return all[0] ?? -1;
+    return down ? below(this.#centres, lit, down) : (all[clamp(at + (along ?? 0), 0, all.length - 1)] ?? -1);
+  }
+
+  /** Moves a zoomed picture so that the middle of a segment is in sight. */
+  #reveal(feature: number): void {
+    const middle = this.#centres.get(feature);
+    if (!middle) return;
+    const { zoom, x, y } = this.#view;
+    const { clientWidth: width, clientHeight: height } = this.#canvas;
+    const inside = (at: number, start: number, size: number) => at > start && at < start + size;
+    const [left, top] = [middle.x * width * zoom, middle.y * height * zoom];
+    if (inside(left, x, width) && inside(top, y, height)) return;
+    this.#view = { zoom, x: left - width / 2, y: top - height / 2 };
   }
 
   /** A segment in words. */
@@ -268,7 +289,7 @@ class PhotoStage implements PhotoView {
 
   /** Shows the picture as it was while it is held down, by mouse or by key. */
   #hold(): HTMLElement {
-    const button = this.#button("Original", "Hold to see the original picture", () => undefined);
+    const button = toolButton(this.#place.document, "Original", "Hold to see the original picture", () => undefined);
     const held = ["pointerdown", "keydown"] as const;
     const free = ["pointerup", "pointerleave", "keyup", "blur"] as const;
     for (const type of held)
@@ -279,27 +300,4 @@ class PhotoStage implements PhotoView {
     for (const type of free) button.addEventListener(type, () => this.#original && this.#show(false));
     return button;
   }
-
-  #button(text: string, label: string, act: () => void): HTMLButtonElement {
-    const { document } = this.#place;
-    const made = element(
-      document,
-      "button",
-      { type: "button", class: "law-tool", "aria-label": label, title: label },
-      text,
-    );
-    made.addEventListener("click", act);
-    return made;
-  }
-}
-
-/** Sets a canvas to the size of the picture and its dots to what `paint` writes. */
-function fill(canvas: HTMLCanvasElement, { width, height }: Photo, paint: (pixels: Uint8ClampedArray) => void): void {
-  canvas.width = width;
-  canvas.height = height;
-  const to = canvas.getContext("2d");
-  if (!to) return;
-  const image = to.createImageData(width, height);
-  paint(image.data);
-  to.putImageData(image, 0, 0);
 }

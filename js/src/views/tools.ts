@@ -1,5 +1,5 @@
 /** Below the matrix: how the colours are scaled, zoom, and the table of the largest values. */
-import { element, type Place, setAttributes } from "../dom";
+import { element, type Place, setAttributes, toolButton } from "../dom";
 import type { ScaleMode } from "../scale";
 
 export interface ToolsData {
@@ -41,16 +41,7 @@ export function createTools({ document }: Place, actions: ToolsActions): Tools {
     element(document, "i", {}, "scale"),
     select,
   );
-  const button = (text: string, label: string, act: () => void) => {
-    const made = element(
-      document,
-      "button",
-      { type: "button", class: "law-tool", "aria-label": label, title: label },
-      text,
-    );
-    made.addEventListener("click", act);
-    return made;
-  };
+  const button = (text: string, label: string, act: () => void) => toolButton(document, text, label, act);
   const out = button("−", "Zoom out", () => actions.zoom(1 / 1.6));
   const into = button("+", "Zoom in", () => actions.zoom(1.6));
   const whole = button("Fit", "Fit: show the whole matrix", () => actions.zoom(null));
