@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from llm_attr_widget.errors import CapabilityError, LedgerError, MethodError
 from llm_attr_widget.game import Game
 from llm_attr_widget.gradients import differentiable
-from llm_attr_widget.inputs import ChatInput, make_input
+from llm_attr_widget.inputs import ChatInput, ImageInput, make_input
 from llm_attr_widget.inputs.replaced import in_place
 from llm_attr_widget.inputs.segments import tree
 from llm_attr_widget.ledger import Ledger
@@ -112,7 +112,7 @@ def plan(
         raise MethodError(
             f"Give the budget to the method itself, {method!r}, or name the method and keep budget={budget}."
         )
-    chosen = _along_the_text(chosen, players)
+    chosen = _along_its_groups(chosen, players)
     owners: tuple[int | None, ...] = ()
     if isinstance(chosen, GradientMethod):
         differentiable(scorer, chosen)
@@ -138,11 +138,11 @@ def plan(
     return Plan(game, chosen, trials, seed, name, units, resume, owners, stop_when)
 
 
-def _along_the_text(method: Method | GradientMethod, players: Input) -> Method | GradientMethod:
-    """Owen values without groups of the caller's take the input's own: turns, paragraphs, sentences, phrases."""
+def _along_its_groups(method: Method | GradientMethod, players: Input) -> Method | GradientMethod:
+    """Owen values without groups of the caller's take the input's own: quarters of an image, turns, sentences, …"""
     if not isinstance(method, Owen) or method.groups is not None:
         return method
-    groups = players.tree() if isinstance(players, ChatInput) else tree(players.pieces)
+    groups = players.tree() if isinstance(players, ChatInput | ImageInput) else tree(players.pieces)
     return replace(method, groups=groups) if sorted(leaves(groups)) == list(range(len(players.features))) else method
 
 

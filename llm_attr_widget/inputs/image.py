@@ -17,7 +17,9 @@ from llm_attr_widget.inputs.conversation import Conversation, Message, check
 from llm_attr_widget.inputs.fills import Baseline, Fill, make_fill
 from llm_attr_widget.inputs.pictures import ImageLike, read_image
 from llm_attr_widget.inputs.processing import Extras, Processing, check_processor, placeholder_in
+from llm_attr_widget.inputs.quadtree import quadtree
 from llm_attr_widget.inputs.segmentation import Segmentation, Segments, make_way, split
+from llm_attr_widget.inputs.segments import Tree, tree
 from llm_attr_widget.inputs.text import Cut, TextInput
 from llm_attr_widget.picture import Picture
 from llm_attr_widget.types import Coalitions, Piece, Prompt
@@ -135,6 +137,13 @@ class ImageInput:
         """
         return replace(self, segments=split(self.segmentation, segments))
 
+    def tree(self) -> Tree:
+        """Features in nested groups, as hierarchical methods take: quarters of the image and theirs; the text's own."""
+        words, first = self._words, len(self.segmentation.names)
+        told = words.tree() if isinstance(words, ChatInput) else tree(words.pieces)
+        sides = [side for side in (quadtree(self.segmentation), _numbered_from(first, told)) if side]
+        return sides[0] if len(sides) == 1 else tuple(side[0] if len(side) == 1 else side for side in sides)
+
     @property
     def random(self) -> bool:
         """Whether absent segments show noise, drawn once per call of `render` and shared by all its coalitions."""
@@ -233,6 +242,11 @@ class _Fixed:
 
     def texts(self, coalitions: Coalitions) -> list[str]:
         return [self.text] * len(coalitions)
+
+
+def _numbered_from(first: int, groups: Tree) -> Tree:
+    """The same groups of features with numbers higher by `first`."""
+    return tuple(first + node if isinstance(node, int) else _numbered_from(first, node) for node in groups)
 
 
 def _asked(question: str) -> list[Message]:

@@ -28,8 +28,9 @@ class Owen:
     only coalitions that cut no group but its own, so prompts stay readable and far fewer orders are needed.
     Orders come in antithetic pairs, an order and its reverse.
 
-    groups: nested sequences that hold every feature's index once. None means the text's own in a run (paragraphs,
-        sentences, phrases), and without a text neighbours in runs of about sqrt(features).
+    groups: nested sequences that hold every feature's index once. None means the prompt's own in a run (turns,
+        paragraphs, sentences, phrases; quarters of an image and theirs), and where it has none, neighbours in runs of
+        about sqrt(features).
     budget: model calls; None means 2 + 8 (features - 1), four pairs. Cost: 2 + 2 (features - 1) for each pair.
     Standard errors: as for PermutationShapley, of orders drawn independently.
     """

@@ -20,7 +20,8 @@ MEANS = """
     for (let i = 0; i < data.length; i++) if (i % 4 < 3) sums[i % 4] += data[i];
     return sums.map((sum) => Math.round(sum / (data.length / 4)));
   };
-  return Array.from({ length: rows * columns }, (_, at) => mean((at % columns) * width, Math.floor(at / columns) * height));
+  const cells = [...Array(rows * columns).keys()];
+  return cells.map((at) => mean((at % columns) * width, Math.floor(at / columns) * height));
 }"""
 # The same at every change of the view. It sets its attributes at the end of each drawing.
 FILM = f"""
