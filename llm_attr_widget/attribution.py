@@ -269,9 +269,12 @@ class Attribution:
             raise InputError("This result has no picture: its prompt had no image. Draw plot_seq_attr() instead.")
         if output is not None and not 0 <= output < len(self.outputs):
             raise InputError(f"Expected an output in range({len(self.outputs)}), or None for all, got {output}.")
-        scores = self.sequence if output is None else self.values[output]
-        said = self.target.text if output is None else self.outputs[output]
-        return image_figure(self.picture, scores, name=self.label, unit=self.unit, title=visible(said), opacity=opacity)
+        whole = output is None
+        scores, errors = (
+            (self.sequence, self.sequence_errors) if whole else (self.values[output], self.standard_errors[output])
+        )
+        said = visible(self.target.text if whole else self.outputs[output])
+        return image_figure(self.picture, scores, errors, name=self.label, unit=self.unit, title=said, opacity=opacity)
 
     def check(self, *, calls: int = 64, seed: int = 0) -> Check:
         """How far to trust these numbers: about `calls` model calls on coalitions that they were not made from.

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.picture import Picture
-from llm_attr_widget.plots import blank_figure, diverging, limit_of
+from llm_attr_widget.plots import AGAINST, CURVE, FADE, FOR, blank_figure, limit_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+Array: TypeAlias = NDArray[np.float64]
 
 _SHOWN = 1_000
 """Pixels of the longer side: more than that a figure does not show."""
@@ -21,49 +23,61 @@ _SHOWN = 1_000
 def image_figure(
     picture: Picture,
     scores: NDArray[np.float64],
+    errors: NDArray[np.float64],
     *,
     name: str,
     unit: str,
     title: str = "",
     opacity: float = 0.7,
 ) -> Figure:
-    """The picture in grey, each region tinted by the sum of its features' scores, with outlines and a legend.
+    """The picture, each region tinted by the sum of its features' scores, with outlines and a legend: as the widget.
 
-    scores: `(features,)`, of all features of the attribution. opacity: of the tint, 0 to 1. Zero is the neutral middle
-    of the colours; regions without a feature, and such without a score yet, are not tinted.
+    scores, errors: `(features,)`, of all features of the attribution. opacity: of the strongest tint, 0 to 1. Zero is
+    no tint at all; regions without a feature, and such without a score yet, are not tinted. Regions within two standard
+    errors of zero are faded.
     Raises InputError for an opacity outside 0 to 1.
     """
     from matplotlib.cm import ScalarMappable
     from matplotlib.collections import LineCollection
-    from matplotlib.colors import Normalize
+    from matplotlib.colors import ListedColormap, Normalize
 
     if not 0 <= opacity <= 1:
         raise InputError(f"Expected an opacity from 0 (the picture alone) to 1 (the tint alone), got {opacity}.")
     small = picture.at_most(_SHOWN)
-    tints = picture.tints(scores)
+    tints, spread = picture.tints(scores), picture.tints(np.nan_to_num(errors))
     limit = limit_of(tints)
+    strengths = opacity * np.where(np.abs(tints) < 2 * spread, FADE, 1.0)
     wide = min(2.0, max(0.5, picture.width / picture.height)) ** 0.5
     figure = blank_figure(4.4 * wide + 1.2, 4.4 / wide + 0.3)
     axes = figure.add_subplot()
-    axes.imshow(tinted(small, tints / limit, opacity), interpolation="nearest")
+    axes.imshow(tinted(small, tints / limit, strengths), interpolation="nearest")
     axes.add_collection(LineCollection(list(outlines(small.regions)), colors="#1d2430", linewidths=0.6, alpha=0.6))
     axes.set_axis_off()
     axes.set_title(title, fontsize=9)
-    scale = ScalarMappable(Normalize(-limit, limit), diverging())
+    on_white = mixed(np.ones((256, 3)), np.linspace(-1, 1, 256), np.full(256, opacity))
+    scale = ScalarMappable(Normalize(-limit, limit), ListedColormap(on_white))
     figure.colorbar(scale, ax=axes, label=f"{name}, {unit}" if unit else name, shrink=0.8, pad=0.02)
     return figure
 
 
-def tinted(picture: Picture, shares: NDArray[np.float64], opacity: float) -> NDArray[np.uint8]:
-    """`(height, width, 3)`: the picture in grey levels under its tint; in its own colours where it has none.
+def tinted(picture: Picture, shares: NDArray[np.float64], strengths: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """`(height, width, 3)`: the picture under its tint; as it is where it has none.
 
-    shares: `(regions,)`, from -1 to 1; NaN where there is no tint.
+    shares: `(regions,)`, from -1 to 1; NaN where there is no tint. strengths: `(regions,)`, 0 to 1, of a full tint.
     """
-    known = np.isfinite(shares)
-    colours = 255 * np.array(diverging()((np.where(known, shares, 0.0) + 1) / 2))[:, :3]
-    grey = picture.pixels @ np.array([0.299, 0.587, 0.114])
-    mixed = (1 - opacity) * grey[..., None] + opacity * colours[picture.regions]
-    return np.where(known[picture.regions][..., None], np.rint(mixed), picture.pixels).astype(np.uint8)
+    share = np.nan_to_num(shares)[picture.regions]
+    return np.rint(255 * mixed(picture.pixels / 255, share, strengths[picture.regions])).astype(np.uint8)
+
+
+def mixed(
+    ground: NDArray[np.float64], shares: NDArray[np.float64], strengths: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Colours `(…, 3)` on a ground of that shape: the sign is the colour, the size how much of it there is."""
+    from matplotlib.colors import to_rgb
+
+    colours = np.where(shares[..., None] < 0, to_rgb(AGAINST), to_rgb(FOR))
+    much = (strengths * np.abs(shares) ** CURVE)[..., None]
+    return (1 - much) * ground + much * colours
 
 
 def outlines(regions: NDArray[np.int32]) -> NDArray[np.float64]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # The widget's colours: blue against, orange for; told apart with any common colour blindness.
 AGAINST, NOTHING, FOR = "#2c62be", "#f4f4f2", "#d66014"
+# On a picture, colour grows with |share| to this power, and what may be zero keeps this share of it: as in the widget.
+CURVE, FADE = 0.75, 0.45
 LABELLED = 60  # rows or columns; past that each gets less than a readable label's height
 WRITTEN = 24
 

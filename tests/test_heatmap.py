@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgb
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.heatmap import image_figure, outlines, tinted
 from llm_attr_widget.picture import Picture
-from llm_attr_widget.plots import AGAINST, FOR, NOTHING, png
+from llm_attr_widget.plots import AGAINST, FOR, png
 
 
 def picture() -> Picture:
@@ -21,15 +21,23 @@ def picture() -> Picture:
 
 
 @pytest.mark.parametrize("opacity", [0.0, 0.3, 1.0])
-def test_a_tint_is_mixed_into_grey_and_the_rest_stays_as_it_is(opacity) -> None:
+def test_colour_is_the_sign_and_how_much_of_it_the_size(opacity) -> None:
     shown = picture()
-    image = tinted(shown, np.array([-1.0, 0.0, 1.0, np.nan]), opacity)
-    for region, colour in enumerate((AGAINST, NOTHING, FOR)):
+    image = tinted(shown, np.array([-1.0, 0.0, 0.5, np.nan]), np.full(4, opacity))
+    for region, colour, much in ((0, AGAINST, 1.0), (2, FOR, 0.5**0.75)):
         at = shown.regions == region
-        grey = shown.pixels[at] @ [0.299, 0.587, 0.114]
-        wanted = (1 - opacity) * grey[:, None] + opacity * 255 * np.array(to_rgb(colour))
-        np.testing.assert_allclose(image[at], wanted, atol=1.5)
-    np.testing.assert_array_equal(image[shown.regions == 3], shown.pixels[shown.regions == 3])
+        wanted = (1 - opacity * much) * shown.pixels[at] + opacity * much * 255 * np.array(to_rgb(colour))
+        np.testing.assert_allclose(image[at], wanted, atol=0.51)
+    for region in (1, 3):
+        np.testing.assert_array_equal(image[shown.regions == region], shown.pixels[shown.regions == region])
+
+
+def test_what_may_be_zero_is_faded() -> None:
+    figure = image_figure(picture(), np.array([2.0, -3.0]), np.array([1.1, 0.0]), name="Shapley value", unit="nats")
+    drawn = figure.axes[0].images[0].get_array()
+    # The third region has both: -1 with an error of 1.1.
+    strengths = 0.7 * np.array([0.45, 1.0, 0.45, 1.0])
+    np.testing.assert_array_equal(drawn, tinted(picture(), np.array([2 / 3, -1.0, -1 / 3, np.nan]), strengths))
 
 
 @given(st.integers(0, 2**32))
@@ -55,29 +63,29 @@ def test_the_grid_is_a_line_for_each_edge() -> None:
 
 
 def test_the_figure_has_zero_in_the_middle_and_says_what_is_shown() -> None:
-    figure = image_figure(picture(), np.array([2.0, -3.0]), name="Shapley value", unit="nats", title="red")
+    figure = image_figure(picture(), np.array([2.0, -3.0]), np.zeros(2), name="Shapley value", unit="nats", title="red")
     axes, legend = figure.axes
     assert legend.get_ylim() == (-3.0, 3.0)
     assert legend.get_ylabel() == "Shapley value, nats"
     assert axes.get_title() == "red"
     np.testing.assert_array_equal(
-        axes.images[0].get_array(), tinted(picture(), np.array([2 / 3, -1.0, -1 / 3, np.nan]), 0.7)
+        axes.images[0].get_array(), tinted(picture(), np.array([2 / 3, -1.0, -1 / 3, np.nan]), np.full(4, 0.7))
     )
     assert png(figure).startswith(b"\x89PNG")
 
 
 def test_nothing_known_yet_is_the_picture_itself() -> None:
-    figure = image_figure(picture(), np.full(2, np.nan), name="Shapley value", unit="nats")
+    figure = image_figure(picture(), np.full(2, np.nan), np.full(2, np.nan), name="Shapley value", unit="nats")
     np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), picture().pixels)
 
 
 def test_large_photos_are_drawn_small() -> None:
     large = Picture(np.zeros((3000, 4000, 3), np.uint8), np.zeros((3000, 4000), np.int32), ((0,),))
-    figure = image_figure(large, np.ones(1), name="Shapley value", unit="nats")
+    figure = image_figure(large, np.ones(1), np.zeros(1), name="Shapley value", unit="nats")
     assert figure.axes[0].images[0].get_array().shape == (750, 1000, 3)
 
 
 @pytest.mark.parametrize("opacity", [-0.1, 1.1, np.nan])
 def test_an_opacity_is_a_share(opacity) -> None:
     with pytest.raises(InputError, match="from 0"):
-        image_figure(picture(), np.ones(2), name="", unit="", opacity=opacity)
+        image_figure(picture(), np.ones(2), np.zeros(2), name="", unit="", opacity=opacity)

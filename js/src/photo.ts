@@ -1,7 +1,7 @@
 /** The image of a prompt: which features lie where, and what colours they give its pixels. */
 import type { Place } from "./dom";
 import type { Picture } from "./protocol";
-import { type Colours, cellColour, missing } from "./scale";
+import { type Colours, CURVE, FADE, missing, uncertain } from "./scale";
 import type { Table } from "./table";
 
 /**
@@ -29,6 +29,9 @@ export interface Tint {
   readonly limit: number;
 }
 
+/** How much of a region without a number yet is covered, of 255. */
+const UNKNOWN = 38;
+
 /** Value and standard error (an upper bound where segments overlap) of each region; NaN for what is always present. */
 export function regionValues(photo: Photo, tint: Tint): { values: Float32Array; errors: Float32Array } {
   const add = (from: ArrayLike<number>) =>
@@ -38,20 +41,22 @@ export function regionValues(photo: Photo, tint: Tint): { values: Float32Array; 
   return { values: add(tint.values), errors: add(tint.errors) };
 }
 
-/** (regions, 4): RGBA of each region; see-through where it is always present. */
+/**
+ * (regions, 4): RGBA of each region. Colour is the sign, how much of it the size, on the same curve as everywhere: zero
+ * lets the picture through, and so does what is always present.
+ */
 export function regionShades(photo: Photo, tint: Tint, colours: Colours): Uint8ClampedArray {
   const { values, errors } = regionValues(photo, tint);
   const shades = new Uint8ClampedArray(4 * photo.members.length);
-  photo.members.forEach((members, region) => {
-    if (members.length === 0) return;
-    const value = values[region] as number;
-    const rgb = Number.isNaN(value)
-      ? missing(colours)
-      : cellColour(value, errors[region] as number, tint.limit, colours);
-    // Zero lets the picture through: only what matters is coloured.
-    const share = Number.isNaN(value) ? 0.15 : Math.min(1, Math.abs(value) / tint.limit) ** 0.5;
-    shades.set([...rgb, Math.round(255 * (0.06 + 0.94 * share))], 4 * region);
-  });
+  for (const [region, members] of photo.members.entries()) {
+    const [value, error] = [values[region] as number, errors[region] as number];
+    if (members.length === 0) continue;
+    if (Number.isNaN(value)) shades.set([...missing(colours), UNKNOWN], 4 * region);
+    else {
+      const share = Math.min(1, Math.abs(value) / tint.limit) ** CURVE * (uncertain(value, error) ? FADE : 1);
+      shades.set([...(value > 0 ? colours.for : colours.against), Math.round(255 * share)], 4 * region);
+    }
+  }
   return shades;
 }
 

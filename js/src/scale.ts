@@ -22,7 +22,7 @@ export function coloursOn(theme: Theme, ground: Rgb = theme === "dark" ? [21, 24
 }
 
 /** Small values must be told from zero: colour grows with |t| to this power. */
-const CURVE = 0.75;
+export const CURVE = 0.75;
 
 /** Share of its colour that a cell keeps whose sign is not certain. */
 export const FADE = 0.45;

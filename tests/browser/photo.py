@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import Locator, Page
 
-# Mean colour of the inner part of each cell of a grid, as it stands on the canvas: [[r, g, b], …], row by row.
+# Mean colour of one patch of each cell of a grid, as it stands on the canvas: [[r, g, b], …], row by row.
 MEANS = """
-(frame, [rows, columns]) => {
+(frame, [rows, columns, start, size]) => {
   const canvas = frame.querySelector("canvas");
   const [width, height] = [canvas.width / columns, canvas.height / rows];
   const mean = (x, y) => {
-    const { data } = canvas.getContext("2d").getImageData(x + width * 0.2, y + height * 0.2, width * 0.6, height * 0.6);
+    const patch = [x + width * start, y + height * start, width * size, height * size];
+    const { data } = canvas.getContext("2d").getImageData(...patch);
     const sums = [0, 0, 0];
     for (let i = 0; i < data.length; i++) if (i % 4 < 3) sums[i % 4] += data[i];
     return sums.map((sum) => Math.round(sum / (data.length / 4)));
@@ -36,14 +37,18 @@ FILM = f"""
 
 
 class Photo:
-    """The picture of one widget. rows, columns: of the grid that its colours are asked for."""
+    """The picture of one widget.
 
-    def __init__(self, root: Locator, rows: int, columns: int) -> None:
+    rows, columns: of the grid that its colours are asked for. patch: which part of each cell is looked at, as its
+    upper left corner and its size, both ways, in shares of the cell.
+    """
+
+    def __init__(self, root: Locator, rows: int, columns: int, patch: tuple[float, float] = (0.2, 0.6)) -> None:
         self.root = root
         self.frame = root.locator(".law-photo-frame")
         self.canvas = self.frame.locator("canvas")
         self.opacity = root.get_by_role("slider", name="Opacity of the tint")
-        self._grid = [rows, columns]
+        self._grid = [rows, columns, *patch]
 
     @property
     def page(self) -> Page:
@@ -79,8 +84,9 @@ class Photo:
         self.settle()
 
     def point_at_cell(self, cell: int) -> None:
-        row, column = divmod(cell, self._grid[1])
-        self.point_at((column + 0.5) / self._grid[1], (row + 0.5) / self._grid[0])
+        rows, columns, *_ = self._grid
+        row, column = divmod(cell, int(columns))
+        self.point_at((column + 0.5) / columns, (row + 0.5) / rows)
 
     def leave(self) -> None:
         self.page.mouse.move(1, 1)

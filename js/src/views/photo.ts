@@ -132,7 +132,9 @@ class PhotoStage implements PhotoView {
     if (!data) return;
     if (fresh) void this.#load(data.photo);
     const { palette, tint, unit, fades } = data;
-    this.#legend.update({ colours: palette.colours, limit: tint.limit, unit, fades, clipped: 0 });
+    // Zero is no colour at all here: the picture is seen.
+    const colours = { ...palette.colours, none: palette.colours.ground };
+    this.#legend.update({ colours, limit: tint.limit, unit, fades, clipped: 0 });
     setAttributes(this.#frame, { "data-lit": data.lit, "data-painted": data.name, "data-limit": tint.limit });
     this.#draw();
   }
@@ -237,6 +239,8 @@ class PhotoStage implements PhotoView {
     const zoom = { "+": STEP, "=": STEP, "-": 1 / STEP, "0": 1 / this.#view.zoom }[event.key];
     if (next !== null) {
       this.#reveal(next);
+      // A second key can come before this one is drawn.
+      this.#data = { ...data, lit: next };
       this.#actions.hover(next);
       setText(this.#status, this.#told(next));
     } else if (zoom !== undefined) this.#zoomBy(zoom);
