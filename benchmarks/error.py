@@ -132,7 +132,7 @@ def captum_on(table: Table, method: Any) -> Estimator:
 
 
 def measure(
-    questions: Sequence[Question] = (RETRIEVAL, PORTRAIT), *, seeds: int = 8, repeats: int = 5
+    questions: Sequence[Question] = (RETRIEVAL, PORTRAIT), *, seeds: int = 25, repeats: int = 9
 ) -> dict[str, Any]:
     """Title, notes, rows and highlights of this part."""
     model, tokenizer = load_text()

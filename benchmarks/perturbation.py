@@ -33,7 +33,8 @@ NOTES = (
     "Seconds of ours, and how many times as long captum took for the same coalitions with the same seeds; medians of "
     "ratios, rounds interleaved. Captum's ways: `forward_in_tokens=False` (one pass), `use_cached_outputs=False` "
     "(token by token), and its default, whose cache is wrong with transformers 5 (its error: by how many nats, at "
-    "most, a sequence's log-prob is off). These last two are timed once, on a few coalitions spread over all. Ours "
+    "most, a sequence's log-prob is off; it crashes where the prompt, fed once for each target token, outgrows the "
+    "model's positions). These last two are timed once, on a few coalitions spread over all. Ours "
     "token by token is compared with captum's. The floor: each distinct token once through the bare model at its best "
     "batch shape, and the LM head where the target is read; its share: floor / ours. Largest difference: of a "
     "sequence's log-prob between captum's one pass and ours, in nats."
@@ -55,15 +56,18 @@ class Work:
 
 @dataclass(frozen=True)
 class Found:
-    """Seconds by contender and round; log-prob differences from ours, in nats, by captum's path."""
+    """Seconds by contender and round; log-prob differences from ours, in nats, by captum's path; paths that crashed."""
 
     work: Work
     coalitions: int
     seconds: Mapping[str, list[float]]
     differences: Mapping[str, float]
+    crashed: frozenset[str]
 
     def row(self) -> tuple[str, ...]:
         def times(path: str, by: str = ONE_PASS) -> str:
+            if path in self.crashed:
+                return "crashes"
             return f"{ratio(self.seconds, path, by):.1f}×" if path in self.seconds else "not run"
 
         default = "captum default"
@@ -108,10 +112,15 @@ def measure(case: Case, work: Work, floor: Floor, *, slow: Sequence[str] = tuple
         STEPWISE: lambda: timed(lambda: run_ours(case, work, in_tokens=True)),
     }
     seconds = rounds(contenders, work.rounds)
+    crashed: set[str] = set()
     for path in slow:
         # Once is enough for a ratio of 10 or 40; against the median of ours, round for round.
-        seconds[path] = [captum(path, work.some)] * work.rounds
-    return Found(work, len(results[-1].log_probs), seconds, differences)
+        try:
+            seconds[path] = [captum(path, work.some)] * work.rounds
+        except IndexError:  # noqa: PERF203 (two turns)
+            # Its default feeds the whole prompt anew for each target token, so its cache outgrows a GPT-2's positions.
+            crashed.add(path)
+    return Found(work, len(results[-1].log_probs), seconds, differences, frozenset(crashed))
 
 
 def warm_up(case: Case) -> None:

@@ -22,7 +22,7 @@ from llm_attr_widget.types import Estimate, GradientMethod, Method, Pictured
 
 Clock: TypeAlias = Callable[[], float]
 
-PLAYED_PER_FIT = 60.0
+PLAYED_PER_FIT = 100.0
 """Seconds to play between two fits, for each second that a fit took."""
 
 CHEAP = 0.005

@@ -63,7 +63,7 @@ def test_a_word_gets_the_sum_of_its_tokens(demo):
 
 def test_the_gap_is_what_is_missing_and_shrinks_with_steps(demo):
     gaps = []
-    for steps in (2, 8, 64):
+    for steps in (2, 16, 128):
         found = attribute(*demo, PROMPT, TARGET, method=LayerIntegratedGradients(steps=steps), progress=False)
         missing = np.abs(found.values.sum(axis=1) - (found.ends[:, 0] - found.ends[:, 1])).max()
         assert found.gap == pytest.approx(missing)
@@ -88,7 +88,7 @@ def test_the_ends_are_the_models_own_log_probs(demo):
 
 @pytest.mark.parametrize("value", ["prob", "sequence_log_prob"])
 def test_other_values_add_up_to_their_own_difference(demo, value):
-    method = LayerIntegratedGradients(steps=64)
+    method = LayerIntegratedGradients(steps=128)
     found = attribute(*demo, PROMPT, TARGET, method=method, value=value, progress=False)
     assert found.gap < 1e-2
     assert found.sequence.sum() == pytest.approx(found.sequence_ends[0] - found.sequence_ends[1], abs=1e-2)
@@ -102,7 +102,7 @@ def test_a_contrast_is_the_difference_of_two_attributions(demo):
 
 
 def test_updates_come_while_it_runs_and_a_stop_keeps_what_there_is(demo, monkeypatch):
-    monkeypatch.setattr("llm_attr_widget.models.huggingface_gradients.TOKENS", 60)
+    monkeypatch.setattr("llm_attr_widget.models.huggingface_gradients.ON_CPU", 60)
     updates = list(run(*demo, PROMPT, TARGET, method=IG))
     assert [update.phase for update in updates] == ["running"] * (len(updates) - 1) + ["finished"]
     assert np.isnan(updates[0].attribution.values).all()

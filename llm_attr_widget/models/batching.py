@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+_MEASURED = 3
+"""So many passes tell what a budget is worth."""
+
+_AGAIN = 4
+"""Every so many passes, a neighbour that was measured less often is tried again."""
+
 
 @dataclass(slots=True)
 class TokenBudget:
@@ -14,6 +20,10 @@ class TokenBudget:
     results stream and a stop takes effect soon); half of it is tried where passes last longer. Among the budgets tried,
     the largest is kept that stays under `patience`, as long as it loses less than `slack` of the best rate; else the
     smallest that loses less than `slack`.
+
+    rates: tokens per second of the last passes with each budget. The best of them counts: a busy machine only ever
+    makes a pass slower. And the neighbours of what is kept are tried again until they, too, were measured a few times,
+    so that one busy moment does not rule out the best budget for good.
     """
 
     tokens: int
@@ -21,15 +31,15 @@ class TokenBudget:
     most: int = 16_384
     patience: float = 0.12
     slack: float = 0.03
-    rates: dict[int, float] = field(default_factory=dict[int, float])
+    rates: dict[int, list[float]] = field(default_factory=dict[int, list[float]])
+    passes: int = 0
 
     def done(self, used: int, seconds: float) -> None:
         """Take note of one pass over `used` tokens and choose the budget of the next one."""
         if used < 0.6 * self.tokens or seconds <= 0:
             return
-        rate = used / seconds
-        before = self.rates.get(self.tokens)
-        self.rates[self.tokens] = rate if before is None else 0.7 * before + 0.3 * rate
+        self.rates[self.tokens] = [*self.rates.get(self.tokens, [])[1 - _MEASURED :], used / seconds]
+        self.passes += 1
         self.tokens = self._choice()
 
     def halve(self) -> bool:
@@ -43,16 +53,25 @@ class TokenBudget:
         return True
 
     def _choice(self) -> int:
-        best = max(self.rates.values())
-        good = sorted(budget for budget, rate in self.rates.items() if rate >= (1 - self.slack) * best)
-        quick = [budget for budget in good if budget / self.rates[budget] <= self.patience]
+        rates = {budget: max(measured) for budget, measured in self.rates.items()}
+        best = max(rates.values())
+        good = sorted(budget for budget, rate in rates.items() if rate >= (1 - self.slack) * best)
+        quick = [budget for budget in good if budget / rates[budget] <= self.patience]
         kept = quick[-1] if quick else good[0]
+        again = self.passes % _AGAIN == 0
         double, half = 2 * kept, kept // 2
-        if double <= self.most and double not in self.rates and double / self.rates[kept] <= self.patience:
+        if self._open(double, again=again) and double / rates[kept] <= self.patience:
             return double
-        if half >= self.least and half not in self.rates and kept / self.rates[kept] > self.patience:
+        if self._open(half, again=again) and kept / rates[kept] > self.patience:
             return half
+        if again and not quick and double in rates and self._open(double, again=True):
+            return double
         return kept
+
+    def _open(self, budget: int, *, again: bool) -> bool:
+        """Whether this budget is allowed and not measured yet; or, when it is time for that, not often enough."""
+        enough = _MEASURED if again else 1
+        return self.least <= budget <= self.most and len(self.rates.get(budget, [])) < enough
 
 
 def next_batch(lengths: Sequence[int], start: int, *, budget: int, most_rows: int) -> int:

@@ -59,6 +59,13 @@ def test_a_slow_model_gets_small_passes_if_they_lose_nothing_and_large_ones_if_t
     assert _settle(TokenBudget(512), lambda tokens: 1.0 + tokens * 2e-3) == 512
 
 
+def test_one_busy_moment_does_not_rule_out_the_best_budget():
+    for busy in range(6):
+        passes = iter(range(100))
+        cost = lambda tokens, passes=passes, busy=busy: (0.3 + tokens * 1e-4) * (9 if next(passes) == busy else 1)  # noqa: E731
+        assert _settle(TokenBudget(512, most=1024), cost) == 512, busy
+
+
 def test_a_budget_that_did_not_fit_is_never_tried_again():
     budget = TokenBudget(512, most=4096)
     assert budget.halve()
