@@ -78,6 +78,17 @@ class Player:
         keys = np.frombuffer(b"".join(map(prompt_key, prompts)), dtype=np.uint8).reshape(len(prompts), KEY_BYTES)
         return Asked(coalitions, prompts, keys)
 
+    def ask_each(self, blocks: Sequence[tuple[Coalitions, np.random.Generator]]) -> list[Asked]:
+        """`ask` for each block. All at once where nothing is drawn at random: a tokenizer takes many texts gladly."""
+        if self.game.input.random or len(blocks) < 2:
+            return [self.ask(coalitions, rng) for coalitions, rng in blocks]
+        whole = self.ask(np.concatenate([coalitions for coalitions, _ in blocks]), blocks[0][1])
+        ends = np.cumsum([len(coalitions) for coalitions, _ in blocks])
+        return [
+            Asked(coalitions, whole.prompts[end - len(coalitions) : end], whole.keys[end - len(coalitions) : end])
+            for (coalitions, _), end in zip(blocks, ends, strict=True)
+        ]
+
     def score(self, blocks: Sequence[Asked], cancelled: Callable[[], bool]) -> None:
         """Have all that is not known yet scored. Raises Cancelled, tested between batches.
 

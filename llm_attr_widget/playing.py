@@ -105,7 +105,7 @@ def _sampled(ready: Plan, method: Method, cancelled: Callable[[], bool], tick: _
     fits = _Fits(tick.clock)
     try:
         for blocks, look in _gathered(ready, tick):
-            asked = [player.ask(coalitions, rng) for _, coalitions, rng in blocks]
+            asked = player.ask_each([(coalitions, rng) for _, coalitions, rng in blocks])
             try:
                 player.score(asked, cancelled)
             finally:

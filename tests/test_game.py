@@ -45,6 +45,19 @@ def test_a_coalition_may_be_two_prompts_when_baselines_are_drawn() -> None:
     assert len(np.unique(scores[:, 0])) == len(model.asked)
 
 
+@pytest.mark.parametrize("random", [False, True])
+def test_blocks_asked_together_are_what_they_are_asked_one_by_one(random: bool) -> None:
+    player = Player(table_game(4, 2, random=random)[0])
+    sizes = (2, 3, 1, 5)
+    blocks = [np.random.default_rng(seed).random((size, 4)) < 0.5 for seed, size in enumerate(sizes)]
+    together = player.ask_each([(block, np.random.default_rng(seed)) for seed, block in enumerate(blocks)])
+    for seed, (block, found) in enumerate(zip(blocks, together, strict=True)):
+        alone = player.ask(block, np.random.default_rng(seed))
+        assert found.coalitions is block
+        assert found.prompts == alone.prompts
+        np.testing.assert_array_equal(found.keys, alone.keys)
+
+
 def test_what_a_ledger_knows_costs_nothing() -> None:
     game, model = table_game(4, 2)
     coalitions = np.eye(4, dtype=bool)
