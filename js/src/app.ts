@@ -135,9 +135,9 @@ class App {
     return this.#picture;
   }
 
-  /** The image of the run on display, decoded once. */
+  /** The image of the run on display, or of the prompt that waits for its first run; decoded once. */
   #photoOf({ matrix, pictures }: SessionState): Photo | null {
-    const key = matrix?.chart.picture ?? null;
+    const key = (matrix ? matrix.chart.picture : pictures.at(-1)?.key) ?? null;
     if (key === null) return null;
     const sent = pictures.find((picture) => picture.key === key);
     if (sent && this.#photo?.key !== key) this.#photo = { key, photo: photoFrom(sent) };

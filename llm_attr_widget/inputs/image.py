@@ -90,8 +90,7 @@ class ImageInput:
         check_processor(self.processor)
         image = read_image(self.image)
         pixels = np.asarray(image)
-        whole = np.zeros(pixels.shape[:2], dtype=np.int32)
-        cut = Segmentation(whole, ((),), (), "") if self.segments is None else make_way(self.segments).cut(pixels)
+        cut = cut_up(pixels, self.segments)
         words, fill = self._made_words(), make_fill(self.baseline_image)
         first = len(cut.names)
         features = (*cut.names, *words.features)
@@ -204,6 +203,13 @@ class ImageInput:
             conversation = Conversation(self.processor, messages, (), {"add_generation_prompt": True})
             return _Fixed(conversation.rendered([slot.text for slot in conversation.slots]))
         return ChatInput(self.processor, messages, granularity=self.granularity, baseline_text=self.baseline_text)
+
+
+def cut_up(pixels: NDArray[np.uint8], segments: Segments | None) -> Segmentation:
+    """The image in segments; None: all of it is always present. Raises InputError for segments that cannot be used."""
+    if segments is None:
+        return Segmentation(np.zeros(pixels.shape[:2], dtype=np.int32), ((),), (), "")
+    return make_way(segments).cut(pixels)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,11 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+
 from llm_attr_widget.attribution import Attribution
 from llm_attr_widget.errors import TargetError
 from llm_attr_widget.inputs import ImageInput, TextInput, TokenInput
-from llm_attr_widget.inputs.pictures import ImageLike
+from llm_attr_widget.inputs.image import cut_up
+from llm_attr_widget.inputs.pictures import ImageLike, read_image
 from llm_attr_widget.inputs.segmentation import Segments
+from llm_attr_widget.picture import Picture
 from llm_attr_widget.plan import PromptLike
 from llm_attr_widget.targets import Target, TargetLike, make_target
 from llm_attr_widget.tokens import tokenizer_of
@@ -24,6 +28,12 @@ class Pictured:
     processor: Any
     image: ImageLike
     segments: Segments | None
+
+    def picture(self) -> Picture:
+        """The image as every run shows it. Raises InputError for an image or segments that cannot be used."""
+        pixels = np.asarray(read_image(self.image))
+        cut = cut_up(pixels, self.segments)
+        return Picture(pixels, cut.regions, cut.members)
 
     def with_prompt(self, prompt: PromptLike, granularity: Granularity) -> Input:
         """The image's segments and the prompt's own words as features of one game."""
@@ -56,6 +66,12 @@ class Given:
         self.target_text = _target_text(target, tokenizer)
         self.against_text = _target_text(against, tokenizer)
         self._targets = {self.target_text: target, self.against_text: against}
+
+    def picture(self) -> Picture | None:
+        """The prompt's image, where it has one: shown before there are numbers about it."""
+        if isinstance(self._prompt, ImageInput):
+            return self._prompt.picture
+        return None if self._image is None else self._image.picture()
 
     def prompt(self, text: str, granularity: Granularity) -> PromptLike:
         """What to explain for this text: with the image, where one was given."""

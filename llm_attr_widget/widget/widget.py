@@ -22,7 +22,7 @@ from llm_attr_widget.targets import TargetLike
 from llm_attr_widget.types import Granularity, Scorer, Tokenizer
 from llm_attr_widget.widget import protocol
 from llm_attr_widget.widget.choices import CHOICES
-from llm_attr_widget.widget.frames import failure, nothing_yet
+from llm_attr_widget.widget.frames import failure, nothing_yet, picture_of
 from llm_attr_widget.widget.given import Given, HasAttribution, Pictured, given_of
 from llm_attr_widget.widget.pace import Pace
 from llm_attr_widget.widget.protocol import Failed, Generated, Settings
@@ -39,7 +39,8 @@ class AttrWidget(Traits):
     """Which parts of the prompt made the model say this: edit, run, watch, stop, hover, ask what if, compare.
 
     model, tokenizer: a Hugging Face model with its tokenizer or processor, or any `Scorer`; None shows results only.
-    prompt: text, chat messages, or an Input. image: what the prompt is about; segments: how it is cut (ImageInput).
+    prompt: text, chat messages, or an Input. image: what the prompt is about; segments: how it is cut (ImageInput);
+    both are read here, and refused with an InputError where they cannot be used.
     target: text or token ids; None lets the model write it. against: a second answer, to explain why the target and
     not that. method, granularity, value, budget, trials, seed: as in `run`; all can be changed in the widget, too.
 
@@ -88,7 +89,9 @@ class AttrWidget(Traits):
         }
         wanted = Settings(**settings)  # pyright: ignore[reportArgumentType]  (the run checks what is in them)
         self._stage = Stage(self, self._publisher, self._worker, wanted)
-        super().__init__(**settings, choices=encode(CHOICES), has_model=self._model is not None)
+        shown = self._given.picture()
+        pictures = [] if shown is None else [encode(picture_of(shown))]
+        super().__init__(**settings, choices=encode(CHOICES), has_model=self._model is not None, pictures=pictures)
         self.on_msg(self._on_message)
 
     @classmethod

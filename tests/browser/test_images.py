@@ -81,12 +81,17 @@ def test_the_notebook_about_images_paints_each_word_s_own_shape(lab: Lab, dark: 
             lab.run_cell(index)
     view, photo = ready(lab, lab.outputs(shows))
     name = "dark" if dark else "light"
+    photo.frame.wait_for()  # the picture is there before there is a number
+    lab.until(lambda: float(np.ptp(photo.colours())), lambda spread: spread > 0)  # decoded
+    before = photo.colours()
+    expect(photo.opacity).to_be_hidden()
     lab.screenshot(f"images-{name}-before", view.root)
     view.run_button.click()
     view.wait_for("finished")
     photo.leave()
     with photo.original():
         original = photo.colours()
+    np.testing.assert_allclose(before, original, atol=1)
     lab.screenshot(f"images-{name}", view.root)
     caption = caption_of(view)
     assert len(caption) >= 6

@@ -5,10 +5,14 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from llm_attr_widget import AttrWidget
+from llm_attr_widget.errors import InputError
+from llm_attr_widget.inputs import ImageInput
 from llm_attr_widget.widget import protocol
+from llm_attr_widget.widget.frames import key_of
 from llm_attr_widget.widget.wire import decode
 from tests.inputs.processors import build, picture
 from tests.widget.front import Front
@@ -26,6 +30,7 @@ def test_an_image_is_explained_with_its_question_and_sent_once() -> None:
         segments=2,
         method="leave_one_out",
     )
+    assert len(w.pictures) == 1  # shown before the first run
     front = Front(w)
     w.run()
     first = w.wait(60)
@@ -47,3 +52,19 @@ def test_an_image_is_explained_with_its_question_and_sent_once() -> None:
     assert "square" in "".join(second.features)
     assert len(w.pictures) == 1
     assert "pictures" not in [event["kind"] for event, _ in front.events]
+
+
+def test_a_bad_image_or_bad_segments_are_refused_where_they_are_given() -> None:
+    model, processor = build("llava")
+    with pytest.raises(InputError, match="no file at"):
+        AttrWidget(model, processor, "What?", image="nowhere.png")
+    with pytest.raises(InputError, match="got 33 × 33"):
+        AttrWidget(model, processor, "What?", image=picture(), segments=33)
+
+
+def test_the_picture_of_an_input_is_shown_before_its_run() -> None:
+    model, processor = build("llava")
+    players = ImageInput(processor, picture(), "What?", segments=2)
+    (sent,) = AttrWidget(model, processor, players).pictures
+    assert sent["key"] == key_of(players.picture)
+    assert AttrWidget(model, processor, "What?").pictures == []

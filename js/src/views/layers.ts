@@ -7,7 +7,7 @@ export interface Layers {
   /** Every segment in its colour: as many dots as the picture has. */
   readonly tint: HTMLCanvasElement;
   /** Takes over what has changed. marked: the features that are lit or pinned. */
-  update(photo: Photo, tint: Tint, palette: Palette, marked: readonly number[]): void;
+  update(photo: Photo, tint: Tint | null, palette: Palette, marked: readonly number[]): void;
   /** Draws outlines of all segments (`all`: how strong, 0 to 1) and of the marked ones. dot: pixels of `to` per dot. */
   outline(to: CanvasRenderingContext2D, dot: number, pixel: number, all: number): void;
 }
@@ -20,7 +20,9 @@ export function createLayers({ document }: Place): Layers {
   return {
     tint,
     update(photo, values, palette, marked) {
-      const shades = regionShades(photo, values, palette.colours);
+      const shades = values
+        ? regionShades(photo, values, palette.colours)
+        : new Uint8ClampedArray(4 * photo.members.length);
       const now = { photo, shades: shades.join(), marks: marked.join() };
       const fresh = photo !== drawn.photo;
       if (fresh || now.shades !== drawn.shades) fill(tint, photo, (pixels) => tintPixels(photo, shades, pixels));

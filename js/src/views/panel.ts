@@ -82,7 +82,6 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
     "div",
     {},
     find.element,
-    photo.element,
     heading("Prompt", edit),
     prompt.element,
     heading("Answer"),
@@ -93,6 +92,7 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
     document,
     "section",
     { class: "law-panel", "aria-label": "Prompt and answer" },
+    photo.element,
     editor.element,
     painted,
   );
@@ -118,8 +118,12 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
       if (!editor.element.hidden) editor.update(data);
       edit.disabled = data.busy;
       edit.hidden = !data.hasModel;
-      if (painted.hidden || data.picture === null || data.lighting === null) return;
       const { picture, lighting, palette } = data;
+      if (painted.hidden || picture === null || lighting === null) {
+        table = null;
+        photo.update(data.photo && bare(data.photo, palette));
+        return;
+      }
       const { colours, hatched } = palette;
       const { lit } = lighting;
       table = picture.table;
@@ -168,6 +172,11 @@ function paintedFor({ table, spanned }: Picture, row: number): string {
   const words = row >= 0 ? [row] : [...spanned];
   const text = words.map((at) => table.rows[at]?.text ?? "").join("");
   return text === "" ? "the whole answer" : `“${shorten(featureLabel(text), 40)}”`;
+}
+
+/** The picture before there are numbers for what is in the editor. */
+function bare(photo: Photo, palette: Palette): PhotoData {
+  return { photo, tint: null, palette, lit: -1, pins: [], name: "", features: [], label: "", unit: "", fades: false };
 }
 
 function photoData(photo: Photo, palette: Palette, picture: Picture, { row, lit, columnPins }: Lighting): PhotoData {

@@ -18,7 +18,8 @@ import { createLegend } from "./legend";
 
 export interface PhotoData {
   readonly photo: Photo;
-  readonly tint: Tint;
+  /** null: there are no numbers yet. */
+  readonly tint: Tint | null;
   readonly palette: Palette;
   /** Feature that is lit, or -1. */
   readonly lit: number;
@@ -64,6 +65,8 @@ class PhotoStage implements PhotoView {
   #data: PhotoData | null = null;
   #bitmap: ImageBitmap | null = null;
   readonly #layers: Layers;
+  /** What only makes sense where there is a tint. */
+  readonly #tinting: readonly HTMLElement[];
   #centres: ReadonlyMap<number, Point> = new Map();
   #original = false;
   /** Whether the pointer moved the picture since it went down: then its click pins nothing. */
@@ -100,11 +103,13 @@ class PhotoStage implements PhotoView {
     });
     this.#outlines = element(document, "input", { type: "checkbox", checked: true });
     const original = this.#hold();
+    const tint = element(document, "label", {}, "tint", this.#opacity);
+    this.#tinting = [tint, original];
     const tools = element(
       document,
       "div",
       { class: "law-photo-tools" },
-      element(document, "label", {}, "tint", this.#opacity),
+      tint,
       element(document, "label", {}, this.#outlines, "outlines"),
       original,
       toolButton(document, "−", "Zoom the picture out", () => this.#zoomBy(1 / STEP)),
@@ -134,8 +139,9 @@ class PhotoStage implements PhotoView {
     const { palette, tint, unit, fades } = data;
     // Zero is no colour at all here: the picture is seen.
     const colours = { ...palette.colours, none: palette.colours.ground };
-    this.#legend.update({ colours, limit: tint.limit, unit, fades, clipped: 0 });
-    setAttributes(this.#frame, { "data-lit": data.lit, "data-painted": data.name, "data-limit": tint.limit });
+    if (tint) this.#legend.update({ colours, limit: tint.limit, unit, fades, clipped: 0 });
+    for (const part of [this.#legend.element, ...this.#tinting]) part.hidden = tint === null;
+    setAttributes(this.#frame, { "data-lit": data.lit, "data-painted": data.name, "data-limit": tint?.limit ?? null });
     this.#draw();
   }
 
@@ -277,7 +283,7 @@ class PhotoStage implements PhotoView {
   /** A segment in words. */
   #told(feature: number): string {
     const data = this.#data;
-    if (!data || feature < 0) return "";
+    if (!data?.tint || feature < 0) return "";
     const value = data.tint.values[feature] ?? Number.NaN;
     const error = data.tint.errors[feature] ?? 0;
     const decimals = decimalsOf(value, error);
