@@ -64,6 +64,7 @@ class Attribution:
     too little was played. sequence, sequence_errors: `(features,)`, of the target as a whole. ends: `(outputs, 2)`,
     v(all) and v(none) of each output; sequence_ends: `(2,)`. features, outputs: their texts; pieces: the prompt as
     shown; picture: its image, and where features lie in it, if it has one; label: what one number is ("Shapley value").
+    against: the second answer of a contrast.
     phase: "stopped" when it was ended early.
     """
 
@@ -88,6 +89,7 @@ class Attribution:
     ledger: Ledger
     provenance: Provenance
     game: Game | None = field(default=None, repr=False, compare=False)
+    against: Target | None = None
     picture: Picture | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -226,14 +228,8 @@ class Attribution:
         origin = ("baseline", "model", "seed", "calls")
         about = {name: getattr(self, name) for name in names} | {n: getattr(self.provenance, n) for n in origin}
         return files.Content(
-            values=self.values,
-            errors=self.standard_errors,
-            ends=self.ends,
-            total=self.sequence,
-            total_errors=self.sequence_errors,
-            features=self.features,
-            outputs=self.outputs,
-            pieces=self.pieces,
+            *(self.values, self.standard_errors, self.ends, self.sequence, self.sequence_errors),
+            *(self.features, self.outputs, self.pieces),
             about=about,
         )
 
@@ -298,6 +294,7 @@ class Attribution:
             "members": picture and picture.members,
             "pieces": [[piece.text, piece.feature, piece.role] for piece in self.pieces],
             "target": [list(self.target.ids), list(self.target.texts)],
+            "against": self.against and [list(self.against.ids), list(self.against.texts)],
             "provenance": asdict(self.provenance),
             "game": self.ledger.game,
         }
@@ -323,12 +320,13 @@ class Attribution:
             "outputs": tuple(header["outputs"]),
         }
         numbers: dict[str, Any] = {name: arrays[name] for name in _NUMBERS}
-        members = header.get("members")
+        members, second = header.get("members"), header.get("against")
         return cls(
             **numbers,
             **plain,
             pieces=tuple(Piece(*piece) for piece in header["pieces"]),
-            target=Target(tuple(header["target"][0]), tuple(header["target"][1])),
+            target=_target(header["target"]),
+            against=second and _target(second),
             method=stored.method,
             value=stored.value,
             ledger=Ledger(coalitions, arrays["log_probs"], arrays["played_in"], header["game"], arrays["keys"]),
@@ -362,6 +360,11 @@ class Attribution:
 
         title = f"{self.label}, {self.unit}: {self.phase}, baseline: {self.provenance.baseline}"
         return html_picture(self.values, self.features, self.outputs, title=title)
+
+
+def _target(stored: Sequence[Any]) -> Target:
+    ids, texts = stored
+    return Target(tuple(ids), tuple(texts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -293,5 +293,6 @@ def _attribution(
             early=early,
         ),
         game=game,
+        against=game.targets[1] if len(game.targets) > 1 else None,
         picture=game.input.picture if isinstance(game.input, Pictured) else None,
     )

@@ -46,7 +46,7 @@ export interface Cell {
   readonly column: number;
 }
 
-const CELL = { width: 40, height: 30 };
+const CELL = { width: 48, height: 30 };
 const LARGEST = { width: 72, height: 44 };
 const PLOT_HEIGHT = 480;
 const LABEL_CELL = 12;
@@ -56,7 +56,7 @@ const BAR = { height: 22, width: 44, number: 40, gap: 10 };
 
 /** Labels are drawn at this many pixels a cell or more, values inside at this width and height. */
 export const LABELS_FROM = 11;
-export const VALUES_FROM = { width: 30, height: 17 };
+export const VALUES_FROM = { width: 44, height: 17 };
 /** Cells are drawn as rounded boxes from here on, as one picture below. */
 export const BOXES_FROM = 9;
 

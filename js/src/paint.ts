@@ -136,25 +136,14 @@ function paintNumber(to: Context, box: Box, value: number, error: number, limit:
 }
 
 function paintPicture(to: Context, scene: Scene, pixelRatio: number, makeCanvas: () => HTMLCanvasElement): void {
-  const { layout, table, palette } = scene;
+  const { layout, table } = scene;
   const [rows, columns] = [table.rows.length, table.columns.length];
   const down = cellsPerPixel(layout.cell.height, pixelRatio);
   const across = cellsPerPixel(layout.cell.width, pixelRatio);
   const level = down * across > 1 ? strongest(table.values, rows, columns, down, across) : null;
   const [height, width] = level ? [level.rows, level.columns] : [rows, columns];
-  const colours = colourTable(palette.colours);
   const image = to.createImageData(width, height);
-  const pixels = new Uint32Array(image.data.buffer);
-  const { hatched } = palette;
-  const stripe = palette.theme === "dark" ? 0xffffffff : 0xff2b1b10;
-  for (let at = 0; at < pixels.length; at++) {
-    const index = level ? (level.index[at] as number) : at;
-    const limit = scene.limits(Math.floor(index / columns));
-    const value = table.values[index] as number;
-    // Where cells are too small for lines, every other one of a row of negative cells is a shade darker or lighter.
-    const striped = hatched && value < -HATCH_FROM * limit && (at + Math.floor(at / width)) % 2 === 0;
-    pixels[at] = striped ? stripe : (colours[tableIndex(value, table.errors[index] as number, limit)] as number);
-  }
+  fillPixels(new Uint32Array(image.data.buffer), width, scene, level?.index ?? null);
   const canvas = makeCanvas();
   canvas.width = width;
   canvas.height = height;
@@ -162,6 +151,26 @@ function paintPicture(to: Context, scene: Scene, pixelRatio: number, makeCanvas:
   to.imageSmoothingEnabled = false;
   const full = { width: layout.cell.width * across * width, height: layout.cell.height * down * height };
   to.drawImage(canvas, -layout.scroll.x, -layout.scroll.y, full.width, full.height);
+}
+
+/** One pixel a cell, or a block of cells where `index` tells which one stands for it. Hundreds of thousands a frame. */
+function fillPixels(pixels: Uint32Array, width: number, scene: Scene, index: Uint32Array | null): void {
+  const { table, palette, limits } = scene;
+  const { values, errors } = table;
+  const columns = table.columns.length;
+  const colours = colourTable(palette.colours);
+  const stripe = palette.theme === "dark" ? 0xffffffff : 0xff2b1b10;
+  for (let at = 0, y = 0; at < pixels.length; y++) {
+    let limit = limits(y);
+    for (const end = at + width; at < end; at++) {
+      const cell = index ? (index[at] as number) : at;
+      if (index) limit = limits(Math.floor(cell / columns));
+      const value = values[cell] as number;
+      // Where cells are too small for lines, every other one of a row of negative cells is a shade darker or lighter.
+      const striped = palette.hatched && value < -HATCH_FROM * limit && (at + y) % 2 === 0;
+      pixels[at] = striped ? stripe : (colours[tableIndex(value, errors[cell] as number, limit)] as number);
+    }
+  }
 }
 
 /** Outlines of the lit cell and the pinned ones, and lines from the lit cell to its labels. */

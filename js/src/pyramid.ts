@@ -21,15 +21,19 @@ export function strongest(values: Float32Array, rows: number, columns: number, d
     best.fill(-1);
     const start = y * width;
     for (let row = y * down; row < Math.min(rows, (y + 1) * down); row++) {
-      for (let column = 0; column < columns; column++) {
-        const cell = row * columns + column;
-        const x = Math.floor(column / across);
-        const value = Math.abs(values[cell] as number);
-        const size = Number.isNaN(value) ? -0.5 : value;
-        if (size > (best[x] as number)) {
-          best[x] = size;
-          index[start + x] = cell;
+      for (let x = 0, column = 0; x < width; x++) {
+        let most = best[x] as number;
+        let found = -1;
+        for (const end = Math.min(columns, column + across); column < end; column++) {
+          const value = Math.abs(values[row * columns + column] as number);
+          const size = Number.isNaN(value) ? -0.5 : value;
+          if (size <= most) continue;
+          most = size;
+          found = row * columns + column;
         }
+        if (found < 0) continue;
+        best[x] = most;
+        index[start + x] = found;
       }
     }
   }

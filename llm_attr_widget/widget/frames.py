@@ -43,7 +43,7 @@ def chart_of(attribution: Attribution, run: int, settings: Settings, continues: 
         features=attribution.features,
         outputs=attribution.outputs,
         target=attribution.target.text,
-        against=against_of(attribution),
+        against=None if attribution.against is None else attribution.against.text,
         label=attribution.label,
         unit=attribution.unit,
         explains=explained(attribution),
@@ -68,13 +68,6 @@ def explained(attribution: Attribution) -> Explained:
     return "log_odds" if isinstance(attribution.value, Contrast) else "other"
 
 
-def against_of(attribution: Attribution) -> str | None:
-    """The second answer of a contrast; None where there is none, or where a file did not keep it."""
-    if attribution.game is None or len(attribution.game.targets) < 2:
-        return None
-    return attribution.game.targets[1].text
-
-
 def settings_of(attribution: Attribution) -> Settings:
     """The settings that come nearest to how this attribution was made."""
     about = attribution.provenance
@@ -82,7 +75,7 @@ def settings_of(attribution: Attribution) -> Settings:
     return Settings(
         prompt="".join(piece.text for piece in attribution.pieces),
         target=attribution.target.text,
-        against=against_of(attribution),
+        against=None if attribution.against is None else attribution.against.text,
         method=attribution.method.name,
         # The finest, so that the view may put features together at every level.
         granularity=cast("GranularityName", about.granularity) if known else "token",

@@ -86,10 +86,9 @@ def given_of(result: Attribution) -> Given:
     """What a result was made from, as far as it still knows."""
     text = "".join(piece.text for piece in result.pieces)
     if result.game is None:
-        return Given(text, result.target, None, None)
+        return Given(text, result.target, result.against, None)
     made = result.game.input
-    second = result.game.targets[1] if len(result.game.targets) > 1 else None
-    return Given(made if _is_special(made, text) else text, result.target, second, None)
+    return Given(made if _is_special(made, text) else text, result.target, result.against, None)
 
 
 def _is_special(made: Input, text: str) -> bool:

@@ -230,7 +230,7 @@ def test_compare_shows_two_results_and_which() -> None:
     np.testing.assert_array_equal(np.frombuffer(w.values, "<f4").reshape(3, 9), two.values.astype("f4"))
 
 
-def test_why_a_and_not_b_from_the_front_end() -> None:
+def test_why_a_and_not_b_from_the_front_end(tmp_path: Path) -> None:
     features = 5
     log_probs = table(features, 4)
     other = Target((3, 0, 2), (" t3", " t0", " t2"))
@@ -246,6 +246,9 @@ def test_why_a_and_not_b_from_the_front_end() -> None:
     np.testing.assert_allclose(result.values.sum(axis=1), expected, atol=1e-5)
     again = AttrWidget.from_result(result)
     assert again.against == other.text
+    result.save(tmp_path / "contrast.npz")
+    loaded = AttrWidget.from_result(Attribution.load(tmp_path / "contrast.npz"))
+    assert (loaded.against, loaded.chart["against"]) == (other.text, other.text)
 
 
 def test_a_model_that_fails_in_the_middle_keeps_its_run() -> None:

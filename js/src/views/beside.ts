@@ -61,6 +61,7 @@ const TOP = 3;
 export function createBeside(place: Place, actions: BesideActions): Beside {
   const { document } = place;
   let data: BesideData | null = null;
+  let settled: { readonly picture: Picture | null; readonly chance: number } = { picture: null, chance: Number.NaN };
   const shownRun = () => data?.picture?.matrix.chart.run ?? null;
   const runs = createRuns(place, {
     ...actions,
@@ -101,6 +102,7 @@ export function createBeside(place: Place, actions: BesideActions): Beside {
       compare.update({ comparison, runs: all, names: live.names, side: selection.side });
       what.hidden = !chart?.askable;
       setAttributes(what, { "aria-pressed": String(drawer.open === "what_if") });
+      if (picture !== settled.picture) settled = { picture, chance: chanceOf(picture) };
       pause.hidden = !busy || live.waiting === "run";
       setText(pause, live.phase === "paused" ? "Resume" : "Pause");
       const found = comparison ? null : (state.checks.find(({ run }) => run === chart?.run) ?? null);
@@ -110,7 +112,7 @@ export function createBeside(place: Place, actions: BesideActions): Beside {
         busy,
         verdict: found,
         checking: chart !== null && state.checking === chart.run,
-        settled: picture ? settledTop(picture.table.total, picture.table.totalErrors, TOP) : Number.NaN,
+        settled: settled.chance,
         top: TOP,
       });
       if (drawer.open === "what_if") whatIf.update({ chart, asked: state.asked, colours: palette.colours });
@@ -118,6 +120,10 @@ export function createBeside(place: Place, actions: BesideActions): Beside {
       if (drawer.open === "course") convergence.update(tracesOf(now), chart?.unit ?? "");
     },
   };
+}
+
+function chanceOf(picture: Picture | null): number {
+  return picture ? settledTop(picture.table.total, picture.table.totalErrors, TOP) : Number.NaN;
 }
 
 /** The courses of the pinned cells; of the strongest one where no cell is pinned. */

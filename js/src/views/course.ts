@@ -17,12 +17,13 @@ export function pathsOf(points: readonly Point[]): { line: string; band: string 
   const last = points.at(-1)?.calls ?? 0;
   if (points.length < 3 || last === first) return null;
   const spread = ({ error }: Point) => (Number.isFinite(error) ? 2 * error : 0);
-  // The first guesses are far off; they may leave the plot so that the end can be seen.
+  // The first guesses are far off: they stay at the edge of the plot, so that the end can be seen.
   const settled = points.slice(Math.floor(points.length / 4));
   const low = Math.min(...settled.map((point) => point.value - spread(point)));
   const high = Math.max(...settled.map((point) => point.value + spread(point)));
   const x = (point: Point) => (((point.calls - first) / (last - first)) * SIZE.width).toFixed(1);
-  const y = (value: number) => (1 + (1 - (value - low) / (high - low || 1)) * (SIZE.height - 2)).toFixed(1);
+  const share = (value: number) => (Math.max(low, Math.min(high, value)) - low) / (high - low || 1);
+  const y = (value: number) => (1 + (1 - share(value)) * (SIZE.height - 2)).toFixed(1);
   const up = points.map((point) => `${x(point)},${y(point.value + spread(point))}`);
   const down = points.map((point) => `${x(point)},${y(point.value - spread(point))}`).reverse();
   return {

@@ -51,9 +51,12 @@ export function createList({ document }: Place): List {
     { class: "law-list", tabindex: 0, role: "region", "aria-label": "Largest values" },
     table,
   );
+  let shown: Table | null = null;
   return {
     element: root,
     update(data, limit) {
+      if (data === shown) return;
+      shown = data;
       const { chart } = data;
       const decimals = Math.max(2, decimalsFor(limit));
       caption.textContent = `The ${ROWS} largest ${chart.label}s`;

@@ -67,6 +67,9 @@ interface Labels {
   readonly columns: { readonly labels: readonly string[]; readonly width: number };
 }
 
+/** CSS pixels of the narrowest grid that is drawn: one that is hidden has none. */
+const LEAST_WIDTH = 40;
+
 export function createMatrix(place: Place, actions: MatrixActions): MatrixView {
   return new Matrix(place, actions);
 }
@@ -88,6 +91,8 @@ class Matrix implements MatrixView {
   #scene: Scene | null = null;
   #drawn: readonly unknown[] = [];
   #active: Cell | null = null;
+  /** Width of the grid as its observer told it; 0 before that. */
+  #wide = 0;
 
   constructor(place: Place, actions: MatrixActions) {
     const { document } = place;
@@ -110,7 +115,11 @@ class Matrix implements MatrixView {
     below.append(this.#tools.element);
     this.element = element(document, "div", { class: "law-matrix" }, this.#grid.element, below, this.#tooltip.element);
     this.#listen(place);
-    observeSize(this.element, place, actions.redraw);
+    observeWidth(this.#grid.element, place, (width) => {
+      if (width !== null && width === this.#wide) return;
+      this.#wide = width ?? 0;
+      actions.redraw();
+    });
   }
 
   focus(): void {
@@ -123,14 +132,17 @@ class Matrix implements MatrixView {
 
   update(data: MatrixData): void {
     const to = this.#canvas.getContext("2d");
-    const width = Math.floor(this.#grid.element.clientWidth);
-    if (!to || width < 40) return;
+    // To ask the page would lay it out anew, so the observer is asked first.
+    const width = Math.floor(this.#wide || this.#grid.element.clientWidth);
+    if (!to || width < LEAST_WIDTH) return;
     this.#active = data.lit.cell;
     const scene = this.#sceneOf(to, data, width);
     const { layout: at, palette } = scene;
     const fresh = this.#paintCells(scene, data.picture);
     const ratio = this.#ratio();
-    resize(this.#canvas, width, at.height, ratio, this.#canvas.style);
+    blank(this.#canvas, to, width, at.height, ratio);
+    this.#canvas.style.width = `${width}px`;
+    this.#canvas.style.height = `${at.height}px`;
     to.setTransform(ratio, 0, 0, ratio, 0, 0);
     to.drawImage(this.#cells, at.plot.x, at.plot.y, this.#cells.width / ratio, this.#cells.height / ratio);
     paintEdges(to, scene, data.lit);
@@ -175,10 +187,11 @@ class Matrix implements MatrixView {
     const before = this.#drawn;
     if (key.every((part, index) => part === before[index])) return false;
     this.#drawn = key;
-    resize(this.#cells, at.plot.width, at.plot.height, ratio, null);
     const layer = this.#cells.getContext("2d");
-    layer?.setTransform(ratio, 0, 0, ratio, 0, 0);
-    if (layer) paintCells(layer, scene, ratio, () => element(this.#document, "canvas"));
+    if (!layer) return false;
+    blank(this.#cells, layer, at.plot.width, at.plot.height, ratio);
+    layer.setTransform(ratio, 0, 0, ratio, 0, 0);
+    paintCells(layer, scene, ratio, () => element(this.#document, "canvas"));
     return before[0] !== picture || before[1] !== palette;
   }
 
@@ -290,19 +303,18 @@ function labelsOf(to: CanvasRenderingContext2D, picture: Picture, font: string):
   };
 }
 
-/** Sets a canvas to a size in CSS pixels and clears it. */
-function resize(
+/** Gives a canvas its size (in CSS pixels) and nothing on it. A new size is a new bitmap: only where it must be. */
+function blank(
   canvas: HTMLCanvasElement,
+  to: CanvasRenderingContext2D,
   width: number,
   height: number,
   ratio: number,
-  style: CSSStyleDeclaration | null,
-) {
-  canvas.width = Math.max(1, Math.round(width * ratio));
-  canvas.height = Math.max(1, Math.round(height * ratio));
-  if (!style) return;
-  style.width = `${width}px`;
-  style.height = `${height}px`;
+): void {
+  const [across, down] = [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))];
+  if (canvas.width === across && canvas.height === down) return to.reset();
+  canvas.width = across;
+  canvas.height = down;
 }
 
 function spotAt(at: Layout, x: number, y: number): Cell | null {
@@ -312,14 +324,14 @@ function spotAt(at: Layout, x: number, y: number): Cell | null {
   return row < 0 && column < 0 ? null : { row, column: row < 0 ? column : -1 };
 }
 
-/** Redraws when the width changes; where there is no ResizeObserver, when the window does. */
-function observeSize(root: HTMLElement, { document, signal }: Place, redraw: () => void): void {
+/** Tells the width of an element when it changes; null (look for yourself) where there is no ResizeObserver. */
+function observeWidth(target: HTMLElement, { document, signal }: Place, changed: (width: number | null) => void): void {
   const Observer = document.defaultView?.ResizeObserver;
   if (!Observer) {
-    document.defaultView?.addEventListener("resize", redraw, { signal });
+    document.defaultView?.addEventListener("resize", () => changed(null), { signal });
     return;
   }
-  const observer = new Observer(redraw);
-  observer.observe(root);
+  const observer = new Observer((entries) => changed(entries.at(-1)?.contentRect.width ?? null));
+  observer.observe(target);
   signal.addEventListener("abort", () => observer.disconnect());
 }

@@ -131,18 +131,19 @@ export function createParts(place: Place, actions: PartsActions): Parts {
     update(data) {
       last = data;
       const { state, busy, picture, lighting, palette, open, listed } = data;
+      matrix.element.hidden = picture === null;
+      // First of all: it measures its tooltip, and whatever was changed before would have to be laid out for that.
+      if (picture && lighting)
+        matrix.update({ picture, progress: state.progress, palette, lit: lighting.lit, open, listed });
       bar.update({ ...data.live, settings: state.settings, busy });
       beside.update(data);
       custom.update(picture?.matrix.chart ?? null, data.selection.groups);
       failure.update(state.failure);
-      panel.update({ ...state, busy, picture, lighting, palette, photo: data.photo });
-      matrix.element.hidden = picture === null;
       empty.element.hidden = picture !== null;
       empty.update({ busy, ready: state.settings.prompt.trim() !== "" });
       list.element.hidden = !listed || picture === null;
       exporting.update(picture, state.progress);
       if (picture && lighting) {
-        matrix.update({ picture, progress: state.progress, palette, lit: lighting.lit, open, listed });
         if (listed) list.update(picture.table, picture.limit);
         const { added, chart } = picture.table;
         milestones.update({ picture, progress: state.progress, phase: state.phase });
@@ -152,6 +153,7 @@ export function createParts(place: Place, actions: PartsActions): Parts {
       // Calls and errors are those of one run, not of a difference.
       trust.element.hidden = data.comparison !== null && data.selection.side === "difference";
       if (picture) course.update(...courseFor(picture, data));
+      panel.update({ ...state, busy, picture, lighting, palette, photo: data.photo });
       trust.update({ ...state, chart: picture?.matrix.chart ?? null, limit: picture?.limit ?? 1 });
     },
   };
@@ -164,11 +166,11 @@ function courseFor(
 ): readonly [readonly Point[], string, string] {
   const pin = selection.pins.findLast(({ output, feature }) => output !== null && feature !== null);
   const [row, column] = [lineAt(base.rows, pin?.output ?? null), lineAt(base.columns, pin?.feature ?? null)];
+  if (history.run !== matrix.chart.run || history.snapshots.length === 0) return [[], "", matrix.chart.unit];
   const cell = row >= 0 && column >= 0 ? row * matrix.columns + column : strongestCell(matrix);
   const text = (lines: readonly Line[], at: number) => featureLabel(lines[at]?.text ?? "");
   const names = [text(base.columns, cell % matrix.columns), text(base.rows, Math.floor(cell / matrix.columns))];
-  const points = history.run === matrix.chart.run ? courseOf(history, matrix, cell) : [];
-  return [points, names.join(" → "), matrix.chart.unit];
+  return [courseOf(history, matrix, cell), names.join(" → "), matrix.chart.unit];
 }
 
 /** Keys that work wherever the focus is in the widget, unless something is being typed. */
