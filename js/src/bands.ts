@@ -35,32 +35,41 @@ function byRole(pieces: Table["chart"]["pieces"], lines: readonly Line[]): reado
     before = role;
     if (feature !== null && !turns.has(feature)) turns.set(feature, { turn, role });
   }
-  return grouped(lines, ({ members }) => {
-    const found = turns.get(members[0] ?? -1);
-    return { key: found?.turn ?? -1, name: found?.role ?? "" };
-  });
+  const turnOf = ({ members }: Line) => turns.get(members[0] ?? -1);
+  return grouped(
+    lines,
+    (line) => turnOf(line)?.turn ?? -1,
+    (line) => turnOf(line)?.role ?? "",
+  );
 }
 
 function byUnits(text: string, lines: readonly Line[]): readonly Band[] {
   const paragraphs = unitStarts(text, "paragraph");
   const starts = paragraphs.length > 1 ? paragraphs : unitStarts(text, "sentence");
-  return grouped(lines, ({ ranges, text: own }) => {
+  const unitOf = ({ ranges, text: own }: Line) => {
     const range = ranges[0] ?? { start: 0, end: 1 };
     // A line belongs where its first letter stands: the space before it may belong to the unit before.
     const at = range.start + Math.max(0, own.length - own.trimStart().length);
-    const unit = starts.findLastIndex((start) => start <= at);
+    return starts.findLastIndex((start) => start <= at);
+  };
+  return grouped(lines, unitOf, (_, unit) => {
     const stretch = text.slice(starts[unit] ?? 0, starts[unit + 1] ?? text.length);
-    return { key: unit, name: shorten(visible(stretch.trim()), NAME_LENGTH) };
+    return shorten(visible(stretch.trim()), NAME_LENGTH);
   });
 }
 
-function grouped(lines: readonly Line[], of: (line: Line) => { key: number; name: string }): readonly Band[] {
+/** Neighbours of one key, with a name for each stretch of them. */
+function grouped(
+  lines: readonly Line[],
+  keyOf: (line: Line) => number,
+  nameOf: (line: Line, key: number) => string,
+): readonly Band[] {
   const bands: (Band & { readonly key: number })[] = [];
   lines.forEach((line, at) => {
-    const { key, name } = of(line);
+    const key = keyOf(line);
     const last = bands.at(-1);
     if (last?.key === key) bands[bands.length - 1] = { ...last, end: at + 1 };
-    else bands.push({ key, first: at, end: at + 1, name });
+    else bands.push({ key, first: at, end: at + 1, name: nameOf(line, key) });
   });
   return bands.length > 1 ? bands.map(({ first, end, name }) => ({ first, end, name })) : [];
 }

@@ -3,7 +3,7 @@
 import type { Band } from "./bands";
 import { decimalsFor, signed } from "./format";
 import { BOXES_FROM, type Box, type Cell, cellBox, inSight, LABELS_FROM, type Layout, VALUES_FROM } from "./layout";
-import { cellsPerPixel, strongest } from "./pyramid";
+import { blocksIn, cellsPerPixel, type Level, strongest } from "./pyramid";
 import { type Colours, cellColour, colourTable, css, inkOn, type Theme, tableIndex, uncertain } from "./scale";
 import type { Table } from "./table";
 
@@ -137,40 +137,39 @@ function paintNumber(to: Context, box: Box, value: number, error: number, limit:
 
 function paintPicture(to: Context, scene: Scene, pixelRatio: number, makeCanvas: () => HTMLCanvasElement): void {
   const { layout, table } = scene;
-  const [rows, columns] = [table.rows.length, table.columns.length];
-  const down = cellsPerPixel(layout.cell.height, pixelRatio);
-  const across = cellsPerPixel(layout.cell.width, pixelRatio);
-  const level = down * across > 1 ? strongest(table.values, rows, columns, down, across) : null;
-  const [height, width] = level ? [level.rows, level.columns] : [rows, columns];
-  const image = to.createImageData(width, height);
-  fillPixels(new Uint32Array(image.data.buffer), width, scene, level?.index ?? null);
+  const { cell, scroll } = layout;
+  const block = { rows: cellsPerPixel(cell.height, pixelRatio), columns: cellsPerPixel(cell.width, pixelRatio) };
+  const sight = inSight(layout);
+  const part = blocksIn({ rows: sight.rows, columns: sight.columns }, block);
+  const level = strongest(table.values, { rows: table.rows.length, columns: table.columns.length }, block, part);
+  const image = to.createImageData(level.columns, level.rows);
+  fillPixels(new Uint32Array(image.data.buffer), level, scene);
   const canvas = makeCanvas();
-  canvas.width = width;
-  canvas.height = height;
+  canvas.width = level.columns;
+  canvas.height = level.rows;
   canvas.getContext("2d")?.putImageData(image, 0, 0);
   to.imageSmoothingEnabled = false;
-  const full = { width: layout.cell.width * across * width, height: layout.cell.height * down * height };
-  to.drawImage(canvas, -layout.scroll.x, -layout.scroll.y, full.width, full.height);
+  const size = { width: cell.width * block.columns, height: cell.height * block.rows };
+  const [x, y] = [part.columns[0] * size.width - scroll.x, part.rows[0] * size.height - scroll.y];
+  to.drawImage(canvas, x, y, size.width * level.columns, size.height * level.rows);
 }
 
-/** One pixel a cell, or a block of cells where `index` tells which one stands for it. Hundreds of thousands a frame. */
-function fillPixels(pixels: Uint32Array, width: number, scene: Scene, index: Uint32Array | null): void {
+/** The colour of the cell that stands for each block. Hundreds of thousands a frame. */
+function fillPixels(pixels: Uint32Array, { rows, columns: width, index }: Level, scene: Scene): void {
   const { table, palette, limits } = scene;
   const { values, errors } = table;
   const columns = table.columns.length;
   const colours = colourTable(palette.colours);
   const stripe = palette.theme === "dark" ? 0xffffffff : 0xff2b1b10;
-  for (let at = 0, y = 0; at < pixels.length; y++) {
-    let limit = limits(y);
+  for (let y = 0, at = 0; y < rows; y++)
     for (const end = at + width; at < end; at++) {
-      const cell = index ? (index[at] as number) : at;
-      if (index) limit = limits(Math.floor(cell / columns));
+      const cell = index[at] as number;
+      const limit = limits((cell / columns) | 0);
       const value = values[cell] as number;
       // Where cells are too small for lines, every other one of a row of negative cells is a shade darker or lighter.
       const striped = palette.hatched && value < -HATCH_FROM * limit && (at + y) % 2 === 0;
       pixels[at] = striped ? stripe : (colours[tableIndex(value, errors[cell] as number, limit)] as number);
     }
-  }
 }
 
 /** Outlines of the lit cell and the pinned ones, and lines from the lit cell to its labels. */

@@ -7,37 +7,58 @@ export interface Level {
   readonly index: Uint32Array;
 }
 
+/** How many rows and columns: of a matrix, or of a block. */
+export interface Size {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** Rows and columns from the first to one before the second. */
+export interface Part {
+  readonly rows: readonly [number, number];
+  readonly columns: readonly [number, number];
+}
+
 /**
- * The cell of largest |value| in every block of `down` × `across` cells (the signed maximum keeps its sign).
+ * The cell of largest |value| in every block of a part of the matrix (the signed maximum keeps its sign). part: counted
+ * in blocks.
  *
  * Averaging or picking every k-th would hide a single hot cell. NaN loses against any number.
  */
-export function strongest(values: Float32Array, rows: number, columns: number, down: number, across: number): Level {
-  const height = Math.ceil(rows / down);
-  const width = Math.ceil(columns / across);
-  const index = new Uint32Array(height * width);
-  const best = new Float32Array(width);
-  for (let y = 0; y < height; y++) {
+export function strongest(values: Float32Array, whole: Size, block: Size, part: Part): Level {
+  const [[top, bottom], [left, right]] = [part.rows, part.columns];
+  const [rows, columns] = [bottom - top, right - left];
+  const index = new Uint32Array(rows * columns);
+  const best = new Float32Array(columns);
+  for (let y = 0; y < rows; y++) {
     best.fill(-1);
-    const start = y * width;
-    for (let row = y * down; row < Math.min(rows, (y + 1) * down); row++) {
-      for (let x = 0, column = 0; x < width; x++) {
+    const end = Math.min(whole.rows, (top + y + 1) * block.rows);
+    for (let row = (top + y) * block.rows; row < end; row++) {
+      const last = (row + 1) * whole.columns;
+      let at = row * whole.columns + left * block.columns;
+      for (let x = 0; x < columns; x++) {
         let most = best[x] as number;
-        let found = -1;
-        for (const end = Math.min(columns, column + across); column < end; column++) {
-          const value = Math.abs(values[row * columns + column] as number);
+        for (const next = Math.min(last, at + block.columns); at < next; at++) {
+          const value = Math.abs(values[at] as number);
           const size = Number.isNaN(value) ? -0.5 : value;
           if (size <= most) continue;
           most = size;
-          found = row * columns + column;
+          index[y * columns + x] = at;
         }
-        if (found < 0) continue;
         best[x] = most;
-        index[start + x] = found;
       }
     }
   }
-  return { rows: height, columns: width, index };
+  return { rows, columns, index };
+}
+
+/** The blocks that hold these cells. */
+export function blocksIn({ rows, columns }: Part, block: Size): Part {
+  const blocks = ([first, end]: readonly [number, number], size: number): readonly [number, number] => [
+    Math.floor(first / size),
+    Math.ceil(end / size),
+  ];
+  return { rows: blocks(rows, block.rows), columns: blocks(columns, block.columns) };
 }
 
 /** How many cells share one device pixel, at least 1. */

@@ -21,7 +21,7 @@ describe("what fits", () => {
   });
 
   test("small matrices have full-size cells, large ones share the room", () => {
-    expect(layout({ ...small, width: 1000 }).cell).toEqual({ width: 40, height: 30 });
+    expect(layout({ ...small, width: 1000 }).cell).toEqual({ width: 48, height: 30 });
     expect(layout(big).plot.height).toBe(480);
   });
 

@@ -4,6 +4,7 @@ import { decimalsFor, visible } from "../format";
 import { type Colours, cellColour, css, inkOn } from "../scale";
 import type { Line, Table } from "../table";
 import { listenFlow } from "./flow";
+import { wordsInSight } from "./sight";
 import { blocksOf, createFold, type Fold, massOf } from "./turns";
 
 export interface Paint {
@@ -92,6 +93,18 @@ export function createFlow(place: Place, name: string, actions: FlowActions): Fl
   let words: readonly Word[] = [];
   let folds: readonly Fold[] = [];
   let lit = -1;
+  let last: FlowData | null = null;
+  let sight: readonly [number, number] = [0, 0];
+  const paintSight = (data: FlowData) => {
+    for (const word of words.slice(...sight)) paintWord(word, data);
+  };
+  // Scrolling and folding bring words into sight that were not painted.
+  const again = () => {
+    sight = wordsInSight(root, words);
+    if (last) paintSight(last);
+  };
+  root.addEventListener("scroll", again, { passive: true });
+  root.addEventListener("click", again);
   listenFlow(root, place, actions, () => shown.map(({ line }) => line));
   return {
     element: root,
@@ -99,6 +112,7 @@ export function createFlow(place: Place, name: string, actions: FlowActions): Fl
       if (line !== lit && line >= 0 && !root.matches(":hover"))
         scrollTo(root, words.find((word) => word.line === line)?.span);
       lit = line;
+      sight = wordsInSight(root, words);
     },
     update(data) {
       if (data.stretches !== shown) {
@@ -107,8 +121,10 @@ export function createFlow(place: Place, name: string, actions: FlowActions): Fl
         root.replaceChildren(...laid.nodes);
         folds = laid.folds;
         shown = data.stretches;
+        sight = [0, words.length];
       }
-      for (const word of words) paintWord(word, data);
+      last = data;
+      paintSight(data);
       paintFolds(folds, data);
     },
   };
