@@ -65,6 +65,11 @@ def dragged(page: Page) -> None:
     page.mouse.move(5, 5)
 
 
+def contrast(page: Page) -> None:
+    page.locator(".law-flow[aria-label=Answer] span").nth(2).click()
+    page.get_by_role("button", name="Why not another").click()
+
+
 # name: (query, width, what to do first)
 SHOTS = {
     "empty": ("state=empty", 1088, None),
@@ -76,7 +81,9 @@ SHOTS = {
     "stopped": ("state=stopped", 1088, None),
     "failed": ("state=failed", 1088, lambda page: page.locator("summary").click()),
     "failed-dark": ("state=failed&dark", 1088, None),
+    "bar": ("state=running", 948, None),
     "narrow": ("state=finished", 448, None),
+    "contrast": ("state=finished", 1088, contrast),
     "narrow-empty": ("state=empty", 448, None),
     "narrow-hover": ("state=running&dark", 448, lambda page: hover(page, 2, 8)),
     "five": ("state=finished&size=2x5", 1088, lambda page: hover(page, 1, 3)),
@@ -102,7 +109,7 @@ def main(names: list[str]) -> None:
     shutil.copy(HERE / "page.html", OUT / "page.html")
     build = ["node_modules/.bin/esbuild", "dev/harness.ts", "--bundle", "--format=esm", "--outfile=dev/out/harness.js"]
     subprocess.run([*build, "--log-level=warning"], cwd=HERE.parent, check=True)
-    style = ["node_modules/.bin/esbuild", "src/style.css", "--outfile=dev/out/widget.css", "--log-level=warning"]
+    style = ["node_modules/.bin/esbuild", "src/style.css", "--bundle", "--outfile=dev/out/widget.css", "--log-level=warning"]
     subprocess.run(style, cwd=HERE.parent, check=True)
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(OUT)))
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -27,6 +27,9 @@ export function mount(host: HTMLElement, session: Session, selection: Store<Sele
   };
 }
 
+/** Another answer has other words: what was chosen in the one before is none of its. */
+const UNCHOSEN = { hovered: null, pins: [], span: [], brush: null } as const;
+
 class App {
   readonly #place: Place;
   readonly #session: Session;
@@ -211,6 +214,17 @@ class App {
     session.edit(kept.matrix.chart.settings);
   }
 
+  /** Back from a contrast: to the newest run about the same prompt that was none. */
+  #uncontrast(): void {
+    const live = this.#session.store.get();
+    const plain = runsOf(live).findLast(({ matrix }) => {
+      const { against, prompt } = matrix.chart.settings;
+      return against === null && prompt === live.settings.prompt;
+    });
+    if (plain) this.#show(plain.matrix.chart.run);
+    else this.#session.edit({ against: null });
+  }
+
   #build(): Parts {
     const session = this.#session;
     return createParts(this.#place, {
@@ -219,6 +233,12 @@ class App {
         this.#select((selection) => ({ ...selection, run: null }));
         session.run();
       },
+      contrast: (target, against) => {
+        this.#select((selection) => ({ ...selection, ...UNCHOSEN, run: null }));
+        session.edit({ target, against, value: "log_prob" });
+        session.run();
+      },
+      uncontrast: () => this.#uncontrast(),
       pause: () => session.pause(),
       resume: () => session.resume(),
       extend: (run) => {

@@ -11,6 +11,7 @@ import { addBox, spansAdd } from "../regroup";
 import { uncertain } from "../scale";
 import type { Waiting } from "../session";
 import type { Table } from "../table";
+import { type ContrastActions, createContrast } from "./contrast";
 import { createEditor } from "./editor";
 import { createFind } from "./find";
 import { createPhoto, type PhotoData } from "./photo";
@@ -28,7 +29,7 @@ export interface PanelData {
   readonly photo: Photo | null;
 }
 
-export interface PanelActions {
+export interface PanelActions extends ContrastActions {
   edit(patch: Partial<Settings>): void;
   run(): void;
   write(): void;
@@ -69,6 +70,7 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
     pin: (feature) => actions.pin(-1, columnOf(feature)),
     redraw: actions.redraw,
   });
+  const contrast = createContrast(place, actions);
   const edit = element(document, "button", { type: "button", class: "law-link" }, "Edit");
   const find = createFind(
     place,
@@ -84,8 +86,9 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
     find.element,
     heading("Prompt", edit),
     prompt.element,
-    heading("Answer"),
+    heading("Answer", contrast.button),
     answer.element,
+    contrast.element,
     say,
   );
   const root = element(
@@ -112,12 +115,15 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
       const chart = data.picture?.matrix.chart ?? null;
       if (chart !== null && chart.run !== run) editing = false;
       run = chart?.run ?? -1;
-      const changed = chart === null || !shows(chart, data.settings);
+      // Once a run is asked for, what is painted stays until the new one has something to show.
+      const asked = data.busy || data.waiting === "run";
+      const changed = chart === null || !(asked || shows(chart, data.settings));
       editor.element.hidden = !(editing || changed);
       painted.hidden = editing || changed;
       if (!editor.element.hidden) editor.update(data);
       edit.disabled = data.busy;
       edit.hidden = !data.hasModel;
+      contrast.update({ ...data, chart, chosen: data.lighting && chosenOf(data.lighting) });
       const { picture, lighting, palette } = data;
       if (painted.hidden || picture === null || lighting === null) {
         table = null;
@@ -157,6 +163,13 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
       setAttributes(root, { "data-painted": lighting.row });
     },
   };
+}
+
+/** The output tokens that are spanned (from the first to the last), else the one pinned last. */
+function chosenOf({ lit, rowPins }: Lighting): readonly [number, number] | null {
+  if (lit.span.size > 0) return [Math.min(...lit.span), Math.max(...lit.span) + 1];
+  const pin = rowPins.at(-1);
+  return pin ? [pin.line, pin.line + 1] : null;
 }
 
 /** True where the run on display is about the text in the editor. */

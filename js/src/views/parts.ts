@@ -16,6 +16,7 @@ import type { Range } from "../sources";
 import { type Line, lineAt } from "../table";
 import { createBar } from "./bar";
 import { type BesideActions, createBeside } from "./beside";
+import type { ContrastActions } from "./contrast";
 import { createCourse, type Point } from "./course";
 import { createCustom } from "./custom";
 import { createEmpty } from "./empty";
@@ -45,7 +46,7 @@ export interface PartsData {
   readonly listed: boolean;
 }
 
-export interface PartsActions extends BesideActions {
+export interface PartsActions extends BesideActions, ContrastActions {
   edit(patch: Partial<Settings>): void;
   run(): void;
   stop(): void;

@@ -1,0 +1,109 @@
+/** "Why this and not that": a second answer, or another word in the place of one, typed beside the first. */
+import { element, type Place, setText } from "../dom";
+import { featureLabel, shorten } from "../format";
+import type { Chart } from "../protocol";
+
+/** chosen: the output tokens that the user has pinned or spanned, from the first to one before the second. */
+export interface ContrastData {
+  readonly chart: Chart | null;
+  readonly chosen: Stretch | null;
+  readonly busy: boolean;
+  readonly hasModel: boolean;
+}
+
+export interface ContrastActions {
+  contrast(target: string, against: string): void;
+  /** Back to the answer alone. */
+  uncontrast(): void;
+}
+
+export interface Contrast {
+  /** The button that opens it; for the heading of the answer. */
+  readonly button: HTMLElement;
+  readonly element: HTMLElement;
+  update(data: ContrastData): void;
+}
+
+type Stretch = readonly [number, number];
+
+/**
+ * Both answers, up to and including what is asked about: "surfing, golf" and "surfing, hiking". What comes after is
+ * left out, as it would be scored after different words.
+ */
+export function answersOf({ outputs }: Pick<Chart, "outputs">, [from, end]: Stretch, other: string): [string, string] {
+  const text = (first: number, last: number) => outputs.slice(first, last).join("");
+  const asked = text(from, end);
+  const space = asked.slice(0, asked.length - asked.trimStart().length);
+  return [text(0, end), text(0, from) + space + other.trim()];
+}
+
+export function createContrast({ document }: Place, actions: ContrastActions): Contrast {
+  const open = element(document, "button", { type: "button", class: "law-link" }, "Why not another?");
+  open.title = "Contrast: which parts of the prompt speak for this rather than for something else";
+  const asked = element(document, "select", { "aria-label": "Why this" });
+  const other = element(document, "input", { type: "text", "aria-label": "and not", placeholder: "another word", dir: "auto" });
+  const go = element(document, "button", { class: "law-tool" }, "Explain");
+  const form = element(document, "form", { class: "law-contrast", "aria-label": "Contrast" });
+  form.append("Why ", asked, " and not ", other, " ", go);
+  const said = element(document, "span", {});
+  const end = element(document, "button", { type: "button", class: "law-link" }, "End contrast");
+  const now = element(document, "div", { class: "law-contrast" }, said, end);
+  const root = element(document, "div", {}, form, now);
+  let chart: Chart | null = null;
+  let stretches: readonly Stretch[] = [];
+  let shown = "";
+  form.hidden = true;
+  open.addEventListener("click", () => {
+    form.hidden = !form.hidden;
+    if (!form.hidden) other.focus();
+  });
+  end.addEventListener("click", () => actions.uncontrast());
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const stretch = stretches[asked.selectedIndex];
+    if (!chart || !stretch || other.value.trim() === "") return;
+    form.hidden = true;
+    actions.contrast(...answersOf(chart, stretch, other.value));
+  });
+  form.addEventListener("keydown", (event) => {
+    // The notebook must not take what is typed here for its own shortcuts.
+    event.stopPropagation();
+    if (event.key !== "Escape") return;
+    form.hidden = true;
+    open.focus();
+  });
+  return {
+    button: open,
+    element: root,
+    update({ chart: latest, chosen, busy, hasModel }) {
+      chart = latest;
+      now.hidden = latest?.against === null || latest === null;
+      open.hidden = !hasModel || latest === null || !now.hidden;
+      if (open.hidden) form.hidden = true;
+      go.disabled = busy;
+      end.hidden = !hasModel;
+      if (latest?.against) setText(said, `Why ${quoted(latest.target)} and not ${quoted(latest.against)}`);
+      const key = JSON.stringify([latest?.run, chosen]);
+      if (latest === null || key === shown) return;
+      shown = key;
+      const count = latest.outputs.length;
+      const single = chosen && chosen[1] - chosen[0] === 1;
+      stretches = [
+        [0, count],
+        ...(chosen && !single ? [chosen] : []),
+        ...latest.outputs.map((_, at): Stretch => [at, at + 1]),
+      ];
+      asked.replaceChildren(
+        ...stretches.map(([from, to], at) =>
+          element(document, "option", {}, at === 0 ? "the whole answer" : quoted(latest.outputs.slice(from, to).join(""))),
+        ),
+      );
+      const chosenAt = stretches.findLastIndex(([from, to]) => from === chosen?.[0] && to === chosen[1]);
+      asked.selectedIndex = Math.max(0, chosenAt);
+    },
+  };
+}
+
+function quoted(text: string): string {
+  return `“${shorten(featureLabel(text), 40)}”`;
+}
