@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_attr_widget import files
+from llm_attr_widget import drawing, files
 from llm_attr_widget.check import Additive, Check, check, convergence, doubts
 from llm_attr_widget.errors import CapabilityError, InputError, MethodError, TargetError
 from llm_attr_widget.game import Game
 from llm_attr_widget.ledger import UNUSED, Ledger
+from llm_attr_widget.looks import Theme
 from llm_attr_widget.picture import Picture
 from llm_attr_widget.plots import visible
 from llm_attr_widget.storage import Stored, read, write
@@ -222,6 +223,14 @@ class Attribution:
     def to_latex(self) -> str:
         """A coloured tabular (packages xcolor, graphicx). The widget's Export menu writes the same."""
         return files.to_latex(self._content())
+
+    def to_svg(self, theme: Theme = "light") -> str:
+        """The matrix as a drawing that stands alone. The widget's Export menu writes the same."""
+        return drawing.to_svg(self._content(), theme)
+
+    def to_png(self, theme: Theme = "light") -> bytes:
+        """The same drawing as a PNG file, two dots to a pixel."""
+        return drawing.to_png(self._content(), theme)
 
     def _content(self) -> files.Content:
         names = ("label", "unit", "adds_up", "sampled")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
+from base64 import b64decode
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from llm_attr_widget import files
+from llm_attr_widget import drawing, files
+from llm_attr_widget.looks import COLOURS, Theme
 from llm_attr_widget.types import Piece
 from llm_attr_widget.widget.page import page
 
@@ -44,6 +49,43 @@ def test_latex_is_the_front_ends() -> None:
 def test_json_says_what_the_front_ends_says() -> None:
     assert json.loads(files.to_json(content())) == json.loads(written("written.json"))
     assert list(json.loads(files.to_json(content()))) == list(json.loads(written("written.json")))
+
+
+@pytest.mark.parametrize("theme", get_args(Theme))
+def test_svg_is_the_front_ends(theme: Theme) -> None:
+    assert drawing.to_svg(content(), theme) == written(f"case-{theme}.svg")
+
+
+def test_png_has_the_colours_of_the_numbers() -> None:
+    image = np.asarray(Image.open(io.BytesIO(drawing.to_png(content()))).convert("RGB"), dtype=int)
+    svg = written("case-light.svg")
+    cells = re.findall(
+        r'<path d="M([\d.]+),([\d.]+)h[^"]*" fill="rgb\((\d+),(\d+),(\d+)\)" transform="translate\(([\d.]+) ', svg
+    )
+    assert len(cells) == content().values.size
+    top = float(re.findall(r'transform="translate\([\d.]+ ([\d.]+)\)"', svg)[0])
+    for x, y, *colour, left in cells:
+        across, down = round(2 * (float(left) + float(x) + 3)), round(2 * (top + float(y) + 3))
+        np.testing.assert_allclose(image[down, across], [int(part) for part in colour], atol=2)
+
+
+def test_small_cells_are_one_picture_in_which_no_hot_cell_hides() -> None:
+    values = np.full((3, 2_500), 0.01)
+    values[1, 1234] = -1.0
+    one = replace(
+        content(),
+        values=values,
+        errors=np.zeros_like(values),
+        total=values[0],
+        total_errors=np.zeros(2_500),
+        features=[""] * 2_500,
+    )
+    found = re.search(r'<image [^>]*href="data:image/png;base64,([^"]*)"', drawing.to_svg(one))
+    assert found is not None
+    image = np.asarray(Image.open(io.BytesIO(b64decode(found[1]))), dtype=int)
+    assert image.shape == (3, 834, 3)  # three cells share a pixel
+    assert tuple(image[1, 1234 // 3]) == COLOURS["light"].against
+    assert len(np.unique(image.reshape(-1, 3), axis=0)) == 2
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 0.1, 1e-7, 3e21, 16777216.0])

@@ -17,13 +17,13 @@ PACKAGE = "llm_attr_widget"
 # Lowest first. A name is a file or a folder of the package; those on one floor do not import each other.
 FLOORS = (
     ("errors",),
-    ("picture",),
+    ("picture", "looks"),
     ("types",),
     ("tokens",),
     ("inputs", "methods", "models"),
     ("targets", "ledger", "plots"),
-    ("values", "files", "export", "heatmap"),
-    ("game", "trials", "storage"),
+    ("values", "files", "export", "heatmap", "svg"),
+    ("game", "trials", "storage", "drawing"),
     ("check", "gradients", "stopping"),
     ("attribution", "plan", "tempo"),
     ("playing", "further"),

@@ -175,6 +175,11 @@ function paintRowBars(to: Context, scene: Scene): void {
   to.restore();
 }
 
+/** Labels short enough to draw. */
+export function shortLabels(texts: readonly string[]): readonly string[] {
+  return texts.map((text) => shorten(text, LABEL_LENGTH));
+}
+
 /** Labels short enough to draw, and the width of the longest. */
 export function measured(
   to: Context,
@@ -182,7 +187,7 @@ export function measured(
   font: string,
 ): { labels: readonly string[]; width: number } {
   to.font = `600 ${LABEL_FONT} ${font}`;
-  const labels = texts.map((text) => shorten(text, LABEL_LENGTH));
+  const labels = shortLabels(texts);
   const longest = [...new Set(labels)].reduce((most, label) => Math.max(most, to.measureText(label).width), 0);
   return { labels, width: Math.ceil(longest) };
 }

@@ -53,6 +53,9 @@ const LABEL_CELL = 12;
 /** Lines of tilted labels stand this far apart, measured across them. */
 const LABEL_LINE = 12.3;
 const BAR = { height: 22, width: 44, number: 40, gap: 10 };
+const LABEL_GAP = 12;
+/** Pixels of all columns together, in a drawing of its own. */
+const FILE_WIDTH = { least: 280, most: 1200 };
 
 /** Labels are drawn at this many pixels a cell or more, values inside at this width and height. */
 export const LABELS_FROM = 11;
@@ -60,9 +63,16 @@ export const VALUES_FROM = { width: 44, height: 17 };
 /** Cells are drawn as rounded boxes from here on, as one picture below. */
 export const BOXES_FROM = 9;
 
+/** The shape of a matrix that is drawn for itself: cells of full size where the whole is not too wide for that. */
+export function sizeFor(rowLabelWidth: number, columnLabelWidth: number, rows: number, columns: number): Shape {
+  const room = Math.max(FILE_WIDTH.least, Math.min(FILE_WIDTH.most, columns * CELL.width));
+  const width = rowLabelWidth + LABEL_GAP + room + BAR.gap + BAR.width + BAR.number;
+  return { rows, columns, width, rowLabelWidth, columnLabelWidth };
+}
+
 export function layout(shape: Shape, viewport: Viewport = FIT): Layout {
   const { rows, columns, width } = shape;
-  const left = shape.rowLabelWidth + 12;
+  const left = shape.rowLabelWidth + LABEL_GAP;
   const right = BAR.gap + BAR.width + BAR.number;
   const room = Math.max(40, width - left - right);
   const fit = {

@@ -1,26 +1,30 @@
 /** What tests/exports holds is what Python writes, too: tests/test_files.py reads the same files. */
 import { readFileSync, writeFileSync } from "node:fs";
+import { createCanvas } from "@napi-rs/canvas";
 import { describe, expect, test } from "vitest";
+import { filePalette, toSvg } from "../src/export";
 import { toCsv, toJson, toLatex, toPython } from "../src/files";
-import { fullMatrix } from "../src/matrix";
+import { fullMatrix, type Matrix } from "../src/matrix";
 import { PAGE, pageOf } from "../src/page";
-import { type Axes, axesOf, tableOf } from "../src/table";
+import { pictureOf } from "../src/picture";
 import { makeChart, makeProgress } from "./model";
 
 const folder = new URL("../../tests/exports/", import.meta.url);
 const input = JSON.parse(readFileSync(new URL("case.json", folder), "utf8"));
 
-function table() {
+function matrix(): Matrix {
   const { features, outputs, roles, label, unit, baseline, model, seed } = input;
   const base = makeChart(1, features, outputs);
   const pieces = features.map((text: string, feature: number) => ({ text, feature, role: roles[feature] }));
   const chart = { ...base, pieces, label, unit, baseline, model, settings: { ...base.settings, seed } };
   const flat = (rows: (number | null)[][]) => Float32Array.from(rows.flat(), (value) => value ?? Number.NaN);
   const buffers = [input.values, input.errors, input.ends, [input.total], [input.total_errors]].map(flat);
-  const matrix = fullMatrix(chart, buffers as never);
-  const axes: Axes = axesOf(chart);
-  return tableOf(matrix, axes);
+  return fullMatrix(chart, buffers as never);
 }
+
+const picture = () =>
+  pictureOf(null, matrix(), { level: "word", groups: [], span: [], scale: "whole", streaming: false });
+const table = () => picture().table;
 
 /** Written anew with UPDATE=1, to be looked at before it is committed. */
 function golden(name: string, text: string): void {
@@ -33,6 +37,11 @@ describe("files", () => {
   test("CSV", () => golden("case.csv", toCsv(table())));
   test("JSON", () => golden("written.json", toJson(table(), makeProgress(1, "finished", { calls: input.calls }))));
   test("LaTeX", () => golden("case.tex", toLatex(table())));
+
+  test.each(["light", "dark"] as const)("SVG, %s", (theme) => {
+    const canvas = () => createCanvas(1, 1) as unknown as HTMLCanvasElement;
+    golden(`case-${theme}.svg`, toSvg(picture(), filePalette(theme, false), canvas));
+  });
 
   test("Python that makes the result again", () => {
     const settings = { ...table().chart.settings, prompt: 'say "hi"\n\u0007', target: null, budget: 400 };

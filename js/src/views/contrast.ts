@@ -41,7 +41,12 @@ export function createContrast({ document }: Place, actions: ContrastActions): C
   const open = element(document, "button", { type: "button", class: "law-link" }, "Why not another?");
   open.title = "Contrast: which parts of the prompt speak for this rather than for something else";
   const asked = element(document, "select", { "aria-label": "Why this" });
-  const other = element(document, "input", { type: "text", "aria-label": "and not", placeholder: "another word", dir: "auto" });
+  const other = element(document, "input", {
+    type: "text",
+    "aria-label": "and not",
+    placeholder: "another word",
+    dir: "auto",
+  });
   const go = element(document, "button", { class: "law-tool" }, "Explain");
   const form = element(document, "form", { class: "law-contrast", "aria-label": "Contrast" });
   form.append("Why ", asked, " and not ", other, " ", go);
@@ -95,7 +100,12 @@ export function createContrast({ document }: Place, actions: ContrastActions): C
       ];
       asked.replaceChildren(
         ...stretches.map(([from, to], at) =>
-          element(document, "option", {}, at === 0 ? "the whole answer" : quoted(latest.outputs.slice(from, to).join(""))),
+          element(
+            document,
+            "option",
+            {},
+            at === 0 ? "the whole answer" : quoted(latest.outputs.slice(from, to).join("")),
+          ),
         ),
       );
       const chosenAt = stretches.findLastIndex(([from, to]) => from === chosen?.[0] && to === chosen[1]);

@@ -1,32 +1,28 @@
 /** The export menu: files made in the browser, from what is shown. */
 import { element, type Place, setAttributes } from "../dom";
-import { paintEdges } from "../edges";
-import { toSvg, UNLIT } from "../export";
+import { filePalette, toPng, toSvg } from "../export";
 import { toCsv, toJson, toLatex, toPython } from "../files";
-import { paintCells, type Scene } from "../paint";
+import type { Palette } from "../paint";
 import type { Picture } from "../picture";
 import type { Progress } from "../protocol";
 import { createPopover } from "./popover";
 
 export interface Exporting {
   readonly element: HTMLElement;
-  update(picture: Picture | null, progress: Progress | null): void;
+  update(picture: Picture | null, progress: Progress | null, palette: Palette): void;
 }
 
-/** Dots to a pixel in a PNG, whatever the screen has. */
-const PNG_RATIO = 2;
-
-export function createExport(place: Place, scene: () => Scene | null, page: () => string): Exporting {
+export function createExport(place: Place, page: () => string): Exporting {
   const { document } = place;
   const menu = element(document, "div", { class: "law-popover law-menu", role: "menu", "aria-label": "Export" });
   const { element: root, button, open } = createPopover(place, "Export", menu);
   setAttributes(button, { "aria-haspopup": "menu" });
   button.addEventListener("click", () => !menu.hidden && (menu.firstElementChild as HTMLElement).focus());
-  let data: { picture: Picture; progress: Progress | null } | null = null;
+  let data: { picture: Picture; progress: Progress | null; palette: Palette } | null = null;
   const canvas = () => element(document, "canvas");
   const make: Readonly<Record<string, () => Promise<Blob> | null>> = {
-    PNG: () => mapped(scene(), (now) => toPng(now, canvas)),
-    SVG: () => mapped(scene(), (now) => text(toSvg(now, canvas), "image/svg+xml")),
+    PNG: () => mapped(data, ({ picture, palette }) => toPng(picture, palette, canvas)),
+    SVG: () => mapped(data, ({ picture, palette }) => text(toSvg(picture, palette, canvas), "image/svg+xml")),
     HTML: () => text(page(), "text/html"),
     CSV: () => mapped(data, ({ picture }) => text(toCsv(picture.table), "text/csv")),
     JSON: () => mapped(data, ({ picture, progress }) => text(toJson(picture.table, progress), "application/json")),
@@ -55,8 +51,8 @@ export function createExport(place: Place, scene: () => Scene | null, page: () =
   });
   return {
     element: root,
-    update(picture, progress) {
-      data = picture && { picture, progress };
+    update(picture, progress, { theme, hatched }) {
+      data = picture && { picture, progress, palette: filePalette(theme, hatched) };
       root.hidden = picture === null;
     },
   };
@@ -78,25 +74,6 @@ function mapped<A, B>(value: A | null, then: (value: A) => B): B | null {
 
 async function text(content: string, type: string): Promise<Blob> {
   return new Blob([content], { type });
-}
-
-async function toPng(scene: Scene, makeCanvas: () => HTMLCanvasElement): Promise<Blob> {
-  const { width, height, plot } = scene.layout;
-  const [canvas, cells] = [makeCanvas(), makeCanvas()];
-  [canvas.width, canvas.height] = [width * PNG_RATIO, height * PNG_RATIO];
-  [cells.width, cells.height] = [plot.width * PNG_RATIO, plot.height * PNG_RATIO];
-  const [to, layer] = [canvas.getContext("2d"), cells.getContext("2d")];
-  if (!to || !layer) throw new Error("This browser gives no canvas to draw the PNG on.");
-  layer.scale(PNG_RATIO, PNG_RATIO);
-  paintCells(layer, scene, PNG_RATIO, makeCanvas);
-  to.scale(PNG_RATIO, PNG_RATIO);
-  to.fillStyle = scene.palette.ground;
-  to.fillRect(0, 0, width, height);
-  to.drawImage(cells, plot.x, plot.y, plot.width, plot.height);
-  paintEdges(to, scene, UNLIT);
-  return new Promise((resolve, reject) =>
-    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("The browser could not make the PNG.")))),
-  );
 }
 
 function download(document: Document, blob: Blob, name: string): void {

@@ -56,8 +56,6 @@ export interface MatrixView {
   readonly element: HTMLElement;
   update(data: MatrixData): void;
   focus(): void;
-  /** What was last drawn, for export. */
-  scene(): Scene | null;
 }
 
 interface Labels {
@@ -124,10 +122,6 @@ class Matrix implements MatrixView {
 
   focus(): void {
     this.#grid.element.focus();
-  }
-
-  scene(): Scene | null {
-    return this.#scene;
   }
 
   update(data: MatrixData): void {

@@ -100,7 +100,7 @@ export function createParts(place: Place, actions: PartsActions): Parts {
   const milestones = createMilestones(place);
   const custom = createCustom(place, actions.groups);
   bar.levels.append(custom.element);
-  const exporting = createExport(place, () => matrix.scene(), actions.page);
+  const exporting = createExport(place, actions.page);
   bar.extras.append(...beside.buttons, exporting.element, beside.pause);
   const stage = element(document, "section", { class: "law-stage", "aria-label": "Attributions" });
   stage.append(notice.element, matrix.element, list.element, empty.element);
@@ -143,7 +143,7 @@ export function createParts(place: Place, actions: PartsActions): Parts {
       empty.element.hidden = picture !== null;
       empty.update({ busy, ready: state.settings.prompt.trim() !== "" });
       list.element.hidden = !listed || picture === null;
-      exporting.update(picture, state.progress);
+      exporting.update(picture, state.progress, palette);
       if (picture && lighting) {
         if (listed) list.update(picture.table, picture.limit);
         const { added, chart } = picture.table;
