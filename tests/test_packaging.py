@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -71,3 +72,14 @@ def test_only_a_stale_bundle_asks_for_node_and_only_where_there_is_none(
     assert asked() == []
     (copy / "llm_attr_widget" / "widget" / "static" / "widget.js").unlink()
     assert asked() == [hatch_build.NODE_WHEEL]
+
+
+def test_the_bundle_is_small_and_brings_all_it_needs() -> None:
+    assert hatch_build.is_fresh(ROOT), "build the front end first: python hatch_build.py"
+    static = ROOT / "llm_attr_widget" / "widget" / "static"
+    script, style = ((static / name).read_text(encoding="utf-8") for name in ("widget.js", "widget.css"))
+    assert len(script.encode()) + len(style.encode()) < 150_000
+    hosts = set(re.findall(r"https?://([^/\"'`\s)]+)", script + style))
+    assert hosts == {"www.w3.org"}  # names of XML spaces, never asked for anything
+    assert re.findall(r"\beval\(|\bnew Function\b|\bimportScripts\b", script) == []
+    assert "@import" not in style

@@ -28,7 +28,9 @@ export function signed(value: number, decimals: number): string {
 
 /** Without a plus: standard errors and limits. */
 export function plain(value: number, decimals: number): string {
-  return Number.isFinite(value) ? value.toFixed(decimals).replace("-", MINUS) : signed(value, decimals);
+  if (!Number.isFinite(value)) return signed(value, decimals);
+  const text = value.toFixed(decimals);
+  return Number(text) === 0 ? text.replace("-", "") : text.replace("-", MINUS);
 }
 
 /** "1,110" */

@@ -177,6 +177,32 @@ describe("one picture", () => {
   });
 });
 
+describe("numbers in cells", () => {
+  const texts = (width: number, value: number) => {
+    const one = matrixOf(2, 3, () => value);
+    const scene = sceneOf(one, 2, 20 + 12 + 94 + 3 * width);
+    const found: string[] = [];
+    const to = createCanvas(400, 400).getContext("2d") as unknown as Context;
+    to.fillText = (text: string) => void found.push(text);
+    paintCells(to, scene, 1, () => createCanvas(1, 1) as unknown as HTMLCanvasElement);
+    expect(scene.layout.cell.width).toBeCloseTo(width, 6);
+    return found;
+  };
+
+  test("from 44 pixels a cell on", () => {
+    expect(texts(44, 1.5)).toEqual(new Array(6).fill("+1.5"));
+    expect(texts(43.5, 1.5)).toEqual([]);
+  });
+
+  test.each([
+    [Number.NaN, "–"],
+    [Number.POSITIVE_INFINITY, "+∞"],
+    [Number.NEGATIVE_INFINITY, "−∞"],
+  ])("%d is a glyph", (value, glyph) => {
+    expect(texts(44, value)).toEqual(new Array(6).fill(glyph));
+  });
+});
+
 /** Pixels as they were looked at and found right; UPDATE_GOLDEN=1 draws them anew. No text: fonts differ. */
 test.each([
   [

@@ -124,6 +124,7 @@ export function createFlow(place: Place, name: string, actions: FlowActions): Fl
         sight = [0, words.length];
       }
       last = data;
+      for (const word of words) markWord(word, data);
       paintSight(data);
       paintFolds(folds, data);
     },
@@ -211,7 +212,11 @@ function paintWord(word: Word, data: FlowData): void {
     span.style.color = colour ? inkOn(colour) : "";
     word.back = back;
   }
-  const pins = line < 0 ? "" : data.pins.map((pin) => (pin.line === line ? pin.letter : "")).join("");
+}
+
+function markWord(word: Word, data: FlowData): void {
+  const { span, line } = word;
+  const pins = data.pins.map((pin) => (line >= 0 && pin.line === line ? pin.letter : "")).join("");
   const marks = `${line >= 0 && line === data.lit ? "lit" : ""} ${data.span.has(line) ? "span" : ""} ${pins}`;
   if (marks === word.marks) return;
   word.marks = marks;

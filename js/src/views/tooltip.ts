@@ -30,8 +30,9 @@ export function factsOf({ table, progress, row, column }: TooltipData): {
   const decimals = decimalsOf(value, error);
   const feature = shorten(featureLabel(table.columns[column]?.text ?? ""), 28);
   const output = shorten(featureLabel(table.rows[row]?.text ?? ""), 28);
-  const spread = error > 0 ? ` ± ${table.added ? "≤ " : ""}${plain(error, decimals)}` : "";
-  const facts: Fact[] = [{ name: chart.label, value: `${signed(value, decimals)}${spread} ${chart.unit}` }];
+  const spread = error > 0 && !table.added ? ` ± ${plain(error, decimals)}` : "";
+  const bound = error > 0 && table.added ? ` (error at most ${plain(error, decimals)})` : "";
+  const facts: Fact[] = [{ name: chart.label, value: `${signed(value, decimals)}${spread} ${chart.unit}${bound}` }];
   if (uncertain(value, error)) facts.push({ name: "sign", value: "not certain (within 2 errors)" });
   facts.push({ name: "share of this row", value: percent(shareOfRow(table, row, column)) });
   facts.push(...endFacts(table, row, shorten(output, 12)));
