@@ -96,8 +96,8 @@ class Contrast:
     def outputs(self, targets: Sequence[Target]) -> tuple[str, ...]:
         first, second = targets
         if len(first.ids) == len(second.ids):
-            return tuple(f"{a} / {b}" for a, b in zip(first.texts, second.texts, strict=True))
-        return (f"{first.text} / {second.text}",)
+            return tuple(_pair(a, b) for a, b in zip(first.texts, second.texts, strict=True))
+        return (_pair(first.text, second.text),)
 
     def __call__(self, log_probs: LogProbs) -> Values:
         each = np.asarray(log_probs, dtype=np.float64)
@@ -105,6 +105,11 @@ class Contrast:
         whole = first.sum(axis=1) - second.sum(axis=1)
         rows = first - second if first.shape[1] == second.shape[1] else whole[:, None]
         return np.column_stack([rows, whole])
+
+
+def _pair(one: str, other: str) -> str:
+    """Label of what compares two texts: one of them where both say the same."""
+    return one if one == other else f"{one} / {other.strip() or other}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,8 @@ export interface PieceText {
  * What the matrix is about: everything but the numbers.
  *
  * features: column labels; outputs: row labels (target tokens, in order). target: the whole answer; against: the
- * second answer of a contrast, whose outputs are "token / token" pairs, or one output where lengths differ.
+ * second answer of a contrast, whose outputs are "token / token" pairs (one token where both are the same), or one
+ * output where lengths differ.
  * label: what one number is ("Shapley value"); unit: its unit ("nats"); explains: what the numbers divide up.
  * adds_up: rows sum to v(all) - v(none). sampled: the standard errors come from sampling; model: whose numbers these
  * are. picture: key of the prompt's image among the trait `pictures`. continues: the run whose calls this one began

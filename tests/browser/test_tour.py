@@ -129,7 +129,7 @@ class Tour:
         expect(self.root.get_by_role("group", name="Answer")).to_contain_text("golf / hiking")
         plain = self.values
         self.read()
-        self.assert_told("the whole answer", self.sequence)
+        self.assert_told(f"“{self.outputs[0]} golf” rather than “{wanted}”", self.sequence)
         assert self.values[-1] == pytest.approx(self.sequence, abs=1e-6)  # what comes before is the same in both
         self.lab.screenshot("tour-contrast", self.root)
         self.root.get_by_role("button", name="End contrast").click()

@@ -182,9 +182,15 @@ function shows(chart: Chart, now: Settings): boolean {
 
 /** The texts of what the prompt is painted for, and how people call it. */
 function paintedFor({ table, spanned }: Picture, row: number): string {
+  const { target, against } = table.chart;
   const words = row >= 0 ? [row] : [...spanned];
   const text = words.map((at) => table.rows[at]?.text ?? "").join("");
-  return text === "" ? "the whole answer" : `“${shorten(featureLabel(text), 40)}”`;
+  if (text === "" && against !== null) return `${quoted(target)} rather than ${quoted(against)}`;
+  return text === "" ? "the whole answer" : quoted(text);
+}
+
+function quoted(text: string): string {
+  return `“${shorten(featureLabel(text), 40)}”`;
 }
 
 /** The picture before there are numbers for what is in the editor. */
