@@ -66,6 +66,7 @@ ACTS: dict[str, Callable[[Shown], object]] = {
     "export": lambda shown: shown.root.get_by_role("button", name="Export").click(),
     "regrouped": lambda shown: shown.root.get_by_role("radio", name="sentence").click(),
     "zoomed": lambda shown: shown.view.grid.press("+"),
+    "contrast": lambda shown: shown.root.get_by_role("button", name="Why not another?").click(),
 }
 
 
@@ -77,7 +78,7 @@ def test_axe_finds_nothing_in_any_state(page: Path, browser: Browser, dark: bool
         shown.settle()
         found[name] = shown.violations()
         shown.page.close()
-    shown = open_page(browser, page, dark=dark)
+    shown = open_page(browser, in_state(page, has_model=True), dark=dark)
     for name, act in ACTS.items():
         act(shown)
         shown.settle()

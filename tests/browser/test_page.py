@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -257,6 +258,18 @@ def test_the_menu_writes_what_python_writes(shown: Shown, saved: Saved, browser:
     copy.word("Answer", "golf").hover()
     expect(copy.root.locator(".law-say[data-for]")).to_contain_text("“golf”")
     copy.page.close()
+
+
+def test_the_copied_python_makes_the_result_again(shown: Shown, saved: Saved) -> None:
+    shown.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    shown.root.get_by_role("button", name="Export").click()
+    shown.root.get_by_role("menuitem", name="Copy as Python").click()
+    shown.page.wait_for_timeout(200)
+    model, tokenizer = load_text()
+    names: dict[str, Any] = {"model": model, "tokenizer": tokenizer}
+    exec(shown.page.evaluate("navigator.clipboard.readText()"), names)
+    np.testing.assert_allclose(names["result"].values, saved.result.values, atol=1e-5)
+    assert names["result"].features == saved.result.features
 
 
 def pixels(png: bytes) -> NDArray[np.int64]:

@@ -143,11 +143,23 @@ class Tour:
         kept = self.root.locator(".law-kept")
         expect(kept).to_have_count(2)
         kept.first.get_by_role("button", name=re.compile("^Compare")).click()
+        self.word("Prompt", "lawyer").click()
         compare = self.root.get_by_role("group", name="Compare")
         compare.get_by_role("button", name="Show A − B").click()
         expect(compare.get_by_role("status")).to_contain_text("in both")
+        expect(self.root.locator("[data-pin]")).to_have_text(["lawyer"])  # one selection, whatever is looked at
         compare.get_by_role("button", name="End comparing").click()
         expect(compare).to_be_hidden()
+        expect(self.root.locator("[data-pin]")).to_have_text(["lawyer"])
+
+    def recompute(self) -> None:
+        """What was added up is run properly."""
+        self.root.get_by_role("radio", name="sentence").click()
+        self.root.get_by_role("button", name="Recompute by sentence").click()
+        made = "[w.status, *(w.result and [w.result.provenance.granularity, len(w.result.features)] or [])]"
+        self.lab.until(lambda: self.lab.evaluate(made), lambda now: now == ["finished", "sentence", 2])
+        expect(self.root.locator(".law-notice")).to_be_hidden()
+        self.root.get_by_role("radio", name="word").click()
 
     def export(self, theme: str) -> None:
         for name, code in (("CSV", "to_csv()"), ("SVG", f"to_svg({theme!r})")):
@@ -162,6 +174,7 @@ class Tour:
         self.view.run_button.click()
         self.view.wait_for("running")
         self.lab.until(lambda: self.lab.evaluate("w.result is not None and w.result.provenance.budget > 30_000"), bool)
+        expect(self.root.locator("[data-pin]")).to_have_text(["lawyer"])  # numbers stream beneath it
         button(self.view, "Pause").click()
         self.view.wait_for("paused")
         expect(stat(self.view, "phase")).to_have_text("Paused")
@@ -193,4 +206,5 @@ def test_a_walk_through_all_of_it(lab: Lab, theme: str) -> None:
     tour.contrast()
     tour.compare()
     tour.export(theme)
+    tour.recompute()
     tour.trust()

@@ -104,7 +104,6 @@ export function createFlow(place: Place, name: string, actions: FlowActions): Fl
     if (last) paintSight(last);
   };
   root.addEventListener("scroll", again, { passive: true });
-  root.addEventListener("click", again);
   listenFlow(root, place, actions, () => shown.map(({ line }) => line));
   return {
     element: root,
@@ -117,7 +116,7 @@ export function createFlow(place: Place, name: string, actions: FlowActions): Fl
     update(data) {
       if (data.stretches !== shown) {
         words = data.stretches.map((stretch) => wordOf(document, stretch));
-        const laid = laidOut(document, data.stretches, words);
+        const laid = laidOut(document, data.stretches, words, again);
         root.replaceChildren(...laid.nodes);
         folds = laid.folds;
         shown = data.stretches;
@@ -132,7 +131,7 @@ export function createFlow(place: Place, name: string, actions: FlowActions): Fl
 }
 
 /** The words in the page: turns as sections of their own, the template's text folded, all else as it flows. */
-function laidOut(document: Document, stretches: readonly Stretch[], words: readonly Word[]) {
+function laidOut(document: Document, stretches: readonly Stretch[], words: readonly Word[], toggled: () => void) {
   const folds: Fold[] = [];
   const nodes = blocksOf(stretches).flatMap((block): readonly (Node | string)[] => {
     const part = stretches.slice(block.first, block.end);
@@ -140,7 +139,7 @@ function laidOut(document: Document, stretches: readonly Stretch[], words: reado
       around(document, stretch, words[block.first + at] as Word, block.first + at),
     );
     if (block.role === "") return inside;
-    const fold = createFold(document, block, part.map(({ text }) => text).join(""), inside);
+    const fold = createFold(document, block, part.map(({ text }) => text).join(""), inside, toggled);
     folds.push(fold);
     return [fold.element];
   });

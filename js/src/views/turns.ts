@@ -46,7 +46,13 @@ export interface Fold {
 }
 
 /** What a block of one role stands in; the words themselves stay in the page, so that copied text is whole. */
-export function createFold(document: Document, block: Block, text: string, words: readonly (Node | string)[]): Fold {
+export function createFold(
+  document: Document,
+  block: Block,
+  text: string,
+  words: readonly (Node | string)[],
+  toggled: () => void,
+): Fold {
   const template = block.role === TEMPLATE;
   const body = element(document, "span", { class: "law-folded" }, ...words);
   // Its words are drawn by the style sheet, so that the text of the flow stays the text.
@@ -65,6 +71,7 @@ export function createFold(document: Document, block: Block, text: string, words
     event.stopPropagation();
     open = !open;
     show();
+    toggled();
   });
   button.title = template ? `${about} (put in by the chat template)` : "Fold or unfold this turn";
   show();
