@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -28,39 +27,10 @@ def refine(
     seed: int = 0,
     max_new_tokens: int = 32,
     progress: bool = True,
-) -> Attribution:
-    """The last of `rounds`: the attribution of the finest segments. Its provenance says what was split."""
-    *_, finest = rounds(
-        model,
-        processor,
-        prompt,
-        target,
-        budget=budget,
-        splits=splits,
-        share=share,
-        method=method,
-        seed=seed,
-        max_new_tokens=max_new_tokens,
-        progress=progress,
-    )
-    return finest
+) -> list[Attribution]:
+    """Attributions of finer and finer segments where it matters, each a game of its own; the last is the finest.
 
-
-def rounds(
-    model: Any,
-    processor: Any,
-    prompt: ImageInput,
-    target: TargetLike | None = None,
-    *,
-    budget: int,
-    splits: int = 2,
-    share: float = 0.5,
-    method: str = "shapley",
-    seed: int = 0,
-    max_new_tokens: int = 32,
-    progress: bool = True,
-) -> Iterator[Attribution]:
-    """One attribution after another, of finer and finer segments where it matters; each is a game of its own.
+    Their provenance says what was split.
 
     prompt: its segments must be boxes (a grid). budget: coalitions in all, as many for each of the `splits` + 1 rounds.
     share: the fewest segments that have this share of all |attribution| are split, those alone that are more than two
@@ -70,6 +40,7 @@ def rounds(
     if splits < 0 or not 0 < share <= 1:
         raise InputError(f"Expected splits of at least 0 and a share in (0, 1], got {splits} and {share}.")
     each, spent, done = budget // (splits + 1), 0, ""
+    rounds: list[Attribution] = []
     for round_ in range(splits + 1):
         result = attribute(
             model,
@@ -84,12 +55,13 @@ def rounds(
         )
         spent += result.provenance.calls
         told = replace(result.provenance, granularity=prompt.units + done)
-        yield replace(result, provenance=told)
+        rounds.append(replace(result, provenance=told))
         chosen = worth_splitting(result, prompt, share)
         if round_ == splits or not chosen or result.phase == "stopped":
-            return
+            break
         target, prompt = result.target, prompt.split(chosen)
         done = f" ({spent} calls on coarser segments before)"
+    return rounds
 
 
 def worth_splitting(result: Attribution, prompt: ImageInput, share: float) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ import pytest
 
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs import ImageInput
-from llm_attr_widget.refine import refine, rounds
+from llm_attr_widget.refine import refine
 from llm_attr_widget.types import Prompt, Scored
 from tests.inputs.processors import build, picture
 
@@ -43,7 +43,7 @@ def setting(segments=2) -> tuple[Looking, object, ImageInput]:
 
 def test_it_descends_to_the_cause_and_leaves_the_rest_coarse() -> None:
     model, processor, players = setting()
-    found = list(rounds(model, processor, players, "a", budget=400, splits=2, progress=False))
+    found = refine(model, processor, players, "a", budget=400, splits=2, progress=False)
     sides = []
     for result in found:
         assert result.picture is not None
@@ -58,7 +58,7 @@ def test_it_descends_to_the_cause_and_leaves_the_rest_coarse() -> None:
 
 def test_the_result_says_what_was_done_and_keeps_to_the_budget() -> None:
     model, processor, players = setting()
-    result = refine(model, processor, players, "a", budget=150, splits=1, progress=False)
+    *_, result = refine(model, processor, players, "a", budget=150, splits=1, progress=False)
     assert result.provenance.granularity.startswith(
         "a grid of 2 × 2; (row 2, column 1) split in four; text by word (64 calls on coarser"
     )
@@ -71,12 +71,12 @@ def test_the_result_says_what_was_done_and_keeps_to_the_budget() -> None:
 def test_nothing_that_matters_ends_it_early() -> None:
     model, processor, _ = setting()
     players = ImageInput(processor, picture(16, 16), "Why?", segments=[(8, 0, 16, 8), (8, 8, 16, 16)])
-    assert len(list(rounds(model, processor, players, "a", budget=100, splits=3, progress=False))) == 1
+    assert len(refine(model, processor, players, "a", budget=100, splits=3, progress=False)) == 1
 
 
 def test_pixels_are_not_split() -> None:
     model, processor, players = setting(segments=[(2, 10, 3, 11), (3, 10, 4, 11)])
-    assert len(list(rounds(model, processor, players, "a", budget=300, splits=2, progress=False))) == 1
+    assert len(refine(model, processor, players, "a", budget=300, splits=2, progress=False)) == 1
 
 
 def test_superpixels_cannot_be_split() -> None:

@@ -5,11 +5,9 @@ What it is trained on is in `text_batches.py`.
 
 from __future__ import annotations
 
-import argparse
 import logging
 import re
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +17,7 @@ from tqdm.auto import tqdm
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from llm_attr_widget.demo import TEXT_FOLDER, load_text
+from llm_attr_widget.demo.recipe import options_of, report, reproducible
 from llm_attr_widget.demo.text_batches import BOS_ID, END_ID, IGNORED, PAD_ID, batches, token_ids
 from llm_attr_widget.demo.text_world import (
     BOS,
@@ -169,25 +168,9 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
     tokenizer.save_pretrained(folder)
 
 
-@contextmanager
-def reproducible(threads: int) -> Generator[None]:
-    """The same sums in the same order on every run: deterministic kernels and a fixed number of threads."""
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        torch.use_deterministic_algorithms(before[1])
-
-
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="Trains the text model that ships.")
-    parser.add_argument("--out", type=Path, default=TEXT_FOLDER, help="folder to write (default: the package's)")
+    parser = options_of("Trains the text model that ships.", TEXT_FOLDER)
     parser.add_argument("--steps", type=int, default=1200)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1, help="part of the recipe: sums round differently with others")
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
 
@@ -201,9 +184,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     shipped, its_tokenizer = load_text(options.out)
     print(f"{QUICKSTART}{answer(shipped, its_tokenizer, QUICKSTART)}")
-    print("Right answers to held-out prompts:")
-    for kind, share in accuracy(shipped, its_tokenizer, examples(testing, 1000)).items():
-        print(f"  {kind:<10} {share:.1%}")
+    print(report(accuracy(shipped, its_tokenizer, examples(testing, 1000)), "held-out prompts"))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ or version sums in another order, and after thousands of steps its weights diffe
 
 from __future__ import annotations
 
-import argparse
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +30,7 @@ from transformers import (
 )
 
 from llm_attr_widget.demo import VISION_FOLDER, load_vision
-from llm_attr_widget.demo.train_text import reproducible
+from llm_attr_widget.demo.recipe import options_of, report, reproducible
 from llm_attr_widget.demo.vision_batches import IGNORED, Batch, ask, batch, view
 from llm_attr_widget.demo.vision_world import COLOURS, GRID, SHAPES, Kind, VisionExample, chat, draw_scene, examples
 
@@ -281,13 +280,10 @@ def accuracy(
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="Trains the vision-language model that ships.")
-    parser.add_argument("--out", type=Path, default=VISION_FOLDER, help="folder to write (default: the package's)")
+    parser = options_of("Trains the vision-language model that ships.", VISION_FOLDER)
     parser.add_argument("--seeing", type=int, default=SEEING.steps, help="steps of the vision tower alone")
     parser.add_argument("--answering", type=int, default=ANSWERING.steps, help="steps of the whole model")
     parser.add_argument("--asked", type=int, default=500, help="held-out pictures to try the result on")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1, help="part of the recipe: sums round differently with others")
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 
@@ -303,9 +299,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             save(model, processor, options.out)
 
     shipped, its_processor = load_vision(options.out)
-    print("Right answers to questions about held-out pictures:")
-    for kind, share in accuracy(shipped, its_processor, examples(testing, options.asked)).items():
-        print(f"  {kind:<8} {share:.1%}")
+    print(
+        report(accuracy(shipped, its_processor, examples(testing, options.asked)), "questions about held-out pictures")
+    )
 
 
 if __name__ == "__main__":

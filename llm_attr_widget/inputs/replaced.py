@@ -35,8 +35,9 @@ class ReplacedInput:
         prompt = self.whole.render(everyone, np.random.default_rng(0))[0]
         if prompt.extras:
             raise InputError(
-                "Gradient methods explain token by token, but this prompt has more than tokens (an image?). "
-                "Use a coalition method, such as 'shapley'."
+                "Gradient methods explain token by token, but this prompt has more than tokens: "
+                f"{', '.join(prompt.extras)}. Segments of an image have no token of their own, because a vision "
+                "tower's every token has seen the whole image. Use a coalition method, such as 'shapley'."
             )
         stand_in, name = neutral_token(self.tokenizer)
         object.__setattr__(self, "owners", _owners(self.whole.pieces, self.tokenizer, prompt.ids))

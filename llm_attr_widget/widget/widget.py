@@ -180,7 +180,8 @@ class AttrWidget(Traits):
         return HTML(self._picture(self.result))
 
     def _picture(self, result: Attribution) -> str:
-        return img(png(result.plot_token_attr()), alt=repr(result))
+        figures = [result.plot_token_attr(), *([] if result.picture is None else [result.plot_image_heatmap()])]
+        return "".join(img(png(figure), alt=repr(result)) for figure in figures)
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         bundle = super()._repr_mimebundle_(**options)

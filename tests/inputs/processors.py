@@ -1,4 +1,4 @@
-"""Small processors of every kind, made here: LLaVA, Qwen2-VL, Gemma 3, Idefics3, each with the model it belongs to."""
+"""Small processors, made here: LLaVA, Qwen2-VL, Qwen2.5-VL, Gemma 3, Idefics3, each with the model it belongs to."""
 
 from __future__ import annotations
 
@@ -91,31 +91,50 @@ def llava() -> tuple[Any, Any]:
     return tf.LlavaForConditionalGeneration(config), processor
 
 
-class StillsOnly(tf.Qwen2VLProcessor):
+class StillsOnly:
     """Without a video processor, which needs torchvision."""
 
     def check_argument_for_proper_class(self, argument_name: str, argument: Any) -> Any:
-        return type(argument) if argument is None else super().check_argument_for_proper_class(argument_name, argument)
+        return type(argument) if argument is None else super().check_argument_for_proper_class(argument_name, argument)  # type: ignore[misc]
+
+
+class Qwen2Stills(StillsOnly, tf.Qwen2VLProcessor):
+    pass
+
+
+class Qwen25Stills(StillsOnly, tf.Qwen2_5_VLProcessor):
+    pass
 
 
 def qwen2_vl() -> tuple[Any, Any]:
+    vision = {"depth": 2, "embed_dim": 16, "hidden_size": 32, "num_heads": 2, "mlp_ratio": 2, "patch_size": 4}
+    return _qwen(tf.Qwen2VLConfig, tf.Qwen2VLForConditionalGeneration, Qwen2Stills, vision)
+
+
+def qwen2_5_vl() -> tuple[Any, Any]:
+    vision = {
+        "depth": 2, "hidden_size": 16, "intermediate_size": 32, "num_heads": 2, "out_hidden_size": 32, "patch_size": 4,
+        "window_size": 8, "fullatt_block_indexes": [1],
+    }  # fmt: skip
+    return _qwen(tf.Qwen2_5_VLConfig, tf.Qwen2_5_VLForConditionalGeneration, Qwen25Stills, vision)
+
+
+def _qwen(config_class: Any, model_class: Any, processor_class: Any, vision: dict[str, Any]) -> tuple[Any, Any]:
     special = ("<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>")
     words = tokenizer(*special)
     pixels = tf.Qwen2VLImageProcessorPil(patch_size=4, min_pixels=16 * 16, max_pixels=32 * 32)
     template = CHAT.replace("IMAGE", "<|vision_start|><|image_pad|><|vision_end|>")
-    processor = StillsOnly(pixels, words, chat_template=template)
+    processor = processor_class(pixels, words, chat_template=template)
     image, video, start, end = words.convert_tokens_to_ids(list(special))
-    config = tf.Qwen2VLConfig(
+    config = config_class(
         text_config=_text(rope_parameters={"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 1e4}),
-        vision_config={
-            "depth": 2, "embed_dim": 16, "hidden_size": 32, "num_heads": 2, "mlp_ratio": 2, "patch_size": 4,
-        },
+        vision_config=vision,
         image_token_id=image,
         video_token_id=video,
         vision_start_token_id=start,
         vision_end_token_id=end,
-    )  # fmt: skip
-    return tf.Qwen2VLForConditionalGeneration(config), processor
+    )
+    return model_class(config), processor
 
 
 def gemma3() -> tuple[Any, Any]:
@@ -161,7 +180,7 @@ def idefics3() -> tuple[Any, Any]:
     return tf.Idefics3ForConditionalGeneration(config), processor
 
 
-KINDS = {"llava": llava, "qwen2_vl": qwen2_vl, "gemma3": gemma3, "idefics3": idefics3}
+KINDS = {"llava": llava, "qwen2_vl": qwen2_vl, "qwen2_5_vl": qwen2_5_vl, "gemma3": gemma3, "idefics3": idefics3}
 
 
 @cache

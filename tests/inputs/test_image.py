@@ -15,6 +15,7 @@ from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs import ChatInput, ImageInput, make_input
 from llm_attr_widget.inputs.segmentation import Grid
 from llm_attr_widget.models.huggingface import HuggingFaceModel
+from llm_attr_widget.types import Prompt
 from tests.inputs.processors import KINDS, build, picture
 
 QUESTION = "What colour is the circle?"
@@ -289,6 +290,35 @@ def test_a_wrong_number_of_image_tokens_is_a_clear_error() -> None:
             attribute(model, processor, players, "red", progress=False)
     finally:
         processor.patch_size = patch_size
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_image_token_too_few_is_a_clear_error_for_every_model(kind) -> None:
+    """Whichever way the prompt is scored: alone, or beside others in one tree."""
+    model, processor = build(kind)
+    scorer = HuggingFaceModel(model, processor.tokenizer)
+    players = ImageInput(processor, picture(), QUESTION, segments=2)
+    whole, other = players.render(np.array([[True] * 4, [False] * 4]), RNG)
+    image = max(set(whole.ids), key=whole.ids.count)  # no other token is there as often
+    at = len(whole.ids) - 1 - whole.ids[::-1].index(image)
+    lacking = Prompt(
+        (*whole.ids[:at], *whole.ids[at + 1 :]),
+        {
+            name: np.delete(value, at, axis=1) if name.endswith("token_type_ids") else value
+            for name, value in (whole.extras or {}).items()
+        },
+        whole.extras_key,
+    )
+    for prompts in ([lacking], [other, lacking]):
+        with pytest.raises(InputError, match=r"(?i)image.*use the processor that belongs to the model"):
+            list(scorer.score(prompts, (5, 6)))
+
+
+@pytest.mark.parametrize("name", ["layer_integrated_gradients", "layer_gradient_x_activation"])
+def test_gradient_methods_say_what_to_use_instead(name) -> None:
+    model, processor = build("llava")
+    with pytest.raises(InputError, match=r"Segments of an image have no token of their own.*'shapley'"):
+        attribute(model, processor, ImageInput(processor, picture(), QUESTION), "red", method=name, progress=False)
 
 
 def test_a_processor_takes_the_place_of_a_tokenizer() -> None:

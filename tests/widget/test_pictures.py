@@ -20,7 +20,7 @@ from tests.widget.front import Front
 
 def test_an_image_is_explained_with_its_question_and_sent_once() -> None:
     model, processor = build("llava")
-    given = picture(1200, 800)
+    given = picture(4000, 3000)  # as a phone takes it
     w = AttrWidget(
         model,
         processor,
@@ -35,6 +35,9 @@ def test_an_image_is_explained_with_its_question_and_sent_once() -> None:
     w.run()
     first = w.wait(60)
     assert w.status == "finished", w.progress
+    # Only numbers stream: some bytes for each segment or word and token, whatever the size of the photo.
+    streamed = [sum(map(len, buffers)) for event, buffers in front.events if event["kind"] == "frame"]
+    assert max(streamed) < 40 * first.values.size + 1000
     assert w.prompt == "What colour is the circle?"
     (sent,) = (decode(protocol.Picture, entry) for entry in w.pictures)
     assert w.chart["picture"] == sent.key
@@ -46,6 +49,7 @@ def test_an_image_is_explained_with_its_question_and_sent_once() -> None:
     assert top_left == first.picture.members[first.picture.regions[2, 2]]
     assert len(top_left) == 1
     assert first.features[4:] != ()  # words of the question are features too
+    assert w.snapshot().data.count("<img") == 2  # the matrix, and the picture
     w.prompt = "What colour is the square?"
     w.run()
     second = w.wait(60)
