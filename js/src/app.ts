@@ -7,7 +7,7 @@ import type { Palette } from "./paint";
 import { type Photo, photoFrom } from "./photo";
 import { type Look, type Picture, pictureOf, samePicture } from "./picture";
 import { createSeen, runsOf, type Seen } from "./seen";
-import { chooseSpan, clear, group, groupAll, hover, type Selection, togglePin } from "./selection";
+import { chooseSpan, clear, group, groupAll, hide, hover, type Selection, togglePin } from "./selection";
 import { isBusy, type Session, type SessionState } from "./session";
 import type { Store } from "./store";
 import { hostTheme, paletteOf, watchTheme } from "./theme";
@@ -128,11 +128,19 @@ class App {
   }
 
   /** The picture of the matrix now; the one before where nothing came. */
-  #look({ state, comparison }: Seen, { groups, span, scale, side }: Selection): Picture | null {
+  #look({ state, comparison }: Seen, { groups, hidden, span, scale, side }: Selection): Picture | null {
     const { matrix, settings, phase } = state;
     if (matrix === null) return null;
     const limit = comparison && side !== "difference" ? comparison.limit : null;
-    const look: Look = { level: settings.granularity, groups, span, scale, streaming: phase === "running", limit };
+    const look: Look = {
+      level: settings.granularity,
+      groups,
+      hidden,
+      span,
+      scale,
+      streaming: phase === "running",
+      limit,
+    };
     if (this.#picture === null || !samePicture(this.#picture, matrix, look))
       this.#picture = pictureOf(this.#picture, matrix, look);
     return this.#picture;
@@ -264,6 +272,8 @@ class App {
       brush: (from, to) => this.#brush(from, to),
       clear: () => this.#select(clear),
       groups: (ranges) => this.#select((selection) => groupAll({ ...selection, groups: [] }, ranges)),
+      hide: (ranges) => this.#select((selection) => hide(selection, ranges)),
+      showAll: () => this.#select((selection) => ({ ...selection, hidden: [] })),
       hatch: () => this.#select((selection) => ({ ...selection, hatched: !selection.hatched })),
       scale: (scale) => this.#select((selection) => ({ ...selection, scale })),
       list: () => {

@@ -2,7 +2,7 @@
 import { type Band, columnBands, rowBands } from "./bands";
 import type { Matrix } from "./matrix";
 import type { Chart } from "./protocol";
-import { addColumns, addRows, regrouped, spansAdd } from "./regroup";
+import { addColumns, addRows, regrouped, spansAdd, without } from "./regroup";
 import { largest, limitFor, niceCeil, type ScaleMode } from "./scale";
 import type { Level } from "./segments";
 import { overlap, type Range } from "./sources";
@@ -13,6 +13,7 @@ import { answerStretches, promptStretches, type Stretch } from "./views/text";
 export interface Look {
   readonly level: Level;
   readonly groups: readonly Range[];
+  readonly hidden: readonly Range[];
   readonly span: readonly Range[];
   readonly scale: ScaleMode;
   readonly streaming: boolean;
@@ -40,6 +41,8 @@ export interface Picture {
   readonly clipped: number;
   /** Sum of each row of the table. */
   readonly sums: Float32Array;
+  /** How many features are left out of the view. */
+  readonly hidden: number;
   /** Rows of the span; empty: the total is that of the whole answer. */
   readonly spanned: ReadonlySet<number>;
 }
@@ -47,8 +50,9 @@ export interface Picture {
 export function pictureOf(previous: Picture | null, matrix: Matrix, look: Look): Picture {
   const kept = previous !== null && sameTexts(previous.matrix.chart, matrix.chart) ? previous : null;
   const base = kept?.base ?? axesOf(matrix.chart);
-  const stays = kept !== null && kept.look.level === look.level && kept.look.groups === look.groups;
-  const axes = stays ? kept.axes : (regrouped(base, matrix.chart, look.level, look.groups) ?? base);
+  const stays =
+    kept !== null && (["level", "groups", "hidden"] as const).every((name) => kept.look[name] === look[name]);
+  const axes = stays ? kept.axes : without(regrouped(base, matrix.chart, look.level, look.groups) ?? base, look.hidden);
   const whole = axes === base ? tableOf(matrix, axes) : addColumns(matrix, axes);
   const spanned = spansAdd(matrix.chart) ? rowsIn(whole, look.span) : [];
   const table = spanned.length > 0 && spanned.length < whole.rows.length ? withSpan(whole, spanned) : whole;
@@ -68,14 +72,16 @@ export function pictureOf(previous: Picture | null, matrix: Matrix, look: Look):
     limits: rows ? (row) => rows[row] as number : () => limit,
     clipped: look.scale === "robust" || look.scale === "frozen" ? countBeyond(table.values, limit) : 0,
     totalLimit: limitFor(table.total, look.scale, kept?.totalLimit ?? null, look.streaming),
-    sums: rowSums(table.values, table.rows.length, table.columns.length),
+    // Of all columns, those left out of the view among them.
+    sums: rowSums(matrix.values, matrix.rows, matrix.columns),
+    hidden: base.columns.length - axes.columns.reduce((count, { members }) => count + members.length, 0),
     spanned: new Set(spanned),
   };
 }
 
 /** True where the same picture would come out again. */
 export function samePicture(picture: Picture, matrix: Matrix, look: Look): boolean {
-  const names = ["level", "groups", "span", "scale", "streaming", "limit"] as const;
+  const names = ["level", "groups", "hidden", "span", "scale", "streaming", "limit"] as const;
   return picture.matrix === matrix && names.every((name) => picture.look[name] === look[name]);
 }
 

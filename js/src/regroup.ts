@@ -25,6 +25,15 @@ function byLevel(axes: Axes, chart: Chart, level: Level): readonly Line[] {
   );
 }
 
+/** The columns without those that a range touches; all of them where none would be left. */
+export function without(axes: Axes, hidden: readonly Range[]): Axes {
+  if (hidden.length === 0) return axes;
+  const columns = axes.columns.filter(
+    (line) => !line.ranges.some((part) => hidden.some((range) => overlap(part, range))),
+  );
+  return columns.length === 0 || columns.length === axes.columns.length ? axes : { rows: axes.rows, columns };
+}
+
 /** Lines that a range touches become one line, in the place of the first. */
 function merged(lines: readonly Line[], ranges: readonly Range[]): readonly Line[] {
   return ranges.reduce<readonly Line[]>((before, range) => {
@@ -66,7 +75,7 @@ export function addColumns(matrix: Matrix, { rows, columns }: Axes): Table {
     ends: matrix.ends,
     total: add(matrix.sequence, 1),
     totalErrors: add(matrix.sequenceErrors, 1),
-    added: true,
+    added: columns.some(({ members }) => members.length > 1),
   };
 }
 

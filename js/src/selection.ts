@@ -21,7 +21,7 @@ export interface Brush {
 
 /**
  * span: the output tokens explained together; empty means the whole answer. groups: stretches of the prompt put
- * together by hand. scale: how the limit of the colours is chosen. hatched: sign is shown by pattern, too. run: which
+ * together by hand. hidden: stretches left out of the view; every number stays what it is. scale: how the limit of the colours is chosen. hatched: sign is shown by pattern, too. run: which
  * run is looked at, null: the newest. side: what of two that are compared.
  */
 export interface Selection {
@@ -30,6 +30,7 @@ export interface Selection {
   readonly span: readonly Range[];
   readonly brush: Brush | null;
   readonly groups: readonly Range[];
+  readonly hidden: readonly Range[];
   readonly scale: ScaleMode;
   readonly hatched: boolean;
   readonly run: number | null;
@@ -42,6 +43,7 @@ export const NOTHING: Selection = {
   span: [],
   brush: null,
   groups: [],
+  hidden: [],
   scale: "whole",
   hatched: false,
   run: null,
@@ -84,6 +86,11 @@ export function group(selection: Selection, range: Range): Selection {
     end: Math.max(range.end, ...touched.map((other) => other.end)),
   };
   return { ...selection, groups: [...selection.groups.filter((other) => !touched.includes(other)), whole] };
+}
+
+/** Leaves more stretches of the prompt out of the view; pins and brush may stand on what is gone, so they are lifted. */
+export function hide(selection: Selection, ranges: readonly Range[]): Selection {
+  return { ...selection, hidden: [...selection.hidden, ...ranges], hovered: null, pins: [], brush: null };
 }
 
 /** One step back at a time: the brush, then the span, then the pins, then the groups. */

@@ -10,15 +10,23 @@ export interface Range {
   readonly end: number;
 }
 
+/** Range of every piece of the prompt. */
+export function pieceRanges(chart: Chart): readonly Range[] {
+  let end = 0;
+  return chart.pieces.map(({ text }) => {
+    const start = end;
+    end += Math.max(1, text.length);
+    return { start, end };
+  });
+}
+
 /** Ranges of every feature in the prompt, in order. A feature without a piece of text gets a range before zero. */
 export function featureRanges(chart: Chart): readonly (readonly Range[])[] {
   const ranges: Range[][] = chart.features.map(() => []);
-  let start = 0;
-  for (const piece of chart.pieces) {
-    const end = start + Math.max(1, piece.text.length);
-    if (piece.feature !== null) ranges[piece.feature]?.push({ start, end });
-    start = end;
-  }
+  pieceRanges(chart).forEach((range, at) => {
+    const feature = chart.pieces[at]?.feature ?? null;
+    if (feature !== null) ranges[feature]?.push(range);
+  });
   return ranges.map((found, feature) => (found.length > 0 ? found : [{ start: -feature - 1, end: -feature }]));
 }
 

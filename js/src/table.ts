@@ -74,6 +74,11 @@ export function rowSums(values: Float32Array, rows: number, columns: number): Fl
   return sums;
 }
 
+/** Whether every feature is in some column: none is left out of the view. */
+export function isWhole({ chart, columns }: Table): boolean {
+  return columns.reduce((count, { members }) => count + members.length, 0) >= chart.features.length;
+}
+
 /** |value| as a share of all |values| of its row; NaN in an empty row. */
 export function shareOfRow(table: Table, row: number, column: number): number {
   const columns = table.columns.length;

@@ -23,7 +23,7 @@ function matrix(): Matrix {
 }
 
 const picture = () =>
-  pictureOf(null, matrix(), { level: "word", groups: [], span: [], scale: "whole", streaming: false });
+  pictureOf(null, matrix(), { level: "word", groups: [], hidden: [], span: [], scale: "whole", streaming: false });
 const table = () => picture().table;
 
 /** Written anew with UPDATE=1, to be looked at before it is committed. */

@@ -4,7 +4,7 @@ import { fullMatrix, type Matrix } from "../src/matrix";
 import { type Look, pictureOf, samePicture } from "../src/picture";
 import { addBox } from "../src/regroup";
 import { coarser, groupsOf, unitStarts } from "../src/segments";
-import { lineAt } from "../src/table";
+import { isWhole, lineAt } from "../src/table";
 import { largestCells } from "../src/views/list";
 import { noticeOf } from "../src/views/notice";
 import { EMPTY, makeChart, makeProgress } from "./model";
@@ -26,6 +26,7 @@ function matrixOf(features = words, outputs = tokens, patch = {}): Matrix {
 const look = (patch: Partial<Look> = {}): Look => ({
   level: "word",
   groups: [],
+  hidden: [],
   span: [],
   scale: "whole",
   streaming: false,
@@ -247,5 +248,30 @@ describe("export", () => {
     expect(read.values).toHaveLength(3);
     expect(read.values[0]).toHaveLength(3);
     expect(read.calls).toBe(100);
+  });
+});
+
+describe("left out of the view", () => {
+  test("columns go, numbers and sums stay, and the scale is that of what is left", () => {
+    const matrix = matrixOf();
+    const whole = pictureOf(null, matrix, look());
+    const second = whole.table.columns[1]?.ranges ?? [];
+    const picture = pictureOf(whole, matrix, look({ hidden: second }));
+    const count = whole.table.columns.length;
+    expect(picture.table.columns).toHaveLength(count - 1);
+    expect(picture.hidden).toBe(1);
+    expect(picture.sums).toEqual(whole.sums);
+    expect(picture.table.added).toBe(false);
+    const first = [...whole.table.values.subarray(0, count)].filter((_, column) => column !== 1);
+    expect([...picture.table.values.subarray(0, count - 1)]).toEqual(first);
+    expect(picture.prompt.filter(({ line }) => line < 0)).toHaveLength(1);
+    expect(isWhole(picture.table)).toBe(false);
+    expect(isWhole(whole.table)).toBe(true);
+  });
+
+  test("something is always left", () => {
+    const whole = pictureOf(null, matrixOf(), look());
+    const everything = whole.table.columns.flatMap(({ ranges }) => ranges);
+    expect(pictureOf(null, matrixOf(), look({ hidden: everything })).hidden).toBe(0);
   });
 });

@@ -31,7 +31,7 @@ describe("in words", () => {
   });
 
   test("milestones: begun, half done, the end with the strongest cell", () => {
-    const look = { level: "word", groups: [], span: [], scale: "whole", streaming: false } as const;
+    const look = { level: "word", groups: [], hidden: [], span: [], scale: "whole", streaming: false } as const;
     const picture = pictureOf(null, matrix(), look);
     const told = (phase: "running" | "finished", calls: number) =>
       milestoneOf({ picture, phase, progress: makeProgress(1, phase, { calls, budget: 400 }) });
@@ -53,7 +53,7 @@ describe("groups by pattern", () => {
 
   test("every match becomes one column", () => {
     const { groups } = groupAll(NOTHING, matchesOf("Dave lives in Palm Coast", "Dave lives|Palm Coast") as never);
-    const look = { level: "word", groups, span: [], scale: "whole", streaming: false } as const;
+    const look = { level: "word", groups, hidden: [], span: [], scale: "whole", streaming: false } as const;
     const { table } = pictureOf(null, matrix(), look);
     expect(table.columns.map(({ text }) => text)).toEqual(["Dave lives", " in", " Palm Coast"]);
     expect([...table.values].map((value) => value.toFixed(2))).toEqual(["0.00", "0.50", "2.05"]);
@@ -69,7 +69,7 @@ describe("groups by pattern", () => {
     );
     large.values.fill(1);
     large.values[7] = 50;
-    const look = { level: "word", groups: [], span: [], scale: "robust", streaming: false } as const;
+    const look = { level: "word", groups: [], hidden: [], span: [], scale: "robust", streaming: false } as const;
     expect(pictureOf(null, large, look).clipped).toBe(1);
     expect(pictureOf(null, large, { ...look, scale: "whole" }).clipped).toBe(0);
   });

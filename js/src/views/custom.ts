@@ -1,7 +1,7 @@
-/** Groups of one's own: what a pattern matches in the prompt is put together; dragging over the prompt does the same. */
-import { element, type Place, setText } from "../dom";
+/** What to look at: matches of a pattern put together, or left out of the view; so are pinned parts and whole roles. */
+import { element, type Place, setText, toolButton } from "../dom";
 import type { Chart } from "../protocol";
-import type { Range } from "../sources";
+import { pieceRanges, type Range } from "../sources";
 import { createPopover } from "./popover";
 
 /** Where a pattern matches, or what is wrong with it, in plain words. Empty matches are left out. */
@@ -15,12 +15,26 @@ export function matchesOf(text: string, pattern: string): readonly Range[] | str
   }
 }
 
-export interface Custom {
-  readonly element: HTMLElement;
-  update(chart: Chart | null, groups: readonly Range[]): void;
+export interface CustomData {
+  readonly chart: Chart | null;
+  readonly groups: readonly Range[];
+  /** How many features are left out of the view, and the parts of the prompt that are pinned. */
+  readonly hidden: number;
+  readonly pinned: readonly Range[];
 }
 
-export function createCustom(place: Place, choose: (ranges: readonly Range[]) => void): Custom {
+export interface CustomActions {
+  groups(ranges: readonly Range[]): void;
+  hide(ranges: readonly Range[]): void;
+  showAll(): void;
+}
+
+export interface Custom {
+  readonly element: HTMLElement;
+  update(data: CustomData): void;
+}
+
+export function createCustom(place: Place, actions: CustomActions): Custom {
   const { document } = place;
   const input = element(document, "input", {
     type: "text",
@@ -29,28 +43,43 @@ export function createCustom(place: Place, choose: (ranges: readonly Range[]) =>
     placeholder: "Palm Coast|\\w+ing",
   });
   const said = element(document, "small", { role: "status" });
+  const note = (text: string) => element(document, "small", {}, text);
+  const tools = (...buttons: readonly HTMLElement[]) => element(document, "span", { class: "law-tools" }, ...buttons);
   const apply = element(document, "button", { type: "submit", class: "law-tool" }, "Put together");
-  const none = element(document, "button", { type: "button", class: "law-tool" }, "No groups");
-  const form = element(document, "form", { class: "law-popover", "aria-label": "Groups of your own" });
-  const about = "Each match of this pattern (a regular expression) becomes one part. Or drag over words of the prompt.";
-  form.append(
-    element(document, "small", {}, about),
+  const none = toolButton(document, "No groups", "No groups: take all of them apart", () => {
+    setText(said, "");
+    actions.groups([]);
+  });
+  const matches = toolButton(document, "Matches", "Matches of the pattern: leave them out of the view", () =>
+    find(actions.hide),
+  );
+  const pins = toolButton(document, "Pinned", "Pinned: leave it out of the view", () => actions.hide(data.pinned));
+  const roles = tools();
+  const all = toolButton(document, "Show all", "Show all of the prompt again", () => actions.showAll());
+  const form = element(
+    document,
+    "form",
+    { class: "law-popover", "aria-label": "Groups of your own" },
+    note("Each match of this pattern (a regular expression) becomes one part. Or drag over words of the prompt."),
     input,
-    element(document, "span", { class: "law-tools" }, apply, none),
+    tools(apply, none),
+    note("Or leave out of the view, with sums as they are:"),
+    tools(matches, pins, all),
+    roles,
     said,
   );
   const popover = createPopover(place, "custom…", form);
-  let text = "";
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
+  let data: CustomData = { chart: null, groups: [], hidden: 0, pinned: [] };
+  function find(act: (found: readonly Range[]) => void): void {
+    const text = data.chart?.pieces.map((piece) => piece.text).join("") ?? "";
     const found = matchesOf(text, input.value);
     if (typeof found === "string") return setText(said, found);
     setText(said, found.length === 0 ? "Nothing in the prompt matches." : `${found.length} matches.`);
-    if (found.length > 0) choose(found);
-  });
-  none.addEventListener("click", () => {
-    setText(said, "");
-    choose([]);
+    if (found.length > 0) act(found);
+  }
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (!apply.disabled) find(actions.groups);
   });
   // What is typed here is no shortcut of the notebook's; Escape still closes the panel.
   form.addEventListener("keydown", (event) => {
@@ -58,12 +87,32 @@ export function createCustom(place: Place, choose: (ranges: readonly Range[]) =>
   });
   return {
     element: popover.element,
-    update(chart, groups) {
+    update(now) {
+      const fresh = now.chart !== data.chart;
+      data = now;
+      popover.element.hidden = now.chart === null;
       // Attributions that don't add up can't be put together.
-      popover.element.hidden = !chart?.adds_up;
-      none.disabled = groups.length === 0;
-      text = chart?.pieces.map((piece) => piece.text).join("") ?? "";
-      popover.button.setAttribute("aria-pressed", String(groups.length > 0));
+      apply.disabled = !now.chart?.adds_up;
+      none.disabled = now.groups.length === 0;
+      pins.disabled = now.pinned.length === 0;
+      all.disabled = now.hidden === 0;
+      if (fresh) roles.replaceChildren(...roleButtons(document, now.chart, actions.hide));
+      setText(popover.button, now.hidden > 0 ? `custom… (${now.hidden} out of view)` : "custom…");
+      popover.button.setAttribute("aria-pressed", String(now.groups.length > 0 || now.hidden > 0));
     },
   };
+}
+
+/** One for each role that has features, where there are several. */
+function roleButtons(document: Document, chart: Chart | null, hide: CustomActions["hide"]): readonly HTMLElement[] {
+  if (!chart) return [];
+  const ranges = pieceRanges(chart);
+  const byRole = new Map<string, Range[]>();
+  chart.pieces.forEach(({ role, feature }, at) => {
+    if (feature !== null && role !== "") byRole.set(role, [...(byRole.get(role) ?? []), ranges[at] as Range]);
+  });
+  if (byRole.size < 2) return [];
+  return [...byRole].map(([role, own]) =>
+    toolButton(document, role, `${role}: leave its words out of the view`, () => hide(own)),
+  );
 }

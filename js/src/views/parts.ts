@@ -61,6 +61,9 @@ export interface PartsActions extends BesideActions, ContrastActions {
   clear(): void;
   /** Stretches of the prompt put together, in the place of all groups there were. */
   groups(ranges: readonly Range[]): void;
+  /** Stretches of the prompt left out of the view, beside those that are already; and all of them back. */
+  hide(ranges: readonly Range[]): void;
+  showAll(): void;
   /** Sign by pattern, too, or no more. */
   hatch(): void;
   scale(mode: ScaleMode): void;
@@ -98,7 +101,7 @@ export function createParts(place: Place, actions: PartsActions): Parts {
     pin: ({ row, column }) => actions.pin(row, column),
   });
   const milestones = createMilestones(place);
-  const custom = createCustom(place, actions.groups);
+  const custom = createCustom(place, actions);
   bar.levels.append(custom.element);
   const exporting = createExport(place, actions.page);
   bar.extras.append(...beside.buttons, exporting.element, beside.pause);
@@ -138,7 +141,12 @@ export function createParts(place: Place, actions: PartsActions): Parts {
         matrix.update({ picture, progress: state.progress, palette, lit: lighting.lit, open, listed });
       bar.update({ ...data.live, settings: state.settings, busy });
       beside.update(data);
-      custom.update(picture?.matrix.chart ?? null, data.selection.groups);
+      custom.update({
+        chart: picture?.matrix.chart ?? null,
+        groups: data.selection.groups,
+        hidden: picture?.hidden ?? 0,
+        pinned: data.selection.pins.flatMap((pin) => pin.feature ?? []),
+      });
       failure.update(state.failure);
       empty.element.hidden = picture !== null;
       empty.update({ busy, ready: state.settings.prompt.trim() !== "" });

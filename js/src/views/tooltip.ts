@@ -4,7 +4,7 @@ import { decimalsOf, featureLabel, percent, plain, probability, shorten, signed 
 import type { Box } from "../layout";
 import type { Progress } from "../protocol";
 import { uncertain } from "../scale";
-import { shareOfRow, type Table } from "../table";
+import { isWhole, shareOfRow, type Table } from "../table";
 
 export interface TooltipData {
   readonly table: Table;
@@ -34,7 +34,8 @@ export function factsOf({ table, progress, row, column }: TooltipData): {
   const bound = error > 0 && table.added ? ` (error at most ${plain(error, decimals)})` : "";
   const facts: Fact[] = [{ name: chart.label, value: `${signed(value, decimals)}${spread} ${chart.unit}${bound}` }];
   if (uncertain(value, error)) facts.push({ name: "sign", value: "not certain (within 2 errors)" });
-  facts.push({ name: "share of this row", value: percent(shareOfRow(table, row, column)) });
+  const share = isWhole(table) ? "share of this row" : "share of what is in view";
+  facts.push({ name: share, value: percent(shareOfRow(table, row, column)) });
   facts.push(...endFacts(table, row, shorten(output, 12)));
   if (chart.sampled && progress) facts.push({ name: "trials", value: String(progress.trials) });
   return { title: `${feature} → ${output}`, facts };
