@@ -86,7 +86,8 @@ class LLMGradientAttribution(CaptumLLMGradientAttribution):
         layer = self._layer_name()
         side: Side = "input" if options.get("attribute_to_layer_input") else "output"
         if isinstance(method, LayerGradientShap):
-            return Visit(tuple(_samples(ask, options)), layer, side, method.multiplies_by_inputs)
+            multiplied = method.multiplies_by_inputs
+            return Visit(tuple(_samples(ask, options)), layer, side, multiplied, has_baseline=multiplied)
         if isinstance(method, LayerGradientXActivation):
             along: Along = "activation" if method.multiplies_by_inputs else "gradient"
             return Path(Line(end, end, layer, side, along), (1.0,), (1.0,), has_baseline=False)

@@ -30,12 +30,13 @@ class LLMAttributionResult(CaptumResult):
         number for each of its members). group_of: for each input token its place in group_attr; None for an input whose
         `format_attr` is more than a copy of a group's number to its members.
     seq_errors, token_errors: standard errors over trials, None with one trial.
-    delta: `(output tokens,)`, for gradient methods with a baseline: sum of attributions over all positions, less
-        v(prompt) - v(baseline).
+    delta: `(output tokens,)`, for gradient methods that multiply by the difference to a baseline: sum of attributions
+        over all positions, less v(prompt) - v(baseline).
     ends: `(output tokens, 2)`, for gradient methods: log-probs with the whole prompt and with the baseline, NaN where
         the method has none.
     method, attr_target, target: captum's method, what it explained, and the target's ids.
-    coalitions, log_probs: what was played: bool `(m, groups)`, float32 `(m, output tokens)`, nats.
+    coalitions, log_probs, played_in: what was played: bool `(m, groups)`, float32 `(m, output tokens)`, nats, and in
+        which trial, int32 `(m,)`. scored: prompts that went through the model for it, the whole one among them.
     """
 
     group_attr: torch.Tensor
@@ -47,6 +48,8 @@ class LLMAttributionResult(CaptumResult):
     ends: NDArray[np.float64] | None = None
     coalitions: NDArray[np.bool_] | None = None
     log_probs: NDArray[np.float32] | None = None
+    played_in: NDArray[np.int32] | None = None
+    scored: int = 0
     method: Any = None
     attr_target: str = "log_prob"
     target: torch.Tensor | None = None

@@ -70,7 +70,7 @@ class Visit:
     layer: str
     side: Side
     multiply_by_inputs: bool
-    has_baseline: bool = True
+    has_baseline: bool
 
     @property
     def weights(self) -> Sequence[float]:

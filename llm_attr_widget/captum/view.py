@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 from typing import Any
 
 import captum.attr as ca
 import numpy as np
+from captum._utils.models.linear_model import SkLearnLasso, SkLearnRidge
 from numpy.typing import NDArray
 
 from llm_attr_widget.attribution import Attribution, Provenance
@@ -59,7 +61,7 @@ def attribution_of(result: Any) -> Attribution:
     order = list(dict.fromkeys(result.group_of))
     place_of = [order.index(group) for group in result.group_of]
     firsts = [place_of.index(place) for place in range(len(order))]
-    method = next(ours for kind, ours in KINDS if isinstance(result.method, kind))
+    method = _method(result.method)
     value = Prob() if result.attr_target == "prob" else LogProb()
     values = _numbers(result.token_attr)[:, firsts]
     random = callable(getattr(result.inp, "baselines", None))
@@ -87,7 +89,8 @@ def attribution_of(result: Any) -> Attribution:
         target=Target(ids, tuple(result.output_tokens)),
         label=method.label,
         unit=value.unit,
-        adds_up=method.adds_up,
+        # Gradients that are not multiplied by a difference have none to add up to.
+        adds_up=method.adds_up and (result.delta is not None or len(ledger) > 0),
         sampled=method.sampled,
         random=random,
         phase="finished",
@@ -100,10 +103,10 @@ def attribution_of(result: Any) -> Attribution:
             baseline=baseline_of(result.inp),
             granularity=type(result.inp).__name__,
             seed=0,
-            trials=1,
+            trials=int(ledger.trials.max(initial=0)) + 1,
             budget=len(ledger),
             calls=len(ledger),
-            scored=len(ledger),
+            scored=result.scored,
             seconds=0.0,
         ),
     )
@@ -131,10 +134,24 @@ def _grouped(picture: Picture | None, place_of: list[int]) -> Picture | None:
 
 def _ledger(result: Any, order: list[int], outputs: int) -> Ledger:
     """What was played. No run goes on from it: captum's prompts are not ours."""
-    coalitions: NDArray[np.bool_] = np.empty((0, len(order)), dtype=bool)
-    log_probs: NDArray[np.float32] = np.empty((0, outputs), dtype=np.float32)
-    if result.coalitions is not None and result.log_probs is not None:
-        coalitions, log_probs = result.coalitions[:, order], result.log_probs
-    rows = len(coalitions)
-    keys = np.zeros((rows, KEY_BYTES), dtype=np.uint8)
-    return Ledger(coalitions, log_probs, np.zeros(rows, dtype=np.int32), "captum", keys)
+    if result.coalitions is None or result.log_probs is None:
+        nothing = np.empty((0, len(order)), dtype=bool), np.empty((0, outputs), dtype=np.float32)
+        return Ledger(*nothing, np.empty(0, dtype=np.int32), "captum", np.empty((0, KEY_BYTES), dtype=np.uint8))
+    keys = np.zeros((len(result.coalitions), KEY_BYTES), dtype=np.uint8)
+    return Ledger(result.coalitions[:, order], result.log_probs, result.played_in, "captum", keys)
+
+
+def _method(method: Any) -> Method | GradientMethod:
+    """Ours of captum's kind: what fits the ledger again, for a stretch of the target. LIME as captum's is configured,
+    where ours has the like of it.
+    """
+    if isinstance(method, ca.Lime) and not isinstance(method, ca.KernelShap):
+        linear, kernel = method.interpretable_model, inspect.getclosurevars(method.similarity_func).nonlocals
+        if isinstance(linear, SkLearnLasso | SkLearnRidge) and {"distance_mode", "kernel_width"} <= set(kernel):
+            return Lime(
+                distance=kernel["distance_mode"],
+                kernel_width=float(kernel["kernel_width"]),
+                penalty="lasso" if isinstance(linear, SkLearnLasso) else "ridge",
+                strength=float(linear.construct_kwargs.get("alpha", 1.0)),
+            )
+    return next(ours for kind, ours in KINDS if isinstance(method, kind))

@@ -189,6 +189,10 @@ class PerturbationJob:
             result.seq_errors, result.token_errors = spread[0], spread[1:]
         result.coalitions = groups.once(torch.stack([row for each in asked for row in each.present])).numpy()
         result.log_probs = np.concatenate([self._played(each) for each in asked])
+        result.played_in = np.repeat(np.arange(len(asked), dtype=np.int32), [len(each.prompts) for each in asked])
+        result.scored = len(
+            {prompt_key(work.whole), *(prompt_key(prompt) for each in asked for prompt in each.prompts)}
+        )
         return result
 
 

@@ -315,3 +315,20 @@ def test_a_gradient_attribution_grows_and_can_be_cancelled(small, monkeypatch):
     with pytest.raises(Cancelled):
         future.result(60)
     assert future.progress < 1
+
+
+def test_a_future_is_ready_to_stop_after_64_prompts(small, monkeypatch):
+    asked, plain = [], ours.LLMAttribution._scorer
+
+    class Counted:
+        def __init__(self, scorer):
+            self.scorer = scorer
+
+        def score(self, prompts, target):
+            asked.append(len(prompts))
+            return self.scorer.score(prompts, target)
+
+    monkeypatch.setattr(ours.LLMAttribution, "_scorer", lambda self, mode: Counted(plain(self, mode)))
+    inp = ca.TextTemplateInput("!" + "{} " * 7, list("abcdefg"))
+    ours.LLMAttribution(ca.ShapleyValues(small), Tok()).attribute_future(inp, torch.tensor(TARGET)).result(60)
+    assert asked == [64, 64]

@@ -11,6 +11,7 @@ from llm_attr_widget import captum as ours
 from llm_attr_widget.errors import CapabilityError, MethodError
 from tests.captum.test_same_as_captum import close, seeded
 from tests.models.families import build
+from tests.models.reference import by_hand
 from tests.models.test_slopes import PROMPT, TARGET, Tok
 
 PLACES = [
@@ -113,6 +114,34 @@ def test_baselines_of_gradient_shap(model, options):
     method = ca.LayerGradientShap(model, model.model.embed_tokens)
     captums, found = both(method, target=TARGET[:1], n_samples=4, **options)
     close(found.token_attr, captums.token_attr)
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [(ca.LayerIntegratedGradients, {}), (ca.LayerGradientShap, {"baselines": SPREAD, "target": TARGET[:1]})],
+)
+def test_as_many_steps_and_samples_as_captum_has_by_default(model, method, options):
+    captums, found = both(method(model, model.model.embed_tokens), **options)
+    close(found.token_attr, captums.token_attr)
+    fewer = both(
+        method(model, model.model.embed_tokens),
+        **options,
+        **({"n_samples": 4} if "target" in options else {"n_steps": 9}),
+    )[1]
+    assert (fewer.token_attr - found.token_attr).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("multiplied", [True, False])
+@pytest.mark.parametrize(
+    ("method", "options"), [(ca.LayerIntegratedGradients, {}), (ca.LayerGradientShap, {"baselines": SPREAD})]
+)
+def test_only_what_is_multiplied_by_a_difference_adds_up_to_one(model, method, options, multiplied):
+    given = method(model, model.model.embed_tokens, multiply_by_inputs=multiplied)
+    found = ours.LLMGradientAttribution(given, Tok()).attribute(tokens(), torch.tensor(TARGET), **options)
+    assert (found.delta is not None) == multiplied
+    assert np.isnan(found.ends[:, 1]).all() == (not multiplied)
+    np.testing.assert_allclose(found.ends[:, 0], by_hand(model, PROMPT, TARGET), atol=1e-4)
+    assert found.to_attribution().adds_up == multiplied
 
 
 def test_gradient_shap_without_baselines_and_a_layer_of_another_model_are_refused(model):

@@ -6,6 +6,8 @@ import captum.attr as ca
 import numpy as np
 import pytest
 import torch
+from captum._utils.models.linear_model import SkLearnRidge
+from captum.attr._core.lime import get_exp_kernel_similarity_function
 
 from llm_attr_widget import AttrWidget
 from llm_attr_widget import captum as ours
@@ -76,3 +78,47 @@ def test_an_image_with_its_segments(overlapping):
     np.testing.assert_array_equal(found.picture.pixels, np.array(picture()))
     for feature, segment in enumerate(segments):
         np.testing.assert_array_equal(found.picture.mask(feature), segment.numpy())
+
+
+def drawn():
+    options = [["Sam", "Joe"], ["Paris", "Lima"], ["Eve", "Kim"]]
+    return ca.TextTemplateInput(
+        "{} lives in {}. {}. Tom lives in", ["Tom", "Rome", "Ann"], baselines=ca.ProductBaselines(options)
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        (ca.FeatureAblation, {}),
+        (ca.ShapleyValues, {}),
+        (ca.ShapleyValueSampling, {"n_samples": 4}),
+        (ca.Lime, {"n_samples": 30}),
+        (lambda m: ca.Lime(m, SkLearnRidge(alpha=0.3), get_exp_kernel_similarity_function("euclidean", 2.0)), {}),
+    ],
+    ids=["ablation", "exact", "sampled", "lime", "lime as configured"],
+)
+def test_a_stretch_of_the_target_has_the_numbers_that_captums_method_gives_it(text, method, options):
+    """Fitted again from what was played, trial by trial: all tokens together are the sequence."""
+    model, tokenizer = text
+    attribution = ours.LLMAttribution(method(model), tokenizer)
+    found = attribution.attribute(drawn(), " Rome. Ann", num_trials=2, **options)
+    shown = found.to_attribution()
+    assert (shown.provenance.trials, shown.provenance.calls) == (2, len(found.coalitions))
+    distinct = shown.provenance.scored
+    assert distinct == len({row.tobytes() for row in found.log_probs})
+    whole = shown.span(0, len(found.output_tokens)).values[0]
+    within = 1e-4 * float(found.seq_attr.abs().max())
+    np.testing.assert_allclose(whole, found.seq_attr.numpy(), atol=within)
+    np.testing.assert_allclose(shown.span(1, 2).values[0], found.token_attr[1].numpy(), atol=within)
+
+
+def test_kernel_shap_is_shown_as_captum_fitted_it(text):
+    """Ours would fit the same coalitions otherwise, with the sum exact."""
+    model, tokenizer = text
+    torch.manual_seed(0)
+    method = ca.KernelShap(model)
+    found = ours.LLMAttribution(method, tokenizer).attribute(drawn(), " Rome. Ann", n_samples=200)
+    shown = found.to_attribution()
+    np.testing.assert_allclose(shown.sequence, found.seq_attr.numpy())
+    np.testing.assert_allclose(shown.values.sum(0), shown.sequence, atol=1e-3)
