@@ -71,9 +71,10 @@ def test_groups_by_a_feature_mask_add_up(model, method):
     assert float(widget.result.sequence.sum()) == pytest.approx(whole, abs=1e-4)
 
 
-def test_a_group_left_out_by_hand(model):
+@pytest.mark.parametrize("mask", [MASK, (MASK,)], ids=["tensor", "tuple"])
+def test_a_group_left_out_by_hand(model, mask):
     found = ours.LLMAttribution(ca.FeatureAblation(model), Tok()).attribute(
-        tokens(), torch.tensor(TARGET), feature_mask=MASK
+        tokens(), torch.tensor(TARGET), feature_mask=mask
     )
     truth = [change(model, group) for group in MEMBERS]
     np.testing.assert_allclose(found.to_attribution().sequence, truth, atol=1e-4)

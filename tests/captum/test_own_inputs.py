@@ -12,6 +12,7 @@ from captum.attr._core.llm_attr import _convert_ids_to_pretty_tokens, _convert_i
 from llm_attr_widget import AttrWidget
 from llm_attr_widget import captum as ours
 from llm_attr_widget.captum.prompts import shown_tokens, to_prompt
+from llm_attr_widget.errors import CapabilityError
 from tests.captum.test_models_and_inputs import METHODS, Bytes, SeesPixels, picture
 from tests.captum.test_same_as_captum import close, seeded
 from tests.inputs.kinds import tokenizer_of
@@ -240,3 +241,35 @@ class Numbers(Tok):
         if options.get("return_offsets_mapping"):
             raise NotImplementedError
         return {"input_ids": self.encode(text)}
+
+
+class Writes(Reads):
+    """With a `generate` that takes what captum gives it, and no mask."""
+
+    def generate(self, input_ids, max_new_tokens, do_sample=None, temperature=None, top_p=None):
+        for _ in range(max_new_tokens):
+            input_ids = torch.cat([input_ids, self(input_ids).logits[:, -1:].argmax(-1)], dim=1)
+        return input_ids
+
+
+class WritesAnObject(Writes):
+    """As transformers answers where it is asked for a dict."""
+
+    def generate(self, input_ids, **options):
+        return type("Written", (), {"sequences": super().generate(input_ids, options["max_new_tokens"])})()
+
+
+def test_what_a_module_of_ones_own_writes():
+    """With `generate` as captum has it; without one, greedily, where captum stops."""
+    inp = ca.TextTokenInput(Tok().decode(PROMPT), Tok(), baselines=3)
+    expected = ca.LLMAttribution(ca.FeatureAblation(Writes().eval()), Tok())._get_target_tokens(
+        inp, gen_args={"max_new_tokens": 4}
+    )
+    for kind in (Writes, WritesAnObject, Reads):
+        attribution = ours.LLMAttribution(ca.FeatureAblation(kind().eval()), Tok())
+        assert attribution.attribute(inp, gen_args={"max_new_tokens": 4}).target.tolist() == expected.tolist()
+    assert len(attribution.attribute(inp).target) == 25
+    with pytest.raises(CapabilityError, match="do_sample"):
+        attribution.attribute(inp, gen_args={"do_sample": True})
+    with pytest.raises(AssertionError):
+        ca.LLMAttribution(ca.FeatureAblation(Reads().eval()), Tok()).attribute(inp)
