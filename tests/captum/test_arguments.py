@@ -14,7 +14,7 @@ from captum.attr._core.llm_attr import DEFAULT_GEN_ARGS
 
 from llm_attr_widget import captum as ours
 from llm_attr_widget.demo import load_text
-from llm_attr_widget.errors import InputError, TargetError
+from llm_attr_widget.errors import InputError, MethodError, TargetError
 from tests.captum.test_models_and_inputs import METHODS
 from tests.captum.test_same_as_captum import close, seeded
 from tests.models.families import build
@@ -197,3 +197,11 @@ def test_the_result_is_where_captums_would_be(model, monkeypatch):
     found = attribution.attribute(tokens(), torch.tensor(TARGET), num_trials=2)
     for each in (found.seq_attr, found.token_attr, found.output_probs, found.group_attr, found.seq_errors):
         assert each.device.type == "meta"
+
+
+def test_numbers_that_make_no_sense_are_refused(model):
+    attribution = ours.LLMAttribution(ca.FeatureAblation(model), Tok())
+    with pytest.raises(MethodError, match="num_trials=0"):
+        attribution.attribute(tokens(), torch.tensor(TARGET), num_trials=0)
+    with pytest.raises(MethodError, match="perturbations_per_eval"):
+        attribution.attribute(tokens(), torch.tensor(TARGET), perturbations_per_eval=0)

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from llm_attr_widget import captum as ours
+from llm_attr_widget.captum.groups import groups_of
 from llm_attr_widget.captum.slopes import GradientJob
 from llm_attr_widget.demo import load_text
 from llm_attr_widget.errors import Cancelled, InputError, MethodError, TargetError
@@ -201,9 +202,14 @@ def test_random_generators_go_on_as_after_captums_own_run(small):
 
 
 def test_exact_values_out_of_reach_are_refused_at_once(small):
+    exact = ours.LLMAttribution(ca.ShapleyValues(small), Tok())
     inp = ca.TextTemplateInput("{}" * 17, list("abcdefghijklmnopq"))
-    with pytest.raises(MethodError, match="17 features"):
-        ours.LLMAttribution(ca.ShapleyValues(small), Tok()).attribute(inp, torch.tensor(TARGET))
+    with pytest.raises(MethodError, match="17 features are out of reach; 16"):
+        exact.attribute(inp, torch.tensor(TARGET))
+    assert exact._checked(groups_of(16, None), {})  # 2¹⁶ prompts would take a test too long
+    # Baselines of one's own are captum's business, and its orders are many more.
+    with pytest.raises(MethodError, match="9 features are out of reach; 8"):
+        exact.attribute(ca.TextTemplateInput("{}" * 9, list("abcdefghi")), torch.tensor(TARGET), baselines=0)
 
 
 def test_a_generated_target_keeps_its_end_token_as_in_captum(text):

@@ -246,3 +246,28 @@ def test_a_remote_attribution_in_the_background(model):
         found = future.result(60)
     truth = np.array(by_hand(model, Tok().encode("!a b"), Tok().encode("xy")))
     np.testing.assert_allclose(found.output_probs.log().numpy(), truth, atol=1e-4)
+
+
+class Starting(Tok):
+    """Puts a token before every text that is encoded as a prompt."""
+
+    def encode(self, text, return_tensors=None, add_special_tokens=True):
+        return super().encode("^" + text if add_special_tokens else text, return_tensors)
+
+
+class Lengths(Looks):
+    def get_logprobs(self, input_prompt, target_str, tokenizer=None):
+        self.seen.append((input_prompt, target_str))
+        return [-float(len(input_prompt))] * len(target_str)
+
+    def generate(self, prompt, **_):
+        return "zq"
+
+
+def test_a_provider_gets_the_very_text_and_a_target_without_special_tokens():
+    inp, provider = ca.TextTemplateInput("!{} {}", ["a", "b"]), Lengths()
+    method = ca.FeatureAblation(ca.RemoteLLMAttribution.placeholder_model)
+    attribution = ours.RemoteLLMAttribution(method, Starting(), provider)
+    attribution.attribute(inp, "xy")
+    assert provider.seen == [("!a b", "xy"), ("! b", "xy"), ("!a ", "xy")]
+    assert attribution.attribute(inp).output_tokens == ["z", "q"]
