@@ -69,6 +69,7 @@ def test_a_plot_is_shown_or_returned(plot, tokens, monkeypatch):
     result = made(ours.LLMAttributionResult, tokens)
     figure, axes = getattr(result, plot)()
     assert axes is figure.axes[0]
+    assert (figure.get_size_inches()[0] >= 20) == (tokens == 40)  # inches: the last of captum's, then ours
     plt.close("all")
     assert drawn == []
     assert getattr(result, plot)(show=True) is None
