@@ -16,6 +16,8 @@ from llm_attr_widget import captum as ours
 from llm_attr_widget.demo import load_text
 from llm_attr_widget.errors import InputError, MethodError, TargetError
 from tests.captum.test_models_and_inputs import METHODS
+from tests.captum.test_own_inputs import Plain
+from tests.captum.test_remote import Starting
 from tests.captum.test_same_as_captum import close, seeded
 from tests.models.families import build
 from tests.models.test_slopes import PROMPT, TARGET, Tok
@@ -173,6 +175,8 @@ def test_targets(model):
         assert torch.equal(attribution.attribute(tokens(), target).token_attr, expected)
     with pytest.raises(TypeError, match="int"):
         attribution.attribute(tokens(), 3)
+    started = ours.LLMAttribution(ca.FeatureAblation(model), Starting()).attribute(tokens(), "xy")
+    assert started.target.tolist() == Tok().encode("xy")
     for empty in ("", [], torch.tensor([], dtype=torch.long)):
         with pytest.raises(TargetError, match="empty"):
             attribution.attribute(tokens(), empty)
@@ -195,6 +199,7 @@ def test_the_result_is_where_captums_would_be(model, monkeypatch):
     attribution = ours.LLMAttribution(ca.FeatureAblation(model), Tok())
     attribution.device = "meta"  # a device that any machine has
     found = attribution.attribute(tokens(), torch.tensor(TARGET), num_trials=2)
+    assert attribution._features(Plain()).device.type == "meta"  # one's own input may reckon with it there
     for each in (found.seq_attr, found.token_attr, found.output_probs, found.group_attr, found.seq_errors):
         assert each.device.type == "meta"
 

@@ -86,6 +86,24 @@ def _owners(texts, values):
     return owner
 
 
+def test_a_baseline_with_one_group_of_slots_as_it_is(text):
+    """Captum numbers the groups of this mask the other way round: its first is the one with id 0."""
+    model, tokenizer = text
+    slots = ca.TextTemplateInput(**SLOTS, mask=[1, 1, 0, 0])
+    slopes = ours.LLMGradientAttribution(ca.LayerIntegratedGradients(model, model.model.embed_tokens), tokenizer)
+    found = slopes.attribute(slots, " Rome", n_steps=4, baselines=torch.tensor([[1.0, 0.0]]))
+    assert found.group_of == (1, 1, 0, 0)
+    assert float(found.group_attr[0]) == 0
+    assert abs(float(found.group_attr[1])) > 1e-3
+
+
+def test_a_templates_own_baselines_where_they_keep_tokens_in_place(small):
+    inp = ca.TextTemplateInput("!{} {}", ["ab", "c"], baselines=["xy", "z"])
+    slopes = ours.LLMGradientAttribution(ca.LayerIntegratedGradients(small, small.model.embed_tokens), Tok())
+    found = slopes.attribute(inp, torch.tensor(TARGET), n_steps=4)
+    np.testing.assert_allclose(found.ends[:, 1], by_hand(small, Tok().encode("!xy z"), TARGET), atol=1e-4)
+
+
 def test_a_template_whose_text_cannot_be_found_is_refused(text):
     model, tokenizer = text
     inp = ca.TextTemplateInput(lambda first: first.upper(), ["abc"])
@@ -224,7 +242,9 @@ def test_a_generated_target_keeps_its_end_token_as_in_captum(text):
         assert found.target.tolist() == expected.tolist()
 
 
-def test_progress_is_shown_while_prompts_are_scored(small, capsys):
+def test_progress_is_shown_while_prompts_are_scored(small, capsys, monkeypatch):
+    """By one bar: captum's own would run while there is no model at work."""
+    monkeypatch.setattr("captum.attr._core.feature_ablation.progress", None)
     ours.LLMAttribution(ca.FeatureAblation(small), Tok()).attribute(prompt(), torch.tensor(TARGET), show_progress=True)
     assert "Feature Ablation attribution: 100%" in capsys.readouterr().err
 
@@ -295,7 +315,7 @@ def test_partial_is_the_mean_over_the_trials_that_are_complete(small, monkeypatc
 
 def test_a_gradient_attribution_grows_and_can_be_cancelled(small, monkeypatch):
     """Points of the line come one by one here; what is known of half of them is scaled up to the whole."""
-    monkeypatch.setattr("llm_attr_widget.models.huggingface_gradients.TOKENS", 1)
+    monkeypatch.setattr("llm_attr_widget.models.huggingface_gradients.ON_CPU", 1)
     method = ca.LayerIntegratedGradients(small, small.model.embed_tokens)
     ask = ours.LLMGradientAttribution(method, Tok())._job(
         prompt(), torch.tensor(TARGET), n_steps=4, method="riemann_left"

@@ -80,6 +80,19 @@ def test_a_group_left_out_by_hand(model, mask):
     np.testing.assert_allclose(found.to_attribution().sequence, truth, atol=1e-4)
 
 
+def test_a_result_has_the_inputs_shape_whatever_shape_lime_returns(model):
+    options = {"feature_mask": MASK - 1, "n_samples": 20}
+    found, other = (
+        seeded(
+            lambda shape=shape: ours.LLMAttribution(ca.Lime(model), Tok()).attribute(
+                tokens(), torch.tensor(TARGET), return_input_shape=shape, **options
+            )
+        )
+        for shape in (True, False)
+    )
+    assert torch.equal(found.token_attr, other.token_attr)
+
+
 def test_what_counts_is_groups_where_exact_values_and_kernel_shap_have_limits(model):
     inp = ca.TextTokenInput("abcdefghijklmnopqrst", Tok(), baselines=3)
     mask = torch.arange(20)[None] // 10

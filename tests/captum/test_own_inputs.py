@@ -212,6 +212,28 @@ def test_where_captums_token_texts_break():
     assert shown_tokens(ids[:4], Single()) == ["a", "€", "€ [OVERLAP]", "€ [OVERLAP]"]
 
 
+class Reencodes(Bytes):
+    """With offsets, but of other tokens than those it is asked about: captum warns, and falls back."""
+
+    def __call__(self, text, **_):
+        return {"input_ids": [1000], "offset_mapping": [(0, len(text))]}
+
+    def decode(self, ids, **_):
+        return super().decode(ids if np.ndim(ids) else [ids])
+
+
+def test_a_character_of_two_tokens_whose_text_is_encoded_otherwise():
+    ids = torch.tensor(list("aéb".encode()))
+    with pytest.warns(UserWarning, match="Skipping this token|Falling back"):
+        assert _convert_ids_to_pretty_tokens(ids, Reencodes()) == ["a", "�", "� [OVERLAP]", "b"]
+    assert shown_tokens(ids, Reencodes()) == ["a", "é", "é [OVERLAP]", "b"]
+
+
+def test_white_space_is_shown_as_captum_shows_it():
+    ids = torch.tensor(list(b"a\n b"))
+    assert shown_tokens(ids, Single()) == _convert_ids_to_pretty_tokens_fallback(ids, Single()) == ["a", "\\n", "", "b"]
+
+
 class Single(Bytes):
     """As Bytes, and decodes a single id, too, as captum asks for."""
 

@@ -58,11 +58,13 @@ def test_slots_stand_where_the_template_has_them(text):
         (". Who?", None),
     ]
     assert found.features == ("Tom … Rome",)
+    assert found.provenance.baseline == "removed"
     assert found.gap < 1e-4
     assert np.isnan(found.standard_errors).all()  # one trial of a sampled method
-    hidden = ca.TextTemplateInput(lambda first: first.upper(), ["abc"])
+    hidden = ca.TextTemplateInput(lambda first: first.upper(), ["abc"], baselines=["x"])
     found = shown(ours.LLMAttribution(ca.FeatureAblation(model), tokenizer).attribute(hidden, " Tom"))
     assert [piece.text for piece in found.pieces] == ["abc "]
+    assert found.provenance.baseline == "replaced by 'x'"
 
 
 @pytest.mark.parametrize("overlapping", [True, False])
@@ -76,6 +78,7 @@ def test_an_image_with_its_segments(overlapping):
     model = SeesPixels().eval()
     found = shown(ours.LLMAttribution(ca.FeatureAblation(model), Tok()).attribute(inp, torch.tensor(TARGET)))
     np.testing.assert_array_equal(found.picture.pixels, np.array(picture()))
+    assert found.provenance.baseline == "filled with the colour (255, 255, 255)"
     for feature, segment in enumerate(segments):
         np.testing.assert_array_equal(found.picture.mask(feature), segment.numpy())
 
@@ -104,6 +107,7 @@ def test_a_stretch_of_the_target_has_the_numbers_that_captums_method_gives_it(te
     attribution = ours.LLMAttribution(method(model), tokenizer)
     found = attribution.attribute(drawn(), " Rome. Ann", num_trials=2, **options)
     shown = found.to_attribution()
+    assert shown.provenance.baseline == "drawn"
     assert (shown.provenance.trials, shown.provenance.calls) == (2, len(found.coalitions))
     distinct = shown.provenance.scored
     assert distinct == len({row.tobytes() for row in found.log_probs})
