@@ -57,11 +57,13 @@ export interface Beside {
 }
 
 const TOP = 3;
+/** How often it is told anew, while numbers stream, how far the top is settled. */
+const SETTLED_MS = 250;
 
 export function createBeside(place: Place, actions: BesideActions): Beside {
   const { document } = place;
   let data: BesideData | null = null;
-  let settled: { readonly picture: Picture | null; readonly chance: number } = { picture: null, chance: Number.NaN };
+  let settled: { picture: Picture | null; chance: number; at: number } = { picture: null, chance: Number.NaN, at: 0 };
   const shownRun = () => data?.picture?.matrix.chart.run ?? null;
   const runs = createRuns(place, {
     ...actions,
@@ -102,7 +104,9 @@ export function createBeside(place: Place, actions: BesideActions): Beside {
       compare.update({ comparison, runs: all, names: live.names, side: selection.side });
       what.hidden = !chart?.askable;
       setAttributes(what, { "aria-pressed": String(drawer.open === "what_if") });
-      if (picture !== settled.picture) settled = { picture, chance: chanceOf(picture) };
+      // While numbers stream it is not reckoned anew with each of them: that takes longer than to read it.
+      const fresh = picture !== settled.picture && (!busy || Date.now() - settled.at > SETTLED_MS);
+      if (fresh) settled = { picture, chance: chanceOf(picture), at: Date.now() };
       pause.hidden = !busy || live.waiting === "run";
       setText(pause, live.phase === "paused" ? "Resume" : "Pause");
       const found = comparison ? null : (state.checks.find(({ run }) => run === chart?.run) ?? null);

@@ -77,6 +77,9 @@ export interface Parts {
   update(data: PartsData): void;
 }
 
+/** Cells of a matrix from which on it is drawn in a frame of its own while numbers stream. */
+const LARGE = 100_000;
+
 export function createParts(place: Place, actions: PartsActions): Parts {
   const { document } = place;
   const bar = createBar(place, actions);
@@ -109,6 +112,35 @@ export function createParts(place: Place, actions: PartsActions): Parts {
   stage.append(notice.element, matrix.element, list.element, empty.element);
   const main = element(document, "div", { class: "law-main", tabindex: -1 }, panel.element, stage);
   let last: PartsData | null = null;
+  let late = false;
+  const rest = (data: PartsData) => {
+    const { state, busy, picture, lighting, palette, listed } = data;
+    bar.update({ ...data.live, settings: state.settings, busy });
+    beside.update(data);
+    custom.update({
+      chart: picture?.matrix.chart ?? null,
+      groups: data.selection.groups,
+      hidden: picture?.hidden ?? 0,
+      pinned: data.selection.pins.flatMap((pin) => pin.feature ?? []),
+    });
+    failure.update(state.failure);
+    empty.element.hidden = picture !== null;
+    empty.update({ busy, ready: state.settings.prompt.trim() !== "" });
+    list.element.hidden = !listed || picture === null;
+    exporting.update(picture, state.progress, palette);
+    if (picture && lighting) {
+      if (listed) list.update(picture.table, picture.limit);
+      const { added, chart } = picture.table;
+      milestones.update({ picture, progress: state.progress, phase: state.phase });
+      const said = data.comparison ? null : noticeOf({ ...state, chart, added, busy });
+      notice.update(said && { ...said, rerun: state.hasModel ? said.rerun : "" });
+    } else notice.update(null);
+    // Calls and errors are those of one run, not of a difference.
+    trust.element.hidden = data.comparison !== null && data.selection.side === "difference";
+    if (picture) course.update(...courseFor(picture, data));
+    panel.update({ ...state, busy, picture, lighting, palette, photo: data.photo });
+    trust.update({ ...state, chart: picture?.matrix.chart ?? null, limit: picture?.limit ?? 1 });
+  };
   listenEverywhere(main, {
     clear: actions.clear,
     help: () => help.toggle(),
@@ -133,39 +165,28 @@ export function createParts(place: Place, actions: PartsActions): Parts {
       milestones.element,
     ],
     update(data) {
+      const before = last;
       last = data;
-      const { state, busy, picture, lighting, palette, open, listed } = data;
+      const { state, picture, lighting, palette, open, listed } = data;
       matrix.element.hidden = picture === null;
       // First of all: it measures its tooltip, and whatever was changed before would have to be laid out for that.
       if (picture && lighting)
         matrix.update({ picture, progress: state.progress, palette, lit: lighting.lit, open, listed });
-      bar.update({ ...data.live, settings: state.settings, busy });
-      beside.update(data);
-      custom.update({
-        chart: picture?.matrix.chart ?? null,
-        groups: data.selection.groups,
-        hidden: picture?.hidden ?? 0,
-        pinned: data.selection.pins.flatMap((pin) => pin.feature ?? []),
-      });
-      failure.update(state.failure);
-      empty.element.hidden = picture !== null;
-      empty.update({ busy, ready: state.settings.prompt.trim() !== "" });
-      list.element.hidden = !listed || picture === null;
-      exporting.update(picture, state.progress, palette);
-      if (picture && lighting) {
-        if (listed) list.update(picture.table, picture.limit);
-        const { added, chart } = picture.table;
-        milestones.update({ picture, progress: state.progress, phase: state.phase });
-        const said = data.comparison ? null : noticeOf({ ...state, chart, added, busy });
-        notice.update(said && { ...said, rerun: state.hasModel ? said.rerun : "" });
-      } else notice.update(null);
-      // Calls and errors are those of one run, not of a difference.
-      trust.element.hidden = data.comparison !== null && data.selection.side === "difference";
-      if (picture) course.update(...courseFor(picture, data));
-      panel.update({ ...state, busy, picture, lighting, palette, photo: data.photo });
-      trust.update({ ...state, chart: picture?.matrix.chart ?? null, limit: picture?.limit ?? 1 });
+      late = !late && isFollowing(before, data);
+      if (late) actions.redraw();
+      else rest(data);
     },
   };
+}
+
+/**
+ * Whether these are new numbers of the large matrix that is on show: drawing it takes most of a frame, so that all that
+ * stands around it comes with the next one.
+ */
+function isFollowing(before: PartsData | null, { busy, picture }: PartsData): boolean {
+  const matrix = picture?.matrix;
+  if (!busy || !matrix || matrix.values.length < LARGE || before?.picture === picture) return false;
+  return before?.picture?.matrix.chart.run === matrix.chart.run;
 }
 
 /** The course of the pinned cell, else of the strongest one. Cells of groups have none: it is the run's own numbers. */
