@@ -107,6 +107,36 @@ describe("states", () => {
     expect(model.sent.at(-1)?.kind).toBe("stop");
   });
 
+  test("new numbers of a large matrix come first, and all that stands around it with the next frame", () => {
+    const [rows, columns] = [320, 320];
+    const names = (length: number) => Array.from({ length }, (_, at) => ` w${at}`);
+    const send = (model: FakeModel, seq: number, value: number) => {
+      const chart = seq === 1 ? makeChart(1, names(columns), names(rows)) : null;
+      const progress = makeProgress(1, "running", { calls: 100 * seq });
+      const fill = (length: number) => new DataView(new Float32Array(length).fill(value).buffer);
+      const buffers = [rows * columns, rows * columns, rows * 2, columns, columns].map(fill);
+      model.receive({ kind: "frame", seq, run: 1, chart, progress, first_row: 0, rows }, buffers);
+    };
+    const { model, view, tick } = open(new FakeModel({ prompt: "x", target: "y" }));
+    const { root } = view();
+    const calls = () => root.querySelector("[data-stat=calls] b")?.textContent;
+    const limit = () => root.querySelector(".law-grid")?.getAttribute("data-limit");
+    send(model, 1, 1);
+    tick();
+    expect([limit(), calls()]).toEqual(["1", "100"]);
+    send(model, 2, 4);
+    vi.advanceTimersToNextFrame();
+    expect([limit(), calls()]).toEqual(["4", "100"]);
+    vi.advanceTimersToNextFrame();
+    expect([limit(), calls()]).toEqual(["4", "200"]);
+    for (let seq = 3; seq < 9; seq++) {
+      // However fast they come, the rest is at most one frame behind.
+      send(model, seq, 4 + seq);
+      vi.advanceTimersToNextFrame();
+    }
+    expect(["700", "800"]).toContain(calls());
+  });
+
   test("a failure is told with its traceback folded, and can be dismissed", () => {
     const { model, view, tick } = open();
     const { root } = view();
