@@ -80,7 +80,9 @@ def test_the_result_of_trials_is_their_mean_with_its_standard_error(model):
     shown = found.to_attribution()
     np.testing.assert_allclose(shown.standard_errors, found.token_errors.numpy())
     np.testing.assert_allclose(shown.sequence_errors, found.seq_errors.numpy())
-    assert exact.attribute(drawn(), torch.tensor(TARGET)).seq_errors is None
+    once = exact.attribute(drawn(), torch.tensor(TARGET))
+    assert once.seq_errors is None
+    assert np.isnan(once.to_attribution().standard_errors).all()  # one draw says nothing of its error
 
 
 @pytest.mark.parametrize(("method", "options"), METHODS, ids=lambda m: getattr(m, "__name__", ""))

@@ -248,3 +248,30 @@ def test_captum_scores_a_coalition_again_and_again(model):
         seen.append(sum(rows))
     assert seen[0] == 1 + 20 * 3
     assert seen[1] <= 8 + 8  # and what finding the right path costs, once for a model
+
+
+def test_gradient_shap_draws_once_for_all_target_tokens(model):
+    """Captum draws a baseline for each target token anew. By hand, each number is the one of some baseline."""
+    pool = torch.tensor([[0.0, 1, 0, 0, 1, 0], [1.0, 0, 0, 1, 0, 0]])
+    method = ca.LayerGradientShap(model, model.model.embed_tokens)
+
+    def found(library, baselines, seed):
+        np.random.seed(seed)  # noqa: NPY002 (what captum draws from)
+        attribution = library.LLMGradientAttribution(method, Tok())
+        options = {"baselines": baselines, "n_samples": 1}
+        return attribution.attribute(tokens(), torch.tensor(TARGET), **options).token_attr
+
+    alone = [found(ca, row[None], 0) for row in pool]
+
+    def drawn(library, seed):
+        """The baseline that each target token was explained with."""
+        explained = found(library, pool, seed)
+        fits = [[torch.allclose(explained[t], each[t], atol=1e-4) for each in alone] for t in range(len(TARGET))]
+        assert all(sum(fit) == 1 for fit in fits)
+        return [fit.index(True) for fit in fits]
+
+    seeds = range(5)
+    assert any(len(set(drawn(ca, seed))) > 1 for seed in seeds)
+    ours_drew = [drawn(ours, seed) for seed in seeds]
+    assert all(len(set(row)) == 1 for row in ours_drew)
+    assert len({row[0] for row in ours_drew}) == 2

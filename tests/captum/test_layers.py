@@ -65,19 +65,22 @@ def test_values_are_captums(model, method, options, layer, side, multiplied):
 
 @pytest.mark.parametrize("method", [ca.LayerGradientXActivation, ca.LayerGradientShap])
 def test_weights_that_are_frozen_make_no_difference(model, method):
-    """Captum needs weights that take gradients; here they need not."""
     options = {"attribute_to_layer_input": True}
     if method is ca.LayerGradientShap:
-        options["baselines"] = torch.zeros(1, 6)
+        options |= {"baselines": SPREAD[:1], "n_samples": 1}
     layer = model.get_submodule("model.layers.1.self_attn.q_proj")
     attribution = ours.LLMGradientAttribution(method(model, layer), Tok())
     free = seeded(lambda: attribution.attribute(tokens(), torch.tensor(TARGET), **options)).token_attr
     model.requires_grad_(False)
     try:
         frozen = seeded(lambda: attribution.attribute(tokens(), torch.tensor(TARGET), **options)).token_attr
+        captums = ca.LLMGradientAttribution(method(model, layer), Tok()).attribute(
+            tokens(), torch.tensor(TARGET), **options
+        )
     finally:
         model.requires_grad_(True)
     torch.testing.assert_close(frozen, free)
+    close(frozen, captums.token_attr)
     assert all(weight.grad is None for weight in model.parameters())
     assert not model.model.embed_tokens._forward_hooks
 
