@@ -122,6 +122,7 @@ class Tour:
         form.get_by_role("textbox").fill("hiking")
         self.lab.screenshot("tour-contrast-asked", self.root)
         form.get_by_role("button", name="Explain").click()
+        assert self.root.evaluate("root => root.contains(document.activeElement)"), "keys still reach the widget"
         wanted = " ".join([*self.outputs[: self.outputs.index("golf")], "hiking"])
         asked = ["finished", f" {wanted}"]
         self.lab.until(lambda: self.lab.evaluate("[w.status, w.against]"), lambda now: now == asked)

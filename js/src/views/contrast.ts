@@ -62,11 +62,17 @@ export function createContrast({ document }: Place, actions: ContrastActions): C
     form.hidden = !form.hidden;
     if (!form.hidden) other.focus();
   });
-  end.addEventListener("click", () => actions.uncontrast());
+  // What had the focus goes away: the keys of the widget still work.
+  const settle = () => root.closest<HTMLElement>("[tabindex]")?.focus();
+  end.addEventListener("click", () => {
+    settle();
+    actions.uncontrast();
+  });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const stretch = stretches[asked.selectedIndex];
     if (!chart || !stretch || other.value.trim() === "") return;
+    settle();
     form.hidden = true;
     actions.contrast(...answersOf(chart, stretch, other.value));
   });
