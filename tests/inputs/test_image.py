@@ -149,6 +149,40 @@ def test_equal_images_are_made_once_and_all_of_them_together(kind) -> None:
     assert len({prompt.key for prompt in prompts}) > 4
 
 
+@dataclass
+class OfItsOwnMind:
+    """A processor that changes the text, or says of tokens by their place what they are: no rule can be guessed."""
+
+    inner: Any
+    suffix: str = ""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def __call__(self, *, text: list[str], **more: Any) -> Any:
+        returned = self.inner(text=[each + self.suffix for each in text], **more)
+        if "token_type_ids" in returned:
+            returned["token_type_ids"] = torch.as_tensor(returned["token_type_ids"]).clone()
+            returned["token_type_ids"][:, ::3] = 1
+        return returned
+
+
+@pytest.mark.parametrize(("kind", "suffix"), [("llava", "\n\n"), ("gemma3", "")])
+def test_where_a_processor_has_rules_of_its_own_every_text_goes_through_it(kind, suffix) -> None:
+    processor = OfItsOwnMind(build(kind)[1], suffix)
+    image = picture()
+    players = ImageInput(processor, image, QUESTION, segments=2, granularity="word")
+    words = ChatInput(processor, asked(QUESTION), granularity="word")
+    rows = np.ones((4, len(players.features)), bool)
+    rows[1:, 4:] = RNG.random((3, len(players.features) - 4)) < 0.5
+    for row, prompt in zip(rows, players.render(rows, RNG), strict=True):
+        said = words.texts(row[None, 4:])[0]
+        special = not said.startswith("<s>")
+        assert_same(
+            prompt, dict(processor(text=[said], images=[[image]], return_tensors="pt", add_special_tokens=special))
+        )
+
+
 def test_segments_that_look_like_the_baseline_make_no_new_image() -> None:
     image = picture()
     image.paste("white", (0, 0, 16, 32))
