@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs import ImageInput
-from llm_attr_widget.refine import refine
+from llm_attr_widget.refine import refine, worth_splitting
 from llm_attr_widget.types import Prompt, Scored
 from tests.inputs.processors import build, picture
 
@@ -72,6 +74,16 @@ def test_nothing_that_matters_ends_it_early() -> None:
     model, processor, _ = setting()
     players = ImageInput(processor, picture(16, 16), "Why?", segments=[(8, 0, 16, 8), (8, 8, 16, 16)])
     assert len(refine(model, processor, players, "a", budget=100, splits=3, progress=False)) == 1
+
+
+def test_what_may_be_zero_is_not_split() -> None:
+    """Of four segments with 5, 4, 1 and 0 nats the first two have 90% of it, and the second is within two errors."""
+    _, _, players = setting()
+    result = SimpleNamespace(
+        sequence=np.array([5.0, -4.0, 1.0, 0.0, 9.0, 9.0]), sequence_errors=np.array([1.0, 2.1, 0.0, np.nan, 0.0, 0.0])
+    )
+    assert worth_splitting(cast(Any, result), players, share=0.9) == (0,)
+    assert worth_splitting(cast(Any, result), players, share=0.95) == (0, 2)
 
 
 def test_pixels_are_not_split() -> None:

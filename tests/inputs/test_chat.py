@@ -142,6 +142,13 @@ def test_a_turn_that_the_template_shortens_is_always_present() -> None:
     assert "".join(p.text for p in made.pieces) == "[user]Hi</s>[assistant]Hi you</s>[user]Hm</s>"
 
 
+def test_a_turn_that_is_shown_twice_has_its_features_where_it_is_first() -> None:
+    twice = "{{ messages[0].content }} In short: {{ messages[0].content }}"
+    made = ChatInput(tokenizer(twice), [{"role": "user", "content": "Who lives here?"}])
+    assert [piece.text for piece in made.pieces] == ["Who", " lives", " here", "?", " In short: Who lives here?"]
+    assert without(made, 1) == "Who here? In short: Who here?"
+
+
 def test_documents_tools_and_arguments_reach_the_template() -> None:
     documents = [{"title": "a", "text": "Nina has a cat. It sleeps."}, {"title": "b", "text": "Omar has a dog."}]
     messages = [{"role": "system", "content": "Answer."}, {"role": "user", "content": "Who?"}]
