@@ -13,8 +13,16 @@ from captum.attr import LLMAttribution as CaptumLLMAttribution
 
 from llm_attr_widget.captum.future import finished, in_background
 from llm_attr_widget.captum.groups import Groups, groups_of
-from llm_attr_widget.captum.prompts import SkipTokens, TargetLike, allowed, model_input_of, to_prompt, to_target
-from llm_attr_widget.captum.recording import Asked, listed, record
+from llm_attr_widget.captum.prompts import (
+    SkipTokens,
+    TargetLike,
+    allowed,
+    may_draw,
+    model_input_of,
+    to_prompt,
+    to_target,
+)
+from llm_attr_widget.captum.recording import Asked, listed, now, record
 from llm_attr_widget.captum.work import Inspect, PerturbationJob, Work, exactly, one_group
 from llm_attr_widget.captum.writing import written
 from llm_attr_widget.errors import InputError, MethodError
@@ -126,10 +134,11 @@ class LLMAttribution(CaptumLLMAttribution):
         def render(perturbed: torch.Tensor) -> tuple[Prompt, str | None]:
             return self._render(inp, perturbed)
 
+        asked = Asked(now(), may_draw(inp))
         if exactly(self.attr_method, options):
             rows = np.concatenate(list(ExactShapley().design(len(groups), np.random.default_rng(0))))
-            return listed(torch.from_numpy(rows), features, groups, render)
+            return listed(torch.from_numpy(rows), features, groups, render, asked)
         if one_group(self.attr_method, groups):
-            return listed(torch.tensor([[True], [False]]), features, groups, render)
+            return listed(torch.tensor([[True], [False]]), features, groups, render, asked)
         outputs = 1 + len(target) if self.include_per_token_attr else 1
-        return record(self.attr_method, features, options, render, outputs=outputs)
+        return record(self.attr_method, features, options, render, asked, outputs=outputs)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
 import torch
+from captum.attr import TextTemplateInput, TextTokenInput
 from captum.attr._core import llm_attr
 
 from llm_attr_widget.errors import InputError, TargetError
@@ -21,6 +22,13 @@ SkipTokens: TypeAlias = "Sequence[int] | Sequence[str] | None"
 def model_input_of(inp: Any, perturbed: torch.Tensor | None) -> Any:
     """What an input makes of an indicator, or, without one, of itself as it is."""
     return inp.to_model_input() if perturbed is None else inp.to_model_input(perturbed)
+
+
+def may_draw(inp: Any) -> bool:
+    """Whether an input may draw its prompts at random; of captum's own, those with a function of the caller's."""
+    if type(inp) is TextTemplateInput:
+        return callable(inp.baselines) or callable(inp.template)
+    return type(inp) is not TextTokenInput
 
 
 def to_prompt(model_input: Any, tokenizer: Any) -> Prompt:

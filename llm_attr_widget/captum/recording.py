@@ -32,11 +32,13 @@ Render = Callable[[torch.Tensor], tuple[Prompt, "str | None"]]
 class Asked:
     """What a method asked for, in order.
 
-    started: the random state before it. present: for each prompt which of the input's features are as they are, bool
-    `(features,)`. after: for each prompt the random state after it was made, None where making it drew nothing.
+    started: the random state before it. watched: whether making a prompt may draw. present: for each prompt which of
+    the input's features are as they are, bool `(features,)`. after: for each prompt the random state after it was made,
+    None where making it drew nothing.
     """
 
     started: State
+    watched: bool
     prompts: list[Prompt] = field(default_factory=list[Prompt])
     texts: list[str | None] = field(default_factory=list["str | None"])
     present: list[torch.Tensor] = field(default_factory=list[torch.Tensor])
@@ -46,6 +48,7 @@ class Asked:
         """The first of its prompts."""
         return Asked(
             self.started,
+            self.watched,
             self.prompts[:prompts],
             self.texts[:prompts],
             self.present[:prompts],
@@ -54,13 +57,13 @@ class Asked:
 
     def add(self, render: Render, perturbed: torch.Tensor, whole: torch.Tensor) -> None:
         """whole: the indicator with all features as they are; perturbed: the one to be rendered."""
-        before = now()
+        before = now() if self.watched else None
         prompt, text = render(perturbed)
-        after = now()
+        after = None if before is None else now()
         self.prompts.append(prompt)
         self.texts.append(text)
         self.present.append((perturbed == whole).reshape(-1).cpu())
-        self.after.append(None if _same(before, after) else after)
+        self.after.append(None if before is None or after is None or _same(before, after) else after)
 
 
 class _NoFit(Model):
@@ -113,9 +116,10 @@ class _EveryColumn(Model):
         return self._model(x)
 
 
-def record(method: Any, whole: torch.Tensor, options: Mapping[str, Any], render: Render, *, outputs: int) -> Asked:
-    """What the method would ask the model, without a model. outputs: numbers it expects for each coalition."""
-    asked = Asked(now())
+def record(
+    method: Any, whole: torch.Tensor, options: Mapping[str, Any], render: Render, asked: Asked, *, outputs: int
+) -> Asked:
+    """What the method would ask the model, without a model, put into `asked`. outputs: numbers for each coalition."""
 
     def note(perturbed: torch.Tensor) -> torch.Tensor:
         asked.add(render, perturbed, whole)
@@ -129,9 +133,8 @@ def record(method: Any, whole: torch.Tensor, options: Mapping[str, Any], render:
     return asked
 
 
-def listed(coalitions: torch.Tensor, whole: torch.Tensor, groups: Groups, render: Render) -> Asked:
+def listed(coalitions: torch.Tensor, whole: torch.Tensor, groups: Groups, render: Render, asked: Asked) -> Asked:
     """These coalitions of groups, bool `(coalitions, groups)`: absent features are 0, captum's default baseline."""
-    asked = Asked(now())
     for present in groups.each(coalitions):
         asked.add(render, torch.where(present.reshape(whole.shape).to(whole.device), whole, 0), whole)
     return asked

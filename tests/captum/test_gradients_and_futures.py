@@ -358,3 +358,19 @@ def test_a_future_is_ready_to_stop_after_64_prompts(small, monkeypatch):
     inp = ca.TextTemplateInput("!" + "{} " * 7, list("abcdefg"))
     ours.LLMAttribution(ca.ShapleyValues(small), Tok()).attribute_future(inp, torch.tensor(TARGET)).result(60)
     assert asked == [64, 64]
+
+
+@pytest.mark.parametrize("method", [ca.Lime, ca.KernelShap])
+def test_of_fewer_coalitions_than_features_a_linear_model_says_nothing(small, method, monkeypatch):
+    held, plain = [], ours.LLMAttribution._scorer
+    monkeypatch.setattr(
+        ours.LLMAttribution, "_scorer", lambda self, mode: held.append(Held(plain(self, mode), 5)) or held[0]
+    )
+    monkeypatch.setattr(ours.Future, "AT_ONCE", 5)
+    torch.manual_seed(0)
+    future = ours.LLMAttribution(method(small), Tok()).attribute_future(prompt(), torch.tensor(TARGET), n_samples=40)
+    while future.progress == 0:
+        time.sleep(0.01)
+    assert future.partial() is None
+    held[0].left = 10**6
+    future.result(60)

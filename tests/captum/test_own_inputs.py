@@ -291,6 +291,7 @@ def test_what_a_module_of_ones_own_writes():
         attribution = ours.LLMAttribution(ca.FeatureAblation(kind().eval()), Tok())
         assert attribution.attribute(inp, gen_args={"max_new_tokens": 4}).target.tolist() == expected.tolist()
     assert len(attribution.attribute(inp).target) == 25
+    assert len(attribution.attribute(inp, gen_args={"do_sample": False}).target) == 25
     with pytest.raises(CapabilityError, match="do_sample"):
         attribution.attribute(inp, gen_args={"do_sample": True})
     with pytest.raises(AssertionError):
