@@ -171,10 +171,18 @@ def test_lime_as_configured(model, given):
 
 def test_a_linear_model_that_draws_does_not_disturb_the_coalitions(model):
     """Stochastic descent draws weights and orders; both trials must still be answered for what they asked."""
-    attribution = ours.LLMAttribution(ca.Lime(model, interpretable_model=SGDLinearRegression()), Tok())
+    given = ca.Lime(model, interpretable_model=SGDLinearRegression())
+    attribution = ours.LLMAttribution(given, Tok())
     found = seeded(lambda: attribution.attribute(tokens(), torch.tensor(TARGET), n_samples=8, num_trials=2))
     assert torch.isfinite(found.token_attr).all()
     assert not np.array_equal(found.coalitions[:8], found.coalitions[8:])
+    alone = attribution.attribute(tokens(), torch.tensor(TARGET[:1]), n_samples=8)
+    assert torch.equal(alone.token_attr[0], alone.seq_attr)  # equal values, fitted from the same draws
+    assert attribution.attr_method.interpretable_model is given.interpretable_model
+    future = attribution.attribute_future(tokens(), torch.tensor(TARGET), n_samples=8)
+    state = torch.random.get_rng_state()
+    future.result(60)
+    assert torch.equal(state, torch.random.get_rng_state())  # whoever draws meanwhile is not disturbed either
 
 
 def test_targets(model):

@@ -148,7 +148,8 @@ def test_a_vision_language_model_of_transformers(in_tokens):
 
     def processor(image):
         pixels = torch.tensor(np.array(image)).permute(2, 0, 1)[None] / 100
-        return {"input_ids": torch.tensor([[1, 90, 90, 90, 90, 5, 6]]), "pixel_values": pixels}
+        ids = torch.tensor([[1, 90, 90, 90, 90, 5, 6]])
+        return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "pixel_values": pixels}
 
     image = PIL.Image.fromarray(np.random.default_rng(1).integers(0, 255, (8, 8, 3)).astype("uint8"))
     mask = torch.arange(8)[None].expand(8, 8) // 3
