@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = NDArray[np.float64]
 
+LUMINANCE = np.array([0.3, 0.59, 0.11])
+"""Of red, green and blue, as the blend modes of the web weigh them (Compositing and Blending Level 1, 13.2)."""
+
 _SHOWN = 1_000
 """Pixels of the longer side: more than that a figure does not show."""
 
@@ -72,12 +75,17 @@ def tinted(picture: Picture, shares: NDArray[np.float64], strengths: NDArray[np.
 def mixed(
     ground: NDArray[np.float64], shares: NDArray[np.float64], strengths: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Colours `(…, 3)` on a ground of that shape: the sign is the colour, the size how much of it there is."""
+    """Colours `(…, 3)` on a ground of that shape: the sign is the colour, the size how much of it there is.
+
+    The ground loses its own colours under a tint, twice as fast as the tint comes, so that the tint can be read.
+    """
     from matplotlib.colors import to_rgb
 
     colours = np.where(shares[..., None] < 0, to_rgb(AGAINST), to_rgb(FOR))
     much = (strengths * np.abs(shares) ** CURVE)[..., None]
-    return (1 - much) * ground + much * colours
+    grey = (ground @ LUMINANCE)[..., None]
+    calm = ground + np.minimum(1, 2 * much) * (grey - ground)
+    return (1 - much) * calm + much * colours
 
 
 def outlines(regions: NDArray[np.int32]) -> NDArray[np.float64]:

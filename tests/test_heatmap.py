@@ -26,7 +26,10 @@ def test_colour_is_the_sign_and_how_much_of_it_the_size(opacity) -> None:
     image = tinted(shown, np.array([-1.0, 0.0, 0.5, np.nan]), np.full(4, opacity))
     for region, colour, much in ((0, AGAINST, 1.0), (2, FOR, 0.5**0.75)):
         at = shown.regions == region
-        wanted = (1 - opacity * much) * shown.pixels[at] + opacity * much * 255 * np.array(to_rgb(colour))
+        pixels, share = shown.pixels[at].astype(float), opacity * much
+        grey = (0.3 * pixels[:, 0] + 0.59 * pixels[:, 1] + 0.11 * pixels[:, 2])[:, None]
+        calm = pixels + min(1, 2 * share) * (grey - pixels)
+        wanted = (1 - share) * calm + share * 255 * np.array(to_rgb(colour))
         np.testing.assert_allclose(image[at], wanted, atol=0.51)
     for region in (1, 3):
         np.testing.assert_array_equal(image[shown.regions == region], shown.pixels[shown.regions == region])

@@ -60,6 +60,11 @@ export function regionShades(photo: Photo, tint: Tint, colours: Colours): Uint8C
   return shades;
 }
 
+/** (regions, 4): how much of its own colour each region loses under a tint of this opacity, so that the tint is read. */
+export function calmShades(shades: Uint8ClampedArray, opacity: number): Uint8ClampedArray {
+  return shades.map((part, at) => (at % 4 === 3 ? Math.round(2 * opacity * part) : 127));
+}
+
 /** RGBA of every pixel, row-major: the shade of its region. */
 export function tintPixels(photo: Photo, shades: Uint8ClampedArray, into: Uint8ClampedArray): void {
   // Four bytes at a time: this runs for every frame of a run.

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { emptyMatrix } from "../src/matrix";
 import {
   below,
+  calmShades,
   featureAt,
   featureCentres,
   featureTint,
@@ -48,6 +49,12 @@ describe("the picture", () => {
     expect(at(3)).toEqual([0, 0, 0, 0]);
     expect(at(4)).toEqual(at(0));
     expect(painted({ ...tint, values: [0, Number.NaN] })[3]).toBe(0);
+  });
+
+  test("under a tint the picture loses its colours, twice as fast as the tint comes", () => {
+    const calm = calmShades(regionShades(photo, tint, colours), 0.7);
+    const second = Math.round(255 * 0.5 ** CURVE);
+    expect([calm[3], calm[7], calm[15]]).toEqual([255, Math.round(2 * 0.7 * second), 0]);
   });
 
   test("an uncertain segment fades, as a cell does", () => {

@@ -1,31 +1,37 @@
 /** What lies over a prompt's picture: the tint, one dot per pixel of it, and outlines, as thick at any zoom. */
 import { element, type Place } from "../dom";
 import type { Palette } from "../paint";
-import { type Line, outlines, type Photo, regionShades, type Tint, tintPixels } from "../photo";
+import { calmShades, type Line, outlines, type Photo, regionShades, type Tint, tintPixels } from "../photo";
 
 export interface Layers {
   /** Every segment in its colour: as many dots as the picture has. */
   readonly tint: HTMLCanvasElement;
+  /** Grey where there is a tint, for the blend mode "saturation": a tint on a colourful picture could not be read. */
+  readonly calm: HTMLCanvasElement;
   /** Takes over what has changed. marked: the features that are lit or pinned. */
-  update(photo: Photo, tint: Tint | null, palette: Palette, marked: readonly number[]): void;
+  update(photo: Photo, tint: Tint | null, palette: Palette, opacity: number, marked: readonly number[]): void;
   /** Draws outlines of all segments (`all`: how strong, 0 to 1) and of the marked ones. dot: pixels of `to` per dot. */
   outline(to: CanvasRenderingContext2D, dot: number, pixel: number, all: number): void;
 }
 
 export function createLayers({ document }: Place): Layers {
-  const tint = element(document, "canvas");
-  let drawn = { photo: null as Photo | null, shades: "", marks: "" };
+  const [tint, calm] = [element(document, "canvas"), element(document, "canvas")];
+  let drawn = { photo: null as Photo | null, shades: "", opacity: -1, marks: "" };
   let edges: readonly Line[] = [];
   let marks: readonly Line[] = [];
   return {
     tint,
-    update(photo, values, palette, marked) {
+    calm,
+    update(photo, values, palette, opacity, marked) {
       const shades = values
         ? regionShades(photo, values, palette.colours)
         : new Uint8ClampedArray(4 * photo.members.length);
-      const now = { photo, shades: shades.join(), marks: marked.join() };
+      const now = { photo, shades: shades.join(), opacity, marks: marked.join() };
       const fresh = photo !== drawn.photo;
-      if (fresh || now.shades !== drawn.shades) fill(tint, photo, (pixels) => tintPixels(photo, shades, pixels));
+      const tinted = fresh || now.shades !== drawn.shades;
+      if (tinted) fill(tint, photo, (pixels) => tintPixels(photo, shades, pixels));
+      if (tinted || opacity !== drawn.opacity)
+        fill(calm, photo, (pixels) => tintPixels(photo, calmShades(shades, opacity), pixels));
       if (fresh) edges = outlines(photo, (region) => region + 1);
       if (fresh || now.marks !== drawn.marks)
         marks = marked.flatMap((feature) =>

@@ -163,7 +163,8 @@ class PhotoStage implements PhotoView {
     if (!data || !to) return;
     const { photo, tint, palette, lit, pins } = data;
     const marked = [lit, ...pins.map((pin) => pin.feature)].filter((feature) => feature >= 0);
-    this.#layers.update(photo, tint, palette, marked);
+    const opacity = Number(this.#opacity.value) / 100;
+    this.#layers.update(photo, tint, palette, opacity, marked);
     const ratio = this.#place.document.defaultView?.devicePixelRatio ?? 1;
     const width = Math.min(this.#frame.clientWidth || photo.width, MOST_WIDE, (MOST_HIGH * photo.width) / photo.height);
     const height = (width * photo.height) / photo.width;
@@ -183,7 +184,10 @@ class PhotoStage implements PhotoView {
     if (this.#bitmap) to.drawImage(this.#bitmap, ...whole);
     if (this.#original) return;
     to.imageSmoothingEnabled = false;
-    to.globalAlpha = Number(this.#opacity.value) / 100;
+    to.globalCompositeOperation = "saturation";
+    to.drawImage(this.#layers.calm, ...whole);
+    to.globalCompositeOperation = "source-over";
+    to.globalAlpha = opacity;
     to.drawImage(this.#layers.tint, ...whole);
     to.globalAlpha = 1;
     this.#layers.outline(to, width / photo.width, 1 / zoom, Number(this.#outlines.checked));
