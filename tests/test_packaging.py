@@ -35,7 +35,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with tarfile.open(hatchling("sdist", ROOT, folder)) as archive:
         # The first releases of Python 3.10 and 3.11 (Debian's own) have no filters yet, and later ones warn without.
         archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
-        archive.extractall(folder)  # noqa: S202 (our own archive)
+        archive.extractall(folder)
     return next(path for path in folder.iterdir() if path.is_dir())
 
 
