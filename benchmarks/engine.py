@@ -34,7 +34,7 @@ def short(name: str, device: str, *, rounds: int = 3, shape: Shape = SHORT) -> d
     """The three perturbation methods on a short prompt."""
     case = make_case(name, shape, device)
     floor = Floor(case)
-    perturbation.warm_up(case)
+    perturbation.warm_up(case, samples=200 if shape is SHORT else 10)
     where = f"{title_of(case)}, {case.prompt_tokens} tokens"
     found = [perturbation.measure(case, work, floor, slow=SLOW) for work in perturbation.works(rounds)]
     return {
@@ -69,7 +69,7 @@ def long(device: str, *, name: str = "llama", shapes: Mapping[str, Shape] | None
     for words, shape in shapes.items():
         case = make_case(name, shape, device)
         floor = Floor(case)
-        perturbation.warm_up(case)
+        perturbation.warm_up(case, samples=32)
         where = title_of(case)
         works = perturbation.works(1, samples=32, permutations=1, some=1)
         for work in (works[0], works[2]):

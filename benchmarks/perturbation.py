@@ -31,7 +31,7 @@ HEAD = (
 )
 NOTES = (
     "Seconds of ours, and how many times as long captum took for the same coalitions with the same seeds; medians of "
-    "ratios, rounds interleaved. Captum's ways: `forward_in_tokens=False` (one pass), `use_cached_outputs=False` "
+    "ratios, rounds interleaved, after a first run. Captum's ways: `forward_in_tokens=False` (one pass), `use_cached_outputs=False` "
     "(token by token), and its default, whose cache is wrong with transformers 5 (its error: by how many nats, at "
     "most, a sequence's log-prob is off; it crashes where the prompt, fed once for each target token, outgrows the "
     "model's positions). These last two are timed once, on a few coalitions spread over all. Ours "
@@ -123,10 +123,10 @@ def measure(case: Case, work: Work, floor: Floor, *, slow: Sequence[str] = tuple
     return Found(work, len(results[-1].log_probs), seconds, differences, frozenset(crashed))
 
 
-def warm_up(case: Case) -> None:
-    """Both of our ways once, since what a scorer finds out about a model is remembered for it."""
-    for in_tokens in (False, True):
-        run_ours(case, Work("Feature ablation", ca.FeatureAblation, {}, 1), in_tokens=in_tokens)
+def warm_up(case: Case, samples: int) -> None:
+    """Both of our ways once, since what a scorer finds out about a model is remembered for it: paths, batch sizes."""
+    for in_tokens, count in ((False, samples), (True, 25)):
+        run_ours(case, Work("KernelSHAP", ca.KernelShap, {"n_samples": count}, 1), in_tokens=in_tokens)
 
 
 def run_ours(case: Case, work: Work, *, in_tokens: bool) -> Any:
