@@ -31,7 +31,8 @@ HEAD = (
 )
 NOTES = (
     "Seconds of ours, and how many times as long captum took for the same coalitions with the same seeds; medians of "
-    "ratios, rounds interleaved, after a first run. Captum's ways: `forward_in_tokens=False` (one pass), `use_cached_outputs=False` "
+    "ratios, rounds interleaved, after a first run. Captum's ways: `forward_in_tokens=False` (one pass), "
+    "`use_cached_outputs=False` "
     "(token by token), and its default, whose cache is wrong with transformers 5 (its error: by how many nats, at "
     "most, a sequence's log-prob is off; it crashes where the prompt, fed once for each target token, outgrows the "
     "model's positions). These last two are timed once, on a few coalitions spread over all. Ours "
