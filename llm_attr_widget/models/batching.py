@@ -16,10 +16,10 @@ _AGAIN = 4
 class TokenBudget:
     """Tokens per forward pass, learned from what was measured.
 
-    Starts at `tokens`. Twice as many are tried while that pays and a pass stays under `patience` seconds (so that
-    results stream and a stop takes effect soon); half of it is tried where passes last longer. Among the budgets tried,
-    the largest is kept that stays under `patience`, as long as it loses less than `slack` of the best rate; else the
-    smallest that loses less than `slack`.
+    Starts at `tokens`. Twice as many are tried while that pays and a pass stays under `lively` seconds, so that results
+    stream; half of it is tried where a pass lasts longer than `patience`, so that a stop takes effect soon. Among the
+    budgets tried, the largest is kept that stays under `lively`, or else `patience`, as long as it loses less than
+    `slack` of the best rate; else the smallest that loses less than `slack`.
 
     rates: tokens per second of the last passes with each budget. The best of them counts: a busy machine only ever
     makes a pass slower. And the neighbours of what is kept are tried again until they, too, were measured a few times,
@@ -29,7 +29,8 @@ class TokenBudget:
     tokens: int
     least: int = 64
     most: int = 16_384
-    patience: float = 0.12
+    lively: float = 0.12
+    patience: float = 0.8
     slack: float = 0.03
     rates: dict[int, list[float]] = field(default_factory=dict[int, list[float]])
     passes: int = 0
@@ -56,15 +57,16 @@ class TokenBudget:
         rates = {budget: max(measured) for budget, measured in self.rates.items()}
         best = max(rates.values())
         good = sorted(budget for budget, rate in rates.items() if rate >= (1 - self.slack) * best)
-        quick = [budget for budget in good if budget / rates[budget] <= self.patience]
-        kept = quick[-1] if quick else good[0]
+        lasts = {budget: budget / rates[budget] for budget in good}
+        under = [[budget for budget in good if lasts[budget] <= most] for most in (self.lively, self.patience)]
+        kept = next((some[-1] for some in under if some), good[0])
         again = self.passes % _AGAIN == 0
         double, half = 2 * kept, kept // 2
-        if self._open(double, again=again) and double / rates[kept] <= self.patience:
+        if self._open(double, again=again) and double / rates[kept] <= self.lively:
             return double
-        if self._open(half, again=again) and kept / rates[kept] > self.patience:
+        if self._open(half, again=again) and lasts[kept] > self.patience:
             return half
-        if again and not quick and double in rates and self._open(double, again=True):
+        if again and lasts[kept] > self.lively and double in rates and self._open(double, again=True):
             return double
         return kept
 

@@ -114,4 +114,4 @@ def first_budget(device: str, scoring: str) -> TokenBudget:
     """Where to begin measuring: small passes lose little on a CPU, much on an accelerator or token by token."""
     if device != "cpu":
         return TokenBudget(4096, least=1024, most=65_536)
-    return TokenBudget(2048, least=512, most=8192) if scoring == "stepwise" else TokenBudget(512, most=4096)
+    return TokenBudget(2048, least=512, most=8192) if scoring == "stepwise" else TokenBudget(640, most=5120)

@@ -7,7 +7,7 @@ for one stretch at a time, with the keys that it needs; everything else in the m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,12 +32,26 @@ class Stretch:
     mask: torch.Tensor
 
 
-def stretches(mask: torch.Tensor, dtype: torch.dtype) -> tuple[Stretch, ...]:
+@dataclass(frozen=True)
+class Reach:
+    """Who attends to each key at most: the row's queries from `starts` up to, but not including, `ends`; `(keys,)`."""
+
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+
+    def needed(self, queries: int, length: int) -> NDArray[np.bool_]:
+        """`(stretches, keys)`: the keys that each stretch of `length` neighbouring queries attends to."""
+        first = np.arange(0, queries, length)[:, None]
+        return (self.starts < first + length) & (self.ends > first)
+
+
+def stretches(mask: torch.Tensor, reach: Reach, dtype: torch.dtype) -> tuple[Stretch, ...]:
     """How to cut a row, from its mask `(1, 1, queries, keys)`, True where attended; empty where that doesn't pay."""
     rows = mask[0, 0]
     best: tuple[int, NDArray[np.bool_]] = (0, np.empty((0, 0), dtype=np.bool_))
     cheapest = _WORTH * rows.numel()
-    for length, needed in _needed(rows.numpy()) if rows.device.type == "cpu" else ():
+    for length in _LENGTHS if rows.device.type == "cpu" else ():
+        needed = reach.needed(len(rows), length)
         cost = int(needed.sum()) * (length + _COPY)
         if length < len(rows) and cost < cheapest:
             best, cheapest = (length, needed), cost
@@ -47,23 +61,11 @@ def stretches(mask: torch.Tensor, dtype: torch.dtype) -> tuple[Stretch, ...]:
     )
 
 
-def _needed(rows: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.bool_]]]:
-    """For each length that is tried, `(stretches, keys)`: the keys that each stretch of the row needs."""
-    length = _LENGTHS[0]
-    # NumPy's reduction over the first axis is many times as fast as torch's `any`.
-    needed = np.logical_or.reduceat(rows, range(0, len(rows), length), axis=0)
-    yield length, needed
-    for longer in _LENGTHS[1:]:
-        needed = np.logical_or.reduceat(needed, range(0, len(needed), longer // length), axis=0)
-        length = longer
-        yield length, needed
-
-
 def _stretch(rows: torch.Tensor, start: int, length: int, needed: torch.Tensor, dtype: torch.dtype) -> Stretch:
     keys = needed.nonzero()[:, 0]
     queries = slice(start, min(start + length, len(rows)))
     mask = rows[queries].index_select(1, keys)[None, None]
-    additive = torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(~mask, float("-inf"))
+    additive = torch.where(mask, 0.0, float("-inf")).to(dtype)
     return Stretch(queries, keys, additive)
 
 
@@ -73,9 +75,9 @@ class InStretches(TorchFunctionMode):
     Nothing of the model is changed, and only this thread sees it. Attention under any other mask is left alone.
     """
 
-    def __init__(self, masks: Iterable[torch.Tensor], dtype: torch.dtype) -> None:
+    def __init__(self, masks: Iterable[torch.Tensor], reach: Reach, dtype: torch.dtype) -> None:
         super().__init__()
-        cut = {mask.data_ptr(): stretches(mask, dtype) for mask in masks}
+        cut = {mask.data_ptr(): stretches(mask, reach, dtype) for mask in masks}
         self._plans = {place: plan for place, plan in cut.items() if plan}
 
     def __torch_function__(

@@ -18,7 +18,7 @@ import torch
 from transformers import DynamicCache, PreTrainedModel
 
 from llm_attr_widget.models.huggingface_anatomy import Anatomy, left_as_found
-from llm_attr_widget.models.huggingface_attention import InStretches
+from llm_attr_widget.models.huggingface_attention import InStretches, Reach
 from llm_attr_widget.models.huggingface_forward import forward, read, started
 from llm_attr_widget.models.huggingface_paths import Job, make_room, most_positions
 from llm_attr_widget.models.trie import Indices, Trie, grow
@@ -110,25 +110,34 @@ def windows(config: Any) -> Mapping[str, int | None] | None:
     return {name: known[name] for name in types} if set(types) <= set(known) else None
 
 
-def tree_masks(trie: Trie, keys: Indices, queries: Indices, anatomy: Anatomy) -> Any:
+def reach_of(trie: Trie, keys: Indices, queries: range) -> Reach:
+    """Which of a row's queries attend to each key: it and its descendants."""
+    return Reach(
+        np.maximum(keys, queries.start) - queries.start, np.minimum(trie.ends[keys], queries.stop) - queries.start
+    )
+
+
+def tree_masks(trie: Trie, keys: Indices, reach: Reach, queries: range, anatomy: Anatomy) -> Any:
     """What the model takes as `attention_mask`: `(1, 1, queries, keys)`, or one such mask for each type of layer."""
 
     def there(array: Indices) -> torch.Tensor:
-        return torch.from_numpy(array.astype(np.int32)).to(anatomy.device)
+        # Half as wide as positions need elsewhere: a row's mask is the largest thing that is made for it.
+        return torch.from_numpy(array.astype(np.int16 if len(trie) < 1 << 15 else np.int32)).to(anatomy.device)
 
-    query, depth, depths = there(queries)[:, None], there(trie.depths[queries])[:, None], there(trie.depths[keys])
-    ancestor = (there(keys) <= query) & (query < there(trie.ends[keys]))
+    # Nobody attends to what is behind itself: those queries are cut off as a triangle, faster than by comparing.
+    ancestor = (there(np.arange(len(queries)))[:, None] < there(reach.ends)).tril_(len(keys) - len(queries))
+    depth = there(trie.depths[queries.start : queries.stop])
     masks: dict[str, torch.Tensor] = {}
-    for name, reach in (windows(anatomy.config) or {}).items():
-        mask = ancestor if reach is None else ancestor & (depth - depths < reach)
+    for name, window in (windows(anatomy.config) or {}).items():
+        mask = ancestor if window is None else ancestor & (depth[:, None] - there(trie.depths[keys]) < window)
         masks[name] = (_additive(mask, anatomy.dtype) if anatomy.attention == "eager" else mask)[None, None]
     return masks if len(masks) > 1 else next(iter(masks.values()))
 
 
-def _attention(anatomy: Anatomy, masks: Any) -> AbstractContextManager[Any]:
+def _attention(anatomy: Anatomy, masks: Any, reach: Reach) -> AbstractContextManager[Any]:
     if anatomy.attention != "sdpa":
         return nullcontext()
-    return InStretches(masks.values() if isinstance(masks, dict) else [masks], anatomy.dtype)
+    return InStretches(masks.values() if isinstance(masks, dict) else [masks], reach, anatomy.dtype)
 
 
 def _additive(mask: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -153,8 +162,9 @@ def _read_row(
     stays = np.flatnonzero(trie.ends[keys] > row.stop)
     kept, place = np.unique(needed, return_inverse=True)
     cache = carried.cache() if len(stays) or len(carried.nodes) else None
-    mask = tree_masks(trie, keys, queries, anatomy)
-    with left_as_found(anatomy.model), _attention(anatomy, mask):
+    reach = reach_of(trie, keys, row)
+    mask = tree_masks(trie, keys, reach, row, anatomy)
+    with left_as_found(anatomy.model), _attention(anatomy, mask, reach):
         ids = torch.from_numpy(trie.tokens[queries])[None].to(anatomy.device) if reading.embed is None else None
         output = forward(
             anatomy,

@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.nn.functional import scaled_dot_product_attention
 
 from llm_attr_widget.models.batching import TokenBudget
 from llm_attr_widget.models.huggingface_anatomy import look_at
-from llm_attr_widget.models.huggingface_attention import InStretches, stretches
+from llm_attr_widget.models.huggingface_attention import InStretches, Reach, stretches
 from llm_attr_widget.models.huggingface_paths import Job
-from llm_attr_widget.models.prefix import Packed
+from llm_attr_widget.models.prefix import Packed, reach_of, tree_masks
+from llm_attr_widget.models.trie import grow
 from tests.models.asked import NATS, TARGET, Tokenizer, collect, family, prompts, truth_of
 
 
@@ -24,11 +27,17 @@ def blocks(size: int, count: int) -> torch.Tensor:
     return mask[None, None]
 
 
+def reach(mask: torch.Tensor) -> Reach:
+    """Read off a mask: the first and the last query of each key."""
+    rows = mask[0, 0].numpy()
+    return Reach(rows.argmax(axis=0), len(rows) - rows[::-1].argmax(axis=0))
+
+
 def test_stretches_equal_the_whole_row() -> None:
     mask = blocks(30, 10)
     query, key, value = (torch.randn(1, 4, 300, 8, generator=torch.Generator().manual_seed(i)) for i in range(3))
     whole = scaled_dot_product_attention(query, key, value, attn_mask=mask)
-    with InStretches([mask], torch.float32) as mode:
+    with InStretches([mask], reach(mask), torch.float32) as mode:
         calls = list(mode._plans.values())
         found = scaled_dot_product_attention(query, key, value, attn_mask=mask)
         other = scaled_dot_product_attention(query, key, value, attn_mask=mask.clone())
@@ -38,8 +47,26 @@ def test_stretches_equal_the_whole_row() -> None:
 
 
 def test_a_row_that_needs_all_of_its_keys_is_left_whole() -> None:
-    assert stretches(torch.ones(1, 1, 300, 300, dtype=torch.bool).tril(), torch.float32) == ()
-    assert stretches(blocks(10, 3), torch.float32) == ()
+    for mask in (torch.ones(1, 1, 300, 300, dtype=torch.bool).tril(), blocks(10, 3)):
+        assert stretches(mask, reach(mask), torch.float32) == ()
+
+
+@given(
+    st.lists(st.lists(st.integers(1, 2), min_size=1, max_size=30), min_size=1, max_size=12),
+    st.integers(1, 40),
+    st.integers(0, 300),
+)
+def test_a_row_of_the_tree_attends_to_ancestors_and_no_stretch_misses_one(texts, length, start):
+    trie = grow(texts, [1, 2, 1])
+    row = range(min(start, len(trie) - 1), len(trie))
+    carried = np.flatnonzero(trie.ends[: row.start] > row.start)
+    keys = np.concatenate([carried, np.arange(row.start, row.stop)])
+    found = reach_of(trie, keys, row)
+    mask = tree_masks(trie, keys, found, row, look_at(family("gpt2")[0], Tokenizer()))[0, 0].numpy()
+    query = np.arange(row.start, row.stop)[:, None]
+    np.testing.assert_array_equal(mask, (keys <= query) & (query < trie.ends[keys]))
+    needed = [mask[at : at + length].any(axis=0) for at in range(0, len(row), length)]
+    np.testing.assert_array_equal(found.needed(len(row), length), needed)
 
 
 @pytest.mark.parametrize("name", ["gpt2", "llama", "qwen2", "mistral", "gpt_neox", "opt", "qwen2 (sliding)"])
@@ -49,8 +76,8 @@ def test_the_tree_is_exact_in_stretches(name, monkeypatch) -> None:
     used = []
     original = InStretches.__init__
 
-    def counted(self, masks, dtype):
-        original(self, masks, dtype)
+    def counted(self, masks, reach, dtype):
+        original(self, masks, reach, dtype)
         used.extend(len(plan) for plan in self._plans.values())
 
     monkeypatch.setattr(InStretches, "__init__", counted)

@@ -55,8 +55,14 @@ def test_the_budget_grows_while_that_pays_and_results_come_soon():
 
 
 def test_a_slow_model_gets_small_passes_if_they_lose_nothing_and_large_ones_if_they_do():
-    assert _settle(TokenBudget(512), lambda tokens: tokens * 2e-3) == 64
+    assert _settle(TokenBudget(512), lambda tokens: tokens * 2e-3) == 256  # 0.5 s, not 1 s
     assert _settle(TokenBudget(512), lambda tokens: 1.0 + tokens * 2e-3) == 512
+
+
+def test_passes_that_a_stop_can_wait_for_are_not_cut_shorter():
+    budget = TokenBudget(512)
+    assert _settle(budget, lambda tokens: tokens * 1e-3) == 512  # 0.5 s
+    assert list(budget.rates) == [512]
 
 
 def test_one_busy_moment_does_not_rule_out_the_best_budget():
