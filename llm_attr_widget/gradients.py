@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from llm_attr_widget.errors import Cancelled, CapabilityError, MethodError
 from llm_attr_widget.game import Game
 from llm_attr_widget.methods.gradients import SlopeFold
-from llm_attr_widget.types import Differentiable, Estimate, GradientMethod, Line, LogProbs
+from llm_attr_widget.types import Differentiable, Estimate, GradientMethod, Line, LogProbs, PixelInput
 from llm_attr_widget.values import Contrast, LogProb, Prob, SequenceLogProb, Value
 
 Array = NDArray[np.float64]
@@ -35,13 +36,17 @@ def descend(
 ) -> Iterator[Progress]:
     """Estimates after each batch of points. The model is asked once for each target.
 
-    owners: the feature of each of the prompt's tokens. seeds: one for each trial; the trials' points are put together.
-    Raises CapabilityError for a model without gradients, MethodError for a value function without any, Cancelled.
+    owners: the feature of each segment of the prompt's image, if it has any, then of each of its tokens. seeds: one for
+    each trial; the trials' points are put together.
+    Raises CapabilityError for a model without gradients, MethodError for a value function without any or a method
+    that has none for an image's segments, Cancelled.
     """
     model = differentiable(game.scorer, method)
     ends = np.array([[False], [True]]).repeat(game.features, axis=1)
     start, end = game.input.render(ends, np.random.default_rng(0))
-    line = Line(start, end, method.layer, method.side, method.along)
+    image = game.input.image_differences() if isinstance(game.input, PixelInput) else None
+    along = method.along if image is None else _along_pixels(method)
+    line = Line(start, end, method.layer, method.side, along, image)
     drawn = [method.points(np.random.default_rng(seed)) for seed in seeds]
     shares = np.concatenate([points for points, _ in drawn])
     weights = np.concatenate([parts for _, parts in drawn]) / len(seeds)
@@ -60,6 +65,27 @@ def differentiable(model: object, method: GradientMethod) -> Differentiable:
             "Use a local model, or a coalition method such as 'shapley'."
         )
     return model
+
+
+def _along_pixels(method: GradientMethod) -> Literal["difference"]:
+    """What gradients are multiplied with where an image is a feature: the difference to the baseline.
+
+    A pixel value of zero is some grey, and no baseline, so that gradient × activation is taken from the baseline, too,
+    for segments and words alike. Raises MethodError for what has no meaning for pixels.
+    """
+    if method.layer is not None or method.side != "output":
+        raise MethodError(
+            "Segments of an image have no token of their own, because a vision tower's every token has seen the whole "
+            f"image: gradients reach them at the pixel values, not at layer={method.layer!r}, side={method.side!r}. "
+            "Leave layer and side out, use a coalition method such as 'shapley', or explain the text alone "
+            "(segments=None)."
+        )
+    if method.along == "gradient":
+        raise MethodError(
+            "A plain gradient (multiply_by_inputs=False) is one number for each pixel, and their sum over a segment "
+            "says nothing. Leave multiply_by_inputs at True."
+        )
+    return "difference"
 
 
 def derivative(value: Value, log_probs: LogProbs) -> Array:

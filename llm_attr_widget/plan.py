@@ -13,7 +13,7 @@ from llm_attr_widget.errors import CapabilityError, LedgerError, MethodError
 from llm_attr_widget.game import Game
 from llm_attr_widget.gradients import differentiable
 from llm_attr_widget.inputs import ChatInput, ImageInput, make_input
-from llm_attr_widget.inputs.replaced import in_place
+from llm_attr_widget.inputs.in_place import in_place
 from llm_attr_widget.inputs.segments import tree
 from llm_attr_widget.ledger import Ledger
 from llm_attr_widget.methods import Owen, make_method
@@ -50,7 +50,8 @@ class Spent:
 class Plan:
     """A run that is ready to start: the game, how it is played, and what to say of it.
 
-    owners: for a gradient method, the feature that each of the prompt's tokens belongs to. spent: counted in.
+    owners: for a gradient method, the feature of each segment of the prompt's image, then of each token. spent:
+    counted in.
     """
 
     game: Game
@@ -116,7 +117,7 @@ def plan(
     owners: tuple[int | None, ...] = ()
     if isinstance(chosen, GradientMethod):
         differentiable(scorer, chosen)
-        players, owners = in_place(players, words)
+        players, owners = in_place(players, words, np.random.default_rng([seed, 1]))
     vocabulary = getattr(scorer, "vocabulary", None)
     if target is None:
         whole = players.render(np.ones((1, len(players.features)), dtype=bool), np.random.default_rng(seed))[0]

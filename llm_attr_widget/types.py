@@ -194,6 +194,31 @@ class Method(Protocol):
     def fold(self, features: int, outputs: int) -> Fold: ...
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class ImageDifferences:
+    """What each segment of an image changes in the pixel values that a processor makes of it.
+
+    name: the argument of the model's forward that the pixel values are; places are counted along its entry for one
+        prompt, row-major. segments: how many. of, at, by: `(changes,)` each, ascending in `of`: the segment, int64; the
+        place, int64; the pixel value with the segment present less that with it absent, float32.
+    """
+
+    name: str
+    segments: int
+    of: NDArray[np.int64]
+    at: NDArray[np.int64]
+    by: NDArray[np.float32]
+
+
+@runtime_checkable
+class PixelInput(Protocol):
+    """An `Input` whose image changes along a straight line of pixel values."""
+
+    def image_differences(self) -> ImageDifferences | None:
+        """None where no segment of the image is a feature."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """The straight line between what one layer of a model says about two prompts of equally many tokens.
@@ -202,6 +227,8 @@ class Line:
     side: the layer's output or its input.
     along: what gradients are multiplied with: the activations' "difference" (end - start), the "activation" at the
         end, or nothing (the plain "gradient").
+    image: for prompts that differ in their image, too: its pixel values then go the same share of their own line at
+        the same time. The layer is the input embedding, and gradients are multiplied with differences.
     """
 
     start: Prompt
@@ -209,6 +236,7 @@ class Line:
     layer: str | None = None
     side: Literal["output", "input"] = "output"
     along: Literal["difference", "activation", "gradient"] = "difference"
+    image: ImageDifferences | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +244,8 @@ class Slopes:
     """Gradients at some points of a line, summed over the layer's width.
 
     rows: positions in the list of points that was asked for. log_probs: `(rows, target tokens)` at these points, nats.
-    values: `(rows, outputs, positions)`, in nats: what each position of the prompt, and then of the target as far as
-    the model reads it, adds to each output.
+    values: `(rows, outputs, segments + positions)`, in nats: what each segment of the line's image, then each position
+    of the prompt, and then of the target as far as the model reads it, adds to each output.
     """
 
     rows: Sequence[int]

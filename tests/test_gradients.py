@@ -11,7 +11,7 @@ from llm_attr_widget import Attribution, attribute, run
 from llm_attr_widget.demo import load_text
 from llm_attr_widget.errors import CapabilityError, InputError, MethodError
 from llm_attr_widget.gradients import derivative
-from llm_attr_widget.inputs.replaced import ReplacedInput, in_place
+from llm_attr_widget.inputs.replaced import ReplacedInput, kept_in_place
 from llm_attr_widget.inputs.text import TextInput
 from llm_attr_widget.inputs.tokens import TokenInput
 from llm_attr_widget.methods.gradients import LayerGradientShap, LayerIntegratedGradients
@@ -102,7 +102,7 @@ def test_a_contrast_is_the_difference_of_two_attributions(demo):
 
 
 def test_updates_come_while_it_runs_and_a_stop_keeps_what_there_is(demo, monkeypatch):
-    monkeypatch.setattr("llm_attr_widget.models.huggingface_gradients.ON_CPU", 60)
+    monkeypatch.setattr("llm_attr_widget.models.huggingface_lines.ON_CPU", 60)
     updates = list(run(*demo, PROMPT, TARGET, method=IG))
     assert [update.phase for update in updates] == ["running"] * (len(updates) - 1) + ["finished"]
     assert np.isnan(updates[0].attribution.values).all()
@@ -141,7 +141,7 @@ def test_a_gradient_result_saves_spans_and_checks_like_any_other(demo, tmp_path)
 def test_every_token_of_a_replaced_input_belongs_to_the_feature_whose_text_it_is(demo, make):
     tokenizer = demo[1]
     whole = make(tokenizer)
-    replaced, owners = in_place(whole, tokenizer)
+    replaced, owners = kept_in_place(whole, tokenizer)
     ids = tokenizer(PROMPT)["input_ids"]
     assert isinstance(replaced, ReplacedInput)
     assert len(owners) == len(ids)
@@ -160,11 +160,11 @@ def test_every_token_of_a_replaced_input_belongs_to_the_feature_whose_text_it_is
 def test_an_input_that_keeps_tokens_in_place_is_taken_as_it_is(demo):
     tokenizer = demo[1]
     unknown = TokenInput(tokenizer, PROMPT, baseline_token=",")
-    kept, owners = in_place(TokenInput(tokenizer, "Tom lives in Rome", baseline_token=","), tokenizer)
+    kept, owners = kept_in_place(TokenInput(tokenizer, "Tom lives in Rome", baseline_token=","), tokenizer)
     assert isinstance(kept, TokenInput)
     assert sorted(owner for owner in owners if owner is not None) == list(range(len(kept.features)))
     # A comma in the prompt is the baseline itself: it cannot be told by leaving it out, so texts decide.
-    assert isinstance(in_place(unknown, tokenizer)[0], ReplacedInput)
+    assert isinstance(kept_in_place(unknown, tokenizer)[0], ReplacedInput)
 
 
 @pytest.mark.parametrize(

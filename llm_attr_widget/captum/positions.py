@@ -13,7 +13,7 @@ from captum.attr import TextTemplateInput, TextTokenInput
 from llm_attr_widget.captum.prompts import to_prompt
 from llm_attr_widget.errors import CapabilityError, InputError
 from llm_attr_widget.inputs import TemplateInput
-from llm_attr_widget.inputs.replaced import in_place
+from llm_attr_widget.inputs.replaced import kept_in_place
 from llm_attr_widget.types import Prompt
 
 
@@ -74,7 +74,7 @@ def _of_template(inp: TextTemplateInput, tokenizer: Any) -> Positions:
         baselines=None if drawn else named(inp.baselines),
         groups=None if inp.mask is None else named(inp.formatted_mask),
     )
-    placed, owners = in_place(whole, tokenizer)
+    placed, owners = kept_in_place(whole, tokenizer)
     lost = [text for number, text in enumerate(whole.features) if text.strip() and number not in owners]
     if lost:
         raise InputError(

@@ -5,7 +5,7 @@ To add one: a frozen class with `pixels`, and one line in `make_fill`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -91,6 +91,26 @@ class Noise:
 
     def pixels(self, image: Pixels, rng: np.random.Generator) -> Pixels:
         return rng.integers(0, 256, image.shape, dtype=np.uint8)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Painted:
+    """A picture of its own. picture: `(height, width, 3)`, uint8, RGB, as large as the image. words: what it is."""
+
+    picture: Pixels = field(repr=False)
+    words: str = "replaced by another picture"
+    random = False
+
+    def pixels(self, image: Pixels, rng: np.random.Generator) -> Pixels:
+        """Raises InputError for a picture of another shape or type."""
+        del rng
+        picture = np.asarray(self.picture)
+        if picture.shape != image.shape or picture.dtype != np.uint8:
+            raise InputError(
+                f"Expected the picture behind the image as uint8 of shape {image.shape}, as the image has, got "
+                f"{picture.dtype} of shape {picture.shape}. Resize it first."
+            )
+        return picture
 
 
 Baseline: TypeAlias = "tuple[int, int, int] | Literal['mean', 'blur', 'noise'] | str | Fill"

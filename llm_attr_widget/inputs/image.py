@@ -14,7 +14,7 @@ from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs.base import checked
 from llm_attr_widget.inputs.chat import ChatInput
 from llm_attr_widget.inputs.conversation import Conversation, Message, check
-from llm_attr_widget.inputs.fills import Baseline, Fill, make_fill
+from llm_attr_widget.inputs.fills import Baseline, Fill, Painted, make_fill
 from llm_attr_widget.inputs.pictures import ImageLike, read_image
 from llm_attr_widget.inputs.processing import Extras, Processing, check_processor, placeholder_in
 from llm_attr_widget.inputs.quadtree import quadtree
@@ -147,6 +147,39 @@ class ImageInput:
     def random(self) -> bool:
         """Whether absent segments show noise, drawn once per call of `render` and shared by all its coalitions."""
         return self._fill.random and self.segments is not None
+
+    @property
+    def fill_words(self) -> str:
+        """In words, what absent segments show."""
+        return f"segments {self._fill.words}"
+
+    @property
+    def expanded_pieces(self) -> tuple[Piece, ...]:
+        """The pieces with the image's own tokens in place of the placeholder, as the model reads them."""
+        expand = self._processing.expanded
+        return tuple(replace(piece, text=expand(piece.text)) for piece in self.pieces)
+
+    def drawn(self, rng: np.random.Generator) -> ImageInput:
+        """The same input with its baseline drawn once and for all; itself where nothing is drawn."""
+        if not self.random:
+            return self
+        pixels = self._fill.pixels(self.picture.pixels, rng)
+        return replace(
+            self, baseline_image=Painted(pixels, f"{self._fill.words.removesuffix(', drawn anew')}, drawn once")
+        )
+
+    def without_each_region(self) -> Iterator[tuple[tuple[int, ...], Extras]]:
+        """For each region that can change, the segments that cover it, and what the model takes as the image without.
+
+        Raises InputError for a baseline that is drawn. Cost: one image through the processor for each.
+        """
+        ground = self._ground
+        if ground is None:
+            raise InputError("Expected one baseline for the image, but it is drawn anew: use `drawn`.")
+        regions = [r for r, members in enumerate(self.picture.members) if members and ground.changed[r]]
+        visible = [np.arange(len(self.picture.members)) != region for region in regions]
+        for region, extras in zip(regions, self._pixel_extras(visible, ground), strict=True):
+            yield self.picture.members[region], extras
 
     def render(self, coalitions: Coalitions, rng: np.random.Generator) -> list[Prompt]:
         """Token ids with the image's own, and what the model takes as the image (pixel values and the like)."""

@@ -76,14 +76,18 @@ class Processing:
         distinct = list(dict.fromkeys(texts))
         for text in distinct:
             self._check_placeholder(text)
-        expansion = self._expansion
-        if expansion is None:
+        if self._expansion is None:
             by_text = {text: self._by_processor(text) for text in distinct}
         else:
-            expanded = [text.replace(self.placeholder, expansion) for text in distinct]
-            rows = encode(self.processor.tokenizer, expanded, add_special_tokens=self.special)
+            rows = encode(
+                self.processor.tokenizer, [self.expanded(text) for text in distinct], add_special_tokens=self.special
+            )
             by_text = {text: Encoded(ids, self._extras(ids)) for text, ids in zip(distinct, rows, strict=True)}
         return [by_text[text] for text in texts]
+
+    def expanded(self, text: str) -> str:
+        """The text with the image's tokens in place of its placeholder, where the processor has no other rules."""
+        return text if self._expansion is None else text.replace(self.placeholder, self._expansion)
 
     def pixels(self, images: Sequence[Image.Image]) -> list[Extras]:
         """What the model takes for each of the images, all of them in one call of the processor."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -36,13 +37,11 @@ class ReplacedInput:
         if prompt.extras:
             raise InputError(
                 "Gradient methods explain token by token, but this prompt has more than tokens: "
-                f"{', '.join(prompt.extras)}. Segments of an image have no token of their own, because a vision "
-                "tower's every token has seen the whole image. Use a coalition method, such as 'shapley'."
+                f"{', '.join(prompt.extras)}. Make it an ImageInput, or use a coalition method, such as 'shapley'."
             )
         stand_in, name = neutral_token(self.tokenizer)
-        object.__setattr__(self, "owners", _owners(self.whole.pieces, self.tokenizer, prompt.ids))
-        shown = self.tokenizer.convert_ids_to_tokens([stand_in])[0]
-        object.__setattr__(self, "baseline", f"each token replaced by the {name} token {shown!r}")
+        object.__setattr__(self, "owners", owners_of(self.whole.pieces, self.tokenizer, prompt.ids))
+        object.__setattr__(self, "baseline", stand_in_words(self.tokenizer, stand_in, name))
         object.__setattr__(self, "_ids", np.array(prompt.ids, dtype=np.int64))
         object.__setattr__(self, "_stand_in", stand_in)
 
@@ -62,14 +61,10 @@ class ReplacedInput:
         """The whole prompt's ids, absent features' tokens replaced. Draws nothing."""
         del rng
         rows = checked(coalitions, len(self.features))
-        # One column more, always present, for tokens of no feature (their owner is -1, the last column).
-        present = np.column_stack([rows, np.ones(len(rows), dtype=bool)])
-        places = [-1 if owner is None else owner for owner in self.owners]
-        ids = np.where(present[:, places], self._ids, self._stand_in)
-        return [Prompt(tuple(row)) for row in ids.tolist()]
+        return [Prompt(tuple(row)) for row in with_stand_in(self._ids, self.owners, rows, self._stand_in)]
 
 
-def in_place(whole: Input, tokenizer: Tokenizer) -> tuple[Input, tuple[int | None, ...]]:
+def kept_in_place(whole: Input, tokenizer: Tokenizer) -> tuple[Input, tuple[int | None, ...]]:
     """An input whose prompts are all of one length, and the feature that each of the prompt's tokens belongs to.
 
     The input itself where it keeps tokens in their places already, else a ReplacedInput of it.
@@ -89,7 +84,22 @@ def in_place(whole: Input, tokenizer: Tokenizer) -> tuple[Input, tuple[int | Non
     return replaced, replaced.owners
 
 
-def _owners(pieces: tuple[Piece, ...], tokenizer: Tokenizer, ids: tuple[int, ...]) -> tuple[int | None, ...]:
+def stand_in_words(tokenizer: Tokenizer, stand_in: int, name: str) -> str:
+    """In words, what a neutral token does. name: as of `neutral_token`."""
+    return f"each token replaced by the {name} token {tokenizer.convert_ids_to_tokens([stand_in])[0]!r}"
+
+
+def with_stand_in(
+    ids: NDArray[np.int64], owners: Sequence[int | None], rows: Coalitions, stand_in: int
+) -> list[list[int]]:
+    """The ids for each coalition, with another token in place of those whose feature is absent."""
+    # One column more, always present, for tokens of no feature (their owner is -1, the last column).
+    present = np.column_stack([rows, np.ones(len(rows), dtype=bool)])
+    return np.where(present[:, [-1 if owner is None else owner for owner in owners]], ids, stand_in).tolist()
+
+
+def owners_of(pieces: tuple[Piece, ...], tokenizer: Tokenizer, ids: tuple[int, ...]) -> tuple[int | None, ...]:
+    """The feature that each of the ids belongs to. Raises InputError where they do not spell the pieces' text."""
     text = "".join(piece.text for piece in pieces)
     found, texts = aligned_texts(tokenizer, text)
     if found != ids:

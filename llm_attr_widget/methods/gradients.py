@@ -27,9 +27,16 @@ class LayerIntegratedGradients:
     Attributions add up to v(all) - v(none), but for the error of the numerical integral, which the result's `gap`
     tells, and, for layers above the embedding, for what positions that belong to no feature carry.
 
-    steps, rule: the nodes and weights of the integral. layer: a module's name; None is the input embedding.
+    Segments of an image are explained at the pixel values: on the straight line from the processed baseline picture to
+    the processed picture, with the words at the same share of theirs. A segment gets the averaged gradient times what
+    its absence changes in the pixel values, where segments overlap an equal part of what they share. This adds up as
+    far as processing is linear: resizing and normalising are, but for rounding and clipping.
+
+    steps, rule: the nodes and weights of the integral. layer: a module's name; None is the input embedding, and an
+    image's pixel values, the only ones at which segments have gradients.
     multiply_by_inputs: False leaves out the difference ("local" attribution), and then nothing adds up.
-    Cost: `steps` forward passes, and as many backward passes for each target token; 2 calls more for both ends.
+    Cost: `steps` forward passes, and as many backward passes for each target token; 2 calls more for both ends. With an
+    image, its processor is called for each segment, too, and the passes go through the vision tower.
     """
 
     steps: int = 32
@@ -73,6 +80,8 @@ class LayerGradientXActivation:
     """The gradient at the prompt times the layer's activation, summed over the layer's width.
 
     Shrikumar et al. 2016 (arXiv:1605.01713), "gradient × input", on a layer. It has no baseline and does not add up.
+    With segments of an image, whose pixel values have no zero that means absence, segments and words alike get the
+    gradient times the difference to their baseline.
     Cost: one forward pass, and one backward pass for each target token.
     """
 

@@ -14,7 +14,7 @@ from llm_attr_widget.models.base import check_prompts, check_target
 from llm_attr_widget.models.batching import TokenBudget
 from llm_attr_widget.models.huggingface_anatomy import Anatomy, look_at
 from llm_attr_widget.models.huggingface_generate import generated
-from llm_attr_widget.models.huggingface_gradients import slopes
+from llm_attr_widget.models.huggingface_lines import slopes
 from llm_attr_widget.models.huggingface_paths import Job
 from llm_attr_widget.models.huggingface_probe import Settled, path_named, probe
 from llm_attr_widget.types import Line, Prompt, Scored, Slopes

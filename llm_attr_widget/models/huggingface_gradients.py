@@ -1,8 +1,8 @@
-"""Gradients of a target's log-probs with respect to a layer, for all target tokens from shared forward passes."""
+"""Gradients of a target's log-probs at a layer or an image, for all target tokens from shared forward passes."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -11,118 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from llm_attr_widget.errors import InputError, ScoreError
-from llm_attr_widget.models.base import check_prompts, check_target
+from llm_attr_widget.errors import ScoreError
 from llm_attr_widget.models.huggingface_anatomy import Anatomy, left_as_found
 from llm_attr_widget.models.huggingface_forward import forward, stacked, started
-from llm_attr_widget.models.huggingface_layers import Layer, captured, embedding_of, layer_of, replaced
-from llm_attr_widget.types import Line, LogProbs, Prompt, Slopes
-
-ON_CPU, ELSEWHERE = 512, 2048
-"""Token positions in one forward pass. Their whole graph stays in memory until the last backward pass, and on a CPU a
-small one stays in its cache: 1.2 times as fast."""
+from llm_attr_widget.models.huggingface_layers import Layer, captured, embedding_of, replaced
+from llm_attr_widget.types import LogProbs, Prompt
 
 CAUSAL_WITHIN = {torch.float32: 1e-3, torch.float64: 1e-6}
-
-
-def slopes(
-    anatomy: Anatomy, line: Line, shares: Sequence[float], target: Sequence[int], weights: NDArray[np.float64]
-) -> Iterator[Slopes]:
-    """See `types.Differentiable.slopes`.
-
-    Raises InputError for prompts of different length, CapabilityError for a layer that has no gradient for positions.
-    """
-    ids = check_target(target, anatomy.limits)
-    check_prompts([line.start, line.end], ids, anatomy.limits)
-    if len(started(line.start, anatomy)) != len(started(line.end, anatomy)):
-        raise InputError(
-            f"Gradients need a baseline of as many tokens as the prompt, {len(line.end.ids)}, but it has "
-            f"{len(line.start.ids)}. Use a baseline that replaces tokens instead of removing them."
-        )
-    layer = layer_of(anatomy, line.layer, line.side)
-    if len(ids) > 1 and not reads_forward(anatomy, line.end, ids):
-        return _one_token_at_a_time(anatomy, layer, line, shares, ids, weights)
-    return _shared(anatomy, layer, line, shares, ids, weights)
-
-
-def _shared(
-    anatomy: Anatomy,
-    layer: Layer,
-    line: Line,
-    shares: Sequence[float],
-    target: tuple[int, ...],
-    weights: NDArray[np.float64],
-) -> Iterator[Slopes]:
-    if layer.side == "input" and (line.along == "activation" or line.start == line.end):
-        yield _where_it_is(anatomy, layer, line, shares, target, weights)
-        return
-    start, end = activations(anatomy, layer, [line.start, line.end], target)
-    factor = {"difference": end - start, "activation": end, "gradient": torch.ones_like(end)}[line.along]
-    tokens = ON_CPU if anatomy.device.type == "cpu" else ELSEWHERE
-    most = max(1, tokens // (len(line.end.ids) + len(target)))
-    at = 0
-    while at < len(shares):
-        rows = range(at, min(at + most, len(shares)))
-        steps = torch.tensor([shares[row] for row in rows], device=end.device, dtype=torch.float64)
-        steps = steps.to(end.dtype).reshape(-1, *[1] * (end.ndim - 1))
-        try:
-            log_probs, gradients = gradients_at(
-                anatomy, layer, line.end, target, start + steps * (end - start), weights
-            )
-        except torch.OutOfMemoryError as error:
-            if most == 1:
-                raise ScoreError(
-                    "The device ran out of memory on one point of the line. Shorten prompt or target, or use a smaller "
-                    "number type."
-                ) from error
-            most = max(1, most // 2)
-            continue
-        values = torch.stack([_per_position(gradient * factor) for gradient in gradients], dim=1)
-        yield Slopes(rows, log_probs, values.double().cpu().numpy())
-        at = rows.stop
-
-
-def _where_it_is(
-    anatomy: Anatomy,
-    layer: Layer,
-    line: Line,
-    shares: Sequence[float],
-    target: tuple[int, ...],
-    weights: NDArray[np.float64],
-) -> Slopes:
-    """Without a way to go, no point has to be put in the layer's place: the gradient of its input as it is."""
-    log_probs, activation, gradients = gradients_of(anatomy, layer, line.end, target, weights)
-    factor = activation if line.along == "activation" else torch.ones_like(activation)
-    values = torch.stack([_per_position(gradient * factor) for gradient in gradients], dim=1).double().cpu().numpy()
-    return Slopes(range(len(shares)), log_probs.repeat(len(shares), 0), values.repeat(len(shares), 0))
-
-
-def _one_token_at_a_time(
-    anatomy: Anatomy,
-    layer: Layer,
-    line: Line,
-    shares: Sequence[float],
-    target: tuple[int, ...],
-    weights: NDArray[np.float64],
-) -> Iterator[Slopes]:
-    """For models whose earlier positions see later ones: each target token read after nothing but what precedes it."""
-    single: list[Slopes] = []
-    for position in range(len(target)):
-        last = np.eye(position + 1)[-1:]
-        parts = list(_shared(anatomy, layer, line, shares, target[: position + 1], last))
-        single.append(_joined(parts))
-    width = max(part.values.shape[2] for part in single)
-    each = np.zeros((len(shares), len(target), width))
-    for position, part in enumerate(single):
-        each[:, position, : part.values.shape[2]] = part.values[:, 0]
-    log_probs = np.column_stack([part.log_probs[:, -1] for part in single])
-    yield Slopes(range(len(shares)), log_probs, np.einsum("ot,rtp->rop", weights, each))
-
-
-def _joined(parts: Sequence[Slopes]) -> Slopes:
-    rows = [row for part in parts for row in part.rows]
-    log_probs = np.concatenate([part.log_probs for part in parts])
-    return Slopes(rows, log_probs, np.concatenate([part.values for part in parts]))
 
 
 def activations(anatomy: Anatomy, layer: Layer, prompts: Sequence[Prompt], target: Sequence[int]) -> list[torch.Tensor]:
@@ -156,6 +51,34 @@ def gradients_at(
     return log_probs.detach().cpu().numpy(), found
 
 
+def gradients_at_pixels(
+    anatomy: Anatomy,
+    layer: Layer,
+    prompt: Prompt,
+    target: Sequence[int],
+    points: tuple[torch.Tensor, torch.Tensor],
+    name: str,
+    weights: NDArray[np.float64],
+) -> tuple[LogProbs, list[tuple[torch.Tensor, torch.Tensor]]]:
+    """As `gradients_at`, with respect to a layer's activations and to an image's pixel values at once.
+
+    points: `(points, positions, …)` for the layer, and `(points, …)` for what the model takes as its argument `name`
+    for one prompt. Gradients are of these shapes.
+    """
+    embedded, pixels = points
+    # Side by side in one tensor, so that one backward pass through all of it is one through either.
+    leaf = torch.cat([embedded.flatten(1), pixels.to(embedded.dtype).flatten(1)], dim=1).detach().requires_grad_()
+    width = embedded[0].numel()
+    # Contiguous, as a processor's own tensors are: some models take views of them.
+    stand_in, seen = leaf[:, :width].reshape_as(embedded), leaf[:, width:].contiguous().reshape_as(pixels)
+    inlet = _inlet(anatomy)
+    with _with_gradients(anatomy.model), replaced(layer, stand_in), captured(inlet) as hidden:
+        log_probs = _said(anatomy, layer, prompt, target, rows=len(leaf), instead={name: seen.flatten(0, 1)})
+        found = _of_each_output(layer, log_probs, hidden, leaf, weights, inlet)
+    both = [(each[:, :width].reshape_as(embedded), each[:, width:].reshape_as(pixels)) for each in found]
+    return log_probs.detach().cpu().numpy(), both
+
+
 def gradients_of(
     anatomy: Anatomy, layer: Layer, prompt: Prompt, target: Sequence[int], weights: NDArray[np.float64]
 ) -> tuple[LogProbs, torch.Tensor, list[torch.Tensor]]:
@@ -180,8 +103,16 @@ def _inlet(anatomy: Anatomy) -> Layer | None:
     return None if head is None or not anatomy.known else Layer("output embedding", head, "input")
 
 
-def _said(anatomy: Anatomy, layer: Layer, prompt: Prompt, target: Sequence[int], *, rows: int) -> torch.Tensor:
-    logits = _pass(anatomy, prompt, target, rows=rows, layer=layer)
+def _said(
+    anatomy: Anatomy,
+    layer: Layer,
+    prompt: Prompt,
+    target: Sequence[int],
+    *,
+    rows: int,
+    instead: Mapping[str, torch.Tensor] | None = None,
+) -> torch.Tensor:
+    logits = _pass(anatomy, prompt, target, rows=rows, layer=layer, instead=instead)
     wanted = torch.tensor(list(target), device=logits.device).expand(rows, -1)
     log_probs = logits.float().log_softmax(-1).gather(2, wanted[..., None])[..., 0]
     if bool(torch.isnan(log_probs).any()):
@@ -246,18 +177,25 @@ def reads_forward(anatomy: Anatomy, prompt: Prompt, target: Sequence[int]) -> bo
 
 
 def _pass(
-    anatomy: Anatomy, prompt: Prompt, target: Sequence[int], *, rows: int, layer: Layer | None = None
+    anatomy: Anatomy,
+    prompt: Prompt,
+    target: Sequence[int],
+    *,
+    rows: int,
+    layer: Layer | None = None,
+    instead: Mapping[str, torch.Tensor] | None = None,
 ) -> torch.Tensor:
     """Logits `(rows, target tokens, vocabulary)` where the target's tokens are read, of `rows` equal prompts.
 
-    layer: what is looked at meanwhile. If it is the LM head, it is called on all positions.
+    layer: what is looked at meanwhile. If it is the LM head, it is called on all positions. instead: arguments of the
+    model's forward for all rows, in place of those of the prompt's extras.
     """
     ids = list(started(prompt, anatomy))
     read = list(target[:-1])
     separate = anatomy.limits.separate
     whole = ids if separate else [*ids, *read]
     tokens = torch.tensor([whole] * rows, device=anatomy.device)
-    further: dict[str, Any] = stacked([prompt.extras] * rows, anatomy, len(whole))
+    further: dict[str, Any] = {**stacked([prompt.extras] * rows, anatomy, len(whole)), **(instead or {})}
     if separate:
         further["decoder_input_ids"] = torch.tensor([[anatomy.decoder_start or 0, *read]] * rows, device=anatomy.device)
         return forward(anatomy, tokens, mask=torch.ones_like(tokens), further=further).logits
@@ -270,11 +208,6 @@ def _pass(
 
 def _positions(anatomy: Anatomy, prompt: Prompt, target: Sequence[int]) -> int:
     return len(started(prompt, anatomy)) + (0 if anatomy.limits.separate else len(target) - 1)
-
-
-def _per_position(slope: torch.Tensor) -> torch.Tensor:
-    """`(points, positions)`: summed over whatever axes a position has."""
-    return slope.float().flatten(2).sum(2) if slope.ndim > 2 else slope.float()
 
 
 def _head_module(anatomy: Anatomy) -> nn.Module | None:

@@ -315,7 +315,7 @@ def test_partial_is_the_mean_over_the_trials_that_are_complete(small, monkeypatc
 
 def test_a_gradient_attribution_grows_and_can_be_cancelled(small, monkeypatch):
     """Points of the line come one by one here; what is known of half of them is scaled up to the whole."""
-    monkeypatch.setattr("llm_attr_widget.models.huggingface_gradients.ON_CPU", 1)
+    monkeypatch.setattr("llm_attr_widget.models.huggingface_lines.ON_CPU", 1)
     method = ca.LayerIntegratedGradients(small, small.model.embed_tokens)
     ask = ours.LLMGradientAttribution(method, Tok())._job(
         prompt(), torch.tensor(TARGET), n_steps=4, method="riemann_left"

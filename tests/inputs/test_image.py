@@ -348,13 +348,6 @@ def test_an_image_token_too_few_is_a_clear_error_for_every_model(kind) -> None:
             list(scorer.score(prompts, (5, 6)))
 
 
-@pytest.mark.parametrize("name", ["layer_integrated_gradients", "layer_gradient_x_activation"])
-def test_gradient_methods_say_what_to_use_instead(name) -> None:
-    model, processor = build("llava")
-    with pytest.raises(InputError, match=r"Segments of an image have no token of their own.*'shapley'"):
-        attribute(model, processor, ImageInput(processor, picture(), QUESTION), "red", method=name, progress=False)
-
-
 def test_a_processor_takes_the_place_of_a_tokenizer() -> None:
     model, processor = build("llava")
     assert make_input(processor, "What colour?").features == ("What", " colour", "?")

@@ -132,7 +132,7 @@ def test_all_points_and_target_tokens_share_one_forward_pass():
 
 
 def test_a_long_line_comes_in_several_batches(monkeypatch):
-    monkeypatch.setattr("llm_attr_widget.models.huggingface_gradients.ON_CPU", 20)
+    monkeypatch.setattr("llm_attr_widget.models.huggingface_lines.ON_CPU", 20)
     model = build("gpt2")
     line = Line(Prompt(BASELINE), Prompt(PROMPT))
     parts = list(HuggingFaceModel(model, Tok()).slopes(line, SHARES, TARGET, np.eye(3)))
@@ -172,7 +172,7 @@ def test_a_model_that_reads_backwards_too_is_read_token_by_token():
 
 @pytest.mark.parametrize("stop", ["end", "middle", "error"])
 def test_the_model_is_left_as_it_was_found(stop, monkeypatch):
-    monkeypatch.setattr("llm_attr_widget.models.huggingface_gradients.ON_CPU", 10)
+    monkeypatch.setattr("llm_attr_widget.models.huggingface_lines.ON_CPU", 10)
     model = build("llama").train()
     model.model.embed_tokens.weight.requires_grad_(False)
     before = [
