@@ -1,4 +1,4 @@
-"""One JupyterLab and one browser for the session, one fresh notebook, kernel and window for each test."""
+"""One JupyterLab and one browser for the session; one fresh notebook or page for each test."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Error, sync_playwright
 
 from tests.browser.chromium import HELP, launch
 from tests.browser.lab import Lab
+from tests.browser.pages import Saved, Shown, open_page
 from tests.browser.server import Server, jupyter_lab
 
 
@@ -40,3 +41,18 @@ def lab(server: Server, browser: Browser, request: pytest.FixtureRequest) -> Ite
     lab.close()
     assert lab.page_errors == [], "uncaught errors in the page"
     assert lab.outside_requests == [], "the page asked for something beyond the notebook server"
+
+
+@pytest.fixture
+def shown(saved: Saved, browser: Browser) -> Iterator[Shown]:
+    """The page that the module's fixture `saved` made, in a window of its own."""
+    shown = open_page(browser, saved.path)
+    errors: list[str] = []
+    requests: list[str] = []
+    shown.page.on("pageerror", lambda error: errors.append(str(error)))
+    shown.page.on("request", lambda request: requests.append(request.url))
+    shown.settle()
+    yield shown
+    shown.page.close()
+    assert errors == [], "uncaught errors in the page"
+    assert [url for url in requests if not url.startswith(("blob:", "data:"))] == [], "the page asks for nothing"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, Locator, Page
 
-from llm_attr_widget import Attribution
+from llm_attr_widget import Attribution, AttrWidget
 from llm_attr_widget.picture import Picture
 from llm_attr_widget.types import Coalitions, Piece, Prompt
 from tests.browser.widget import View
@@ -28,6 +28,13 @@ class Saved:
     @property
     def columns(self) -> tuple[str, ...]:
         return tuple(text.strip() for text in self.result.features)
+
+
+def saved_in(folder: Path, result: Attribution) -> Saved:
+    """The result as a page in this folder, without a kernel."""
+    path = folder / "result.html"
+    AttrWidget.from_result(result).to_html(path)
+    return Saved(result, path)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from llm_attr_widget import AttrWidget, attribute
+from llm_attr_widget import attribute
 from llm_attr_widget.targets import Target
-from tests.browser.pages import Shown, open_page
+from tests.browser.pages import Shown, open_page, saved_in
 from tests.support import BitsInput, table, table_model
 
 pytestmark = pytest.mark.timeout(180)
@@ -25,9 +25,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = attribute(
         table_model(table(6, 4), 6), None, BitsInput(6), target, method="permutation_shapley", budget=40, progress=False
     )
-    path = tmp_path_factory.mktemp("access") / "finished.html"
-    AttrWidget.from_result(result).to_html(path)
-    return path
+    return saved_in(tmp_path_factory.mktemp("access"), result).path
 
 
 def in_state(page: Path, **changes: Any) -> Path:

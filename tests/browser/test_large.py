@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, expect
 
-from llm_attr_widget import AttrWidget, attribute
+from llm_attr_widget import Attribution, attribute
 from llm_attr_widget.looks import COLOURS, cell_colour, nice_ceil
 from llm_attr_widget.targets import Target
 from llm_attr_widget.widget.frames import float32
-from tests.browser.pages import Saved, Shown, open_page
+from tests.browser.pages import Saved, Shown, open_page, saved_in
 from tests.browser.test_access import in_state
 from tests.support import BitsInput, FunctionModel
 
@@ -24,28 +23,16 @@ FEATURES, OUTPUTS = 600, 6
 WEIGHTS = np.random.default_rng(5).uniform(0.2, 1.0, (OUTPUTS, FEATURES)) / FEATURES
 
 
-def result_of(features: int) -> Saved:
+def result_of(features: int) -> Attribution:
     """Every feature adds its weight: leave-one-out finds the weights."""
     model = FunctionModel(lambda ids, target: WEIGHTS[list(target)][:, list(ids)].sum(axis=1) - 1, batch=64)
     target = Target(tuple(range(OUTPUTS)), tuple(f" t{i}" for i in range(OUTPUTS)))
-    result = attribute(model, None, BitsInput(features), target, method="leave_one_out", progress=False)
-    return Saved(result, Path())
+    return attribute(model, None, BitsInput(features), target, method="leave_one_out", progress=False)
 
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
-    result = result_of(FEATURES).result
-    path = tmp_path_factory.mktemp("large") / "large.html"
-    AttrWidget.from_result(result).to_html(path)
-    return Saved(result, path)
-
-
-@pytest.fixture
-def shown(saved: Saved, browser: Browser) -> Iterator[Shown]:
-    shown = open_page(browser, saved.path)
-    shown.settle()
-    yield shown
-    shown.page.close()
+    return saved_in(tmp_path_factory.mktemp("large"), result_of(FEATURES))
 
 
 def at(shown: Shown, name: str) -> float:
@@ -73,9 +60,7 @@ def test_a_zoomed_matrix_past_200_has_a_minimap_that_moves_it(shown: Shown, brow
         assert framed is not None
         assert (framed["x"] - box["x"]) / box["width"] == pytest.approx(left, abs=0.03)
         assert (framed["x"] + framed["width"] - box["x"]) / box["width"] == pytest.approx(right, abs=0.05)
-    small = tmp_path / "small.html"
-    AttrWidget.from_result(result_of(200).result).to_html(small)
-    other = open_page(browser, small)
+    other = open_page(browser, saved_in(tmp_path, result_of(200)).path)
     for _ in range(6):
         other.view.grid.press("+")
     other.settle()
@@ -116,13 +101,11 @@ def test_words_that_scroll_into_sight_have_their_colours(shown: Shown, saved: Sa
 @pytest.mark.parametrize(
     ("value", "glyph"), [(np.nan, "–"), (np.inf, "+∞"), (-np.inf, "−∞")], ids=["nan", "infinite", "minus-infinite"]
 )
-def test_what_is_no_number_is_a_glyph(saved: Saved, browser: Browser, tmp_path: Path, value: float, glyph: str) -> None:
-    few = result_of(5).result
-    path = tmp_path / "odd.html"
-    AttrWidget.from_result(few).to_html(path)
-    odd = few.values.copy()
+def test_what_is_no_number_is_a_glyph(browser: Browser, tmp_path: Path, value: float, glyph: str) -> None:
+    few = saved_in(tmp_path, result_of(5))
+    odd = few.result.values.copy()
     odd[2, 3] = value
-    shown = open_page(browser, in_state(path, values={"base64": b64encode(float32(odd)).decode()}))
+    shown = open_page(browser, in_state(few.path, values={"base64": b64encode(float32(odd)).decode()}))
     errors: list[str] = []
     shown.page.on("pageerror", lambda error: errors.append(str(error)))
     shown.page.mouse.move(*shown.cell(2, 3))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from llm_attr_widget import AttrWidget, attribute
+from llm_attr_widget import attribute
 from llm_attr_widget.targets import Target
 from llm_attr_widget.types import Piece
 from tests.browser.lab import ARTIFACTS
-from tests.browser.pages import Saved, Shown, open_page
+from tests.browser.pages import Saved, Shown, saved_in
 from tests.support import BitsInput, FunctionModel
 
 pytestmark = pytest.mark.timeout(120)
@@ -40,16 +39,7 @@ class Chat(BitsInput):
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
     model = FunctionModel(lambda ids, _: [float(WEIGHTS[list(ids)].sum()) - 20, -1.0])
     result = attribute(model, None, Chat(), Target((0, 1), (" Dave", ".")), method="exact_shapley", progress=False)
-    path = tmp_path_factory.mktemp("view") / "result.html"
-    AttrWidget.from_result(result).to_html(path)
-    return Saved(result, path)
-
-
-@pytest.fixture
-def shown(saved: Saved, browser: Browser) -> Iterator[Shown]:
-    shown = open_page(browser, saved.path)
-    yield shown
-    shown.page.close()
+    return saved_in(tmp_path_factory.mktemp("view"), result)
 
 
 def columns(shown: Shown) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,19 +33,6 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
     path = tmp_path_factory.mktemp("page") / "result.html"
     widget.to_html(path)
     return Saved(result, path)
-
-
-@pytest.fixture
-def shown(saved: Saved, browser: Browser) -> Iterator[Shown]:
-    shown = open_page(browser, saved.path)
-    errors: list[str] = []
-    requests: list[str] = []
-    shown.page.on("pageerror", lambda error: errors.append(str(error)))
-    shown.page.on("request", lambda request: requests.append(request.url))
-    yield shown
-    shown.page.close()
-    assert errors == []
-    assert [url for url in requests if not url.startswith(("blob:", "data:"))] == [], "the page asks for nothing"
 
 
 def test_hovering_paints_the_other_side_and_a_click_pins(shown: Shown, saved: Saved) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, expect
 
-from llm_attr_widget import AttrWidget, attribute
+from llm_attr_widget import attribute
 from llm_attr_widget.targets import Target
-from tests.browser.pages import PicturedInput, Saved, Shown, open_page, quarters
+from tests.browser.pages import PicturedInput, Saved, Shown, open_page, quarters, saved_in
 from tests.browser.photo import Photo
 from tests.support import FunctionModel
 
@@ -23,23 +21,15 @@ RED, BLUE = [220, 40, 40], [40, 40, 220]
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
     target = Target((0, 1), (" red", " blue"))
     result = attribute(FunctionModel(quarters), None, PicturedInput(), target, method="exact_shapley", progress=False)
-    path = tmp_path_factory.mktemp("picture") / "result.html"
-    AttrWidget.from_result(result).to_html(path)
-    return Saved(result, path)
-
-
-@pytest.fixture
-def shown(saved: Saved, browser: Browser) -> Iterator[Shown]:
-    shown = open_page(browser, saved.path)
-    shown.root.locator(".law-photo-frame canvas").wait_for()
-    shown.page.wait_for_timeout(200)  # the picture is decoded beside the page's own work
-    yield shown
-    shown.page.close()
+    return saved_in(tmp_path_factory.mktemp("picture"), result)
 
 
 @pytest.fixture
 def photo(shown: Shown) -> Photo:
-    return Photo(shown.root, 2, 2)
+    photo = Photo(shown.root, 2, 2)
+    photo.canvas.wait_for()
+    shown.page.wait_for_timeout(200)  # the picture is decoded beside the page's own work
+    return photo
 
 
 def test_the_known_quarters_are_tinted_and_the_original_is_there_on_demand(photo: Photo, saved: Saved) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from llm_attr_widget import AttrWidget, attribute
+from llm_attr_widget import attribute
 from llm_attr_widget.targets import Target
 from llm_attr_widget.types import Coalitions, Piece, Prompt
-from tests.browser.pages import Saved, Shown, open_page
+from tests.browser.pages import Saved, Shown, saved_in
 from tests.support import FunctionModel
 
 pytestmark = pytest.mark.timeout(120)
@@ -45,17 +44,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
     model = FunctionModel(lambda ids, target: WEIGHTS[list(target)][:, list(ids)].sum(axis=1) - 9)
     target = Target((0, 1), (" هو", " golf"))
     result = attribute(model, None, Chat(), target, method="exact_shapley", progress=False)
-    path = tmp_path_factory.mktemp("texts") / "chat.html"
-    AttrWidget.from_result(result).to_html(path)
-    return Saved(result, path)
-
-
-@pytest.fixture
-def shown(saved: Saved, browser: Browser) -> Iterator[Shown]:
-    shown = open_page(browser, saved.path)
-    shown.settle()
-    yield shown
-    shown.page.close()
+    return saved_in(tmp_path_factory.mktemp("texts"), result)
 
 
 def test_turns_fold_and_the_template_keeps_its_mass(shown: Shown, saved: Saved) -> None:
