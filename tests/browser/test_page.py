@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, expect
 
 from llm_attr_widget import AttrWidget
 from llm_attr_widget.demo import load_text
+from llm_attr_widget.looks import nice_ceil
 from tests.browser.pages import Saved, Shown, added, open_page
 
 PROMPT = "Dave lives in Palm Coast, FL and is a lawyer. His personal interests include"
@@ -61,13 +62,19 @@ def test_hovering_paints_the_other_side_and_a_click_pins(shown: Shown, saved: Sa
 
 
 def test_the_words_for_golf_are_told_without_touching_a_control(shown: Shown, saved: Saved) -> None:
-    row = saved.result.outputs.index(" golf")
-    shown.word("Answer", "golf").hover()
     said = shown.root.locator(".law-say[data-for]")
-    expect(said).to_contain_text("Prompt painted for “golf”. Most for it:")
-    best = int(np.argmax(saved.result.values[row]))
-    assert said.locator("bdi").first.inner_text() == saved.columns[best]
-    assert f"{saved.columns[best]} +{saved.result.values[row, best]:.1f}" in said.inner_text()
+    limit = nice_ceil(float(np.abs(saved.result.values).max()))
+    for word in ("playing", "golf"):
+        row = saved.result.outputs.index(f" {word}")
+        shown.word("Answer", word).hover()
+        expect(said).to_contain_text(f"Prompt painted for “{word}”. Most for it:")
+        values, errors = saved.result.values[row], saved.result.standard_errors[row]
+        worth = np.flatnonzero((np.abs(values) >= 0.1 * limit) & (np.abs(values) >= 2 * errors))
+        ranked = sorted(worth, key=lambda column: -values[column])
+        told = [at for at in ranked if values[at] > 0][:3] + [at for at in ranked[::-1] if values[at] < 0][:2]
+        assert said.locator("bdi").all_inner_texts() == [saved.columns[at] for at in told]
+        for at in told:
+            assert f"{saved.columns[at]} {values[at]:+.1f}".replace("-", "−") in said.inner_text()
 
 
 def test_a_span_is_explained_by_adding_rows_and_control_adds_another(shown: Shown, saved: Saved) -> None:
@@ -125,6 +132,13 @@ def test_a_pattern_or_a_drag_puts_words_together(shown: Shown, saved: Saved) -> 
     assert shown.view.tooltip.locator("strong").inner_text() == "Dave lives in → playing"
     value = shown.view.tooltip.locator("b").first.inner_text().replace("−", "-")
     assert float(value.split()[0]) == pytest.approx(saved.result.values[0, :3].sum(), abs=0.006)
+    shown.word("Prompt", "lawyer").hover()
+    shown.page.mouse.down()
+    for text in ("a", "is"):  # backwards, word by word, past columns that get other numbers on the way
+        shown.word("Prompt", text).hover()
+        shown.settle()
+    shown.page.mouse.up()
+    expect(shown.view.grid).to_have_attribute("aria-colcount", str(count - 6))
 
 
 def test_zoom_pan_brush_and_fit(shown: Shown, saved: Saved) -> None:

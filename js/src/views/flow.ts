@@ -9,25 +9,31 @@ export function listenFlow(
   actions: FlowActions,
   lines: () => readonly number[],
 ): void {
+  // Where a drag began: which of the stretches that have a line. Lines get other numbers while a drag groups them.
   let from = -1;
   let dragged = false;
   const lineOf = (event: Event): number => {
     const span = event.target instanceof Element ? event.target.closest("[data-line]") : null;
     return span ? Number(span.getAttribute("data-line")) : -1;
   };
+  const placeOf = ({ target }: Event): number => {
+    const span = target instanceof Element ? target.closest("[data-line]") : null;
+    return span ? [...root.querySelectorAll("[data-line]")].indexOf(span) : -1;
+  };
   root.addEventListener("pointerover", (event) => {
     const line = lineOf(event);
     actions.hover(line);
-    if (from < 0 || line < 0 || line === from) return;
+    const start = lines().filter((each) => each >= 0)[from] ?? -1;
+    if (start < 0 || line < 0 || line === start) return;
     dragged = true;
-    actions.span?.(from, line, event.ctrlKey || event.metaKey);
+    actions.span?.(start, line, event.ctrlKey || event.metaKey);
     // What is explained now is the span, not the word under the pointer.
     actions.hover(-1);
   });
   root.addEventListener("pointerleave", () => actions.hover(-1));
   root.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || !actions.span) return;
-    from = lineOf(event);
+    from = placeOf(event);
     dragged = false;
     if (from < 0) return;
     event.preventDefault();
