@@ -139,6 +139,15 @@ def test_a_pattern_or_a_drag_puts_words_together(shown: Shown, saved: Saved) -> 
         shown.settle()
     shown.page.mouse.up()
     expect(shown.view.grid).to_have_attribute("aria-colcount", str(count - 6))
+    shown.root.get_by_role("button", name="custom…").click()
+    shown.root.get_by_role("button", name="No groups").click()
+    shown.root.get_by_role("group", name="Prompt").focus()
+    for key in ("Home", "ArrowRight", "ArrowRight", "Shift+ArrowRight", "Shift+ArrowRight"):
+        shown.page.keyboard.press(key)
+        shown.settle()
+    shown.page.mouse.move(*shown.cell(0, 2))
+    shown.settle()
+    assert shown.view.tooltip.locator("strong").inner_text() == "in Palm Coast → playing"
 
 
 def test_zoom_pan_brush_and_fit(shown: Shown, saved: Saved) -> None:

@@ -20,10 +20,11 @@ export function listenFlow(
     const span = target instanceof Element ? target.closest("[data-line]") : null;
     return span ? [...root.querySelectorAll("[data-line]")].indexOf(span) : -1;
   };
+  const known = () => lines().filter((line) => line >= 0);
   root.addEventListener("pointerover", (event) => {
     const line = lineOf(event);
     actions.hover(line);
-    const start = lines().filter((each) => each >= 0)[from] ?? -1;
+    const start = known()[from] ?? -1;
     if (start < 0 || line < 0 || line === start) return;
     dragged = true;
     actions.span?.(start, line, event.ctrlKey || event.metaKey);
@@ -51,7 +52,7 @@ export function listenFlow(
     if (line >= 0 && !dragged) actions.pin(line);
     dragged = false;
   });
-  listenKeys(root, actions, lines);
+  listenKeys(root, actions, known);
 }
 
 /** Where an arrow key leads from a line, in reading order; null where the key is another. */
@@ -67,6 +68,7 @@ export function nextLine(key: string, lines: readonly number[], at: number): num
   return order[Math.max(0, Math.min(order.length - 1, place + step))] ?? null;
 }
 
+/** Where the keys are, and where a span of theirs began, as places among the lines: see listenFlow. */
 function listenKeys(root: HTMLElement, actions: FlowActions, lines: () => readonly number[]): void {
   let at = -1;
   let anchor = -1;
@@ -78,14 +80,17 @@ function listenKeys(root: HTMLElement, actions: FlowActions, lines: () => readon
     delete root.dataset["pressed"];
     // Keys on a fold belong to the fold.
     if (event.target !== root || event.altKey || event.metaKey) return;
-    const next = nextLine(event.key, lines(), at);
+    const all = lines();
+    const line = all[at] ?? -1;
+    const next = nextLine(event.key, all, line);
     if (next !== null) {
+      const to = all.indexOf(next);
       if (!event.shiftKey) anchor = -1;
-      else if (anchor < 0) anchor = at < 0 ? next : at;
-      at = next;
-      if (anchor >= 0) actions.span?.(anchor, at, event.ctrlKey);
-      actions.hover(anchor >= 0 ? -1 : at);
-    } else if (event.key === "Enter" && at >= 0) actions.pin(at);
+      else if (anchor < 0) anchor = at < 0 ? to : at;
+      at = to;
+      if (anchor >= 0) actions.span?.(all[anchor] ?? next, next, event.ctrlKey);
+      actions.hover(anchor >= 0 ? -1 : next);
+    } else if (event.key === "Enter" && line >= 0) actions.pin(line);
     else return;
     event.preventDefault();
     event.stopPropagation();
