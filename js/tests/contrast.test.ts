@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { answersOf } from "../src/views/contrast";
+import { answersOf, apart } from "../src/views/contrast";
 import { pathsOf } from "../src/views/course";
 import { wordsInSight } from "../src/views/sight";
 
@@ -14,6 +14,17 @@ describe("a contrast", () => {
     expect(answersOf({ outputs }, [2, 5], " chess ")).toEqual([" surfing, golf and cooking", " surfing, chess"]);
     expect(answersOf({ outputs }, [0, 5], "tennis")).toEqual([outputs.join(""), " tennis"]);
   });
+});
+
+describe("two answers apart", () => {
+  test.each([
+    [" playing golf", " playing hiking", ["golf", "hiking"]],
+    [" golf", " hiking", ["golf", "hiking"]],
+    [" golf and", " golf", ["golf and", "golf"]],
+    [" golf", " golf", [" golf", " golf"]],
+    [" a b c", " a x c", ["b c", "x c"]],
+    ["打高尔夫", "打网球", ["打高尔夫", "打网球"]],
+  ])("%s and %s: %j", (one, other, found) => expect(apart(one, other)).toEqual(found));
 });
 
 describe("the course in the strip", () => {

@@ -39,6 +39,7 @@ describe("what the strip says", () => {
 
   test("before anything ran, and while the first answer is awaited", () => {
     expect(words({ progress: null, phase: "idle" })).toEqual(["Nothing has been run yet"]);
+    expect(words({ progress: makeProgress(0, "idle"), phase: "idle" })).toEqual(["Nothing has been run yet"]);
     expect(words({ waiting: "run" })).toEqual(["Starting…"]);
   });
 });

@@ -204,10 +204,46 @@ def test_scales_patterns_and_the_table_change_what_is_drawn(shown: Shown, saved:
     shown.root.get_by_role("button", name="View as table").click()
     shown.settle()
     lines = shown.root.get_by_role("region", name="Largest values").locator("tbody tr")
-    row, column = np.unravel_index(np.argmax(np.abs(saved.result.values)), saved.result.values.shape)
-    first = lines.first.locator("td").all_inner_texts()
-    assert first[:2] == [saved.columns[column], saved.result.outputs[row].strip()]
-    assert float(first[2].replace("−", "-")) == pytest.approx(saved.result.values[row, column], abs=0.006)
+    largest = np.argsort(-np.abs(saved.result.values), axis=None)[:20]
+    for line, cell in zip(lines.all(), largest, strict=True):
+        row, column = np.unravel_index(cell, saved.result.values.shape)
+        told = line.locator("td").all_inner_texts()
+        assert told[:2] == [saved.columns[column], saved.result.outputs[row].strip()]
+        assert float(told[2].replace("−", "-")) == pytest.approx(saved.result.values[row, column], abs=0.006)
+
+
+def test_every_key_of_the_list_moves_or_zooms_the_matrix(shown: Shown, saved: Saved) -> None:
+    grid, live = shown.view.grid, shown.root.get_by_role("gridcell")
+    rows, columns = saved.result.values.shape
+    grid.focus()
+    for key, cell in (
+        ("ArrowLeft", (0, 0)),  # the first press enters the matrix
+        ("ArrowRight", (0, 1)),
+        ("ArrowDown", (1, 1)),
+        ("ArrowRight", (1, 2)),
+        ("ArrowUp", (0, 2)),
+        ("ArrowLeft", (0, 1)),
+        ("End", (0, columns - 1)),
+        ("PageDown", (rows - 1, columns - 1)),
+        ("Home", (rows - 1, 0)),
+        ("PageUp", (0, 0)),
+        ("Control+End", (rows - 1, columns - 1)),
+        ("Control+Home", (0, 0)),
+    ):
+        shown.page.keyboard.press(key)
+        shown.settle()
+        found = live.locator("..").get_attribute("aria-rowindex"), live.get_attribute("aria-colindex")
+        assert found == tuple(str(place + 1) for place in cell), key
+    zooms: list[float] = []
+    for key in ("+", "+", "-", "0"):
+        shown.page.keyboard.press(key)
+        shown.settle()
+        zooms.append(float(grid.get_attribute("data-zoom") or "nan"))
+    assert zooms == pytest.approx([1.5, 2.25, 1.5, 1])
+    shown.page.keyboard.press("?")
+    named = shown.root.get_by_role("dialog", name="Keys").locator("dt").all_inner_texts()
+    assert named[:3] == ["← ↑ → ↓", "Home, End", "Page ↑ ↓"]
+    assert named[3:] == ["Enter", "Shift + arrows", "Esc", "+ − 0", "/", "g", ".", "?"]  # the tests around press these
 
 
 def test_everything_by_keyboard(shown: Shown, saved: Saved) -> None:
@@ -227,6 +263,12 @@ def test_everything_by_keyboard(shown: Shown, saved: Saved) -> None:
     shown.page.keyboard.type("lawyer")
     expect(shown.root.locator(".law-find")).to_contain_text("1 of 1")
     assert shown.view.lit("Prompt") == ["lawyer"]
+    shown.root.get_by_role("searchbox").fill("ing")
+    expect(shown.root.locator(".law-find")).to_contain_text("1 of 3")
+    assert shown.view.lit("Answer") == ["playing"]
+    press("Enter")
+    expect(shown.root.locator(".law-find")).to_contain_text("2 of 3")
+    assert shown.view.lit("Answer") == ["hiking"]
     press("Escape")
     answer = shown.root.get_by_role("group", name="Answer")
     answer.focus()

@@ -31,10 +31,25 @@ type Stretch = readonly [number, number];
  * left out, as it would be scored after different words.
  */
 export function answersOf({ outputs }: Pick<Chart, "outputs">, [from, end]: Stretch, other: string): [string, string] {
-  const text = (first: number, last: number) => outputs.slice(first, last).join("");
+  const text = (first: number, last: number) => textOf({ outputs }, [first, last]);
   const asked = text(from, end);
   const space = asked.slice(0, asked.length - asked.trimStart().length);
   return [text(0, end), text(0, from) + space + other.trim()];
+}
+
+/**
+ * Two answers without the words that both begin with: these are as likely in both, so that nothing speaks for the one
+ * rather than for the other.
+ */
+export function apart(one: string, other: string): readonly [string, string] {
+  const words = (text: string) => text.trim().split(/(?<=\s)(?=\S)/);
+  const [a, b] = [words(one), words(other)];
+  const same = a.findIndex((word, at) => word !== b[at]);
+  return same < 0 ? [one, other] : [a.slice(same).join(""), b.slice(same).join("")];
+}
+
+function textOf({ outputs }: Pick<Chart, "outputs">, [from, end]: Stretch): string {
+  return outputs.slice(from, end).join("");
 }
 
 export function createContrast({ document }: Place, actions: ContrastActions): Contrast {
@@ -91,9 +106,16 @@ export function createContrast({ document }: Place, actions: ContrastActions): C
       now.hidden = latest?.against === null || latest === null;
       open.hidden = !hasModel || latest === null || !now.hidden;
       if (open.hidden) form.hidden = true;
+      if (latest) setText(open, chosen ? `Why ${quoted(textOf(latest, chosen), 16)} and not…?` : "Why not another?");
       go.disabled = busy;
       end.hidden = !hasModel;
-      if (latest?.against) setText(said, `Why ${quoted(latest.target)} and not ${quoted(latest.against)}`);
+      if (latest?.against)
+        setText(
+          said,
+          `Why ${apart(latest.target, latest.against)
+            .map((text) => quoted(text))
+            .join(" and not ")}`,
+        );
       const key = JSON.stringify([latest?.run, chosen]);
       if (latest === null || key === shown) return;
       shown = key;
@@ -120,6 +142,6 @@ export function createContrast({ document }: Place, actions: ContrastActions): C
   };
 }
 
-function quoted(text: string): string {
-  return `“${shorten(featureLabel(text), 40)}”`;
+function quoted(text: string, length = 40): string {
+  return `“${shorten(featureLabel(text), length)}”`;
 }

@@ -11,7 +11,7 @@ import { addBox, spansAdd } from "../regroup";
 import { uncertain } from "../scale";
 import type { Waiting } from "../session";
 import type { Table } from "../table";
-import { type ContrastActions, createContrast } from "./contrast";
+import { apart, type ContrastActions, createContrast } from "./contrast";
 import { createEditor } from "./editor";
 import { createFind } from "./find";
 import { createPhoto, type PhotoData } from "./photo";
@@ -185,7 +185,7 @@ function paintedFor({ table, spanned }: Picture, row: number): string {
   const { target, against } = table.chart;
   const words = row >= 0 ? [row] : [...spanned];
   const text = words.map((at) => table.rows[at]?.text ?? "").join("");
-  if (text === "" && against !== null) return `${quoted(target)} rather than ${quoted(against)}`;
+  if (text === "" && against !== null) return apart(target, against).map(quoted).join(" rather than ");
   return text === "" ? "the whole answer" : quoted(text);
 }
 

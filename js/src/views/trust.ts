@@ -28,7 +28,7 @@ const ROUNDING = 1e-3;
 
 export function statsOf({ chart, progress, phase, waiting, limit }: TrustData): readonly Stat[] {
   if (waiting === "run") return [{ name: "phase", strong: "Starting…" }];
-  if (!progress) return [{ name: "phase", strong: "", after: "Nothing has been run yet" }];
+  if (!progress || progress.phase === "idle") return [{ name: "phase", strong: "", after: "Nothing has been run yet" }];
   const stats: Stat[] = [];
   const running = phase === "running";
   if (phase === "paused") stats.push({ name: "phase", strong: "Paused", tone: "warn" });
