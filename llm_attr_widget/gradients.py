@@ -70,8 +70,7 @@ def differentiable(model: object, method: GradientMethod) -> Differentiable:
 def _along_pixels(method: GradientMethod) -> Literal["difference"]:
     """What gradients are multiplied with where an image is a feature: the difference to the baseline.
 
-    A pixel value of zero is some grey, and no baseline, so that gradient × activation is taken from the baseline, too,
-    for segments and words alike. Raises MethodError for what has no meaning for pixels.
+    Raises MethodError for what has no meaning for pixels.
     """
     if method.layer is not None or method.side != "output":
         raise MethodError(
@@ -80,10 +79,11 @@ def _along_pixels(method: GradientMethod) -> Literal["difference"]:
             "Leave layer and side out, use a coalition method such as 'shapley', or explain the text alone "
             "(segments=None)."
         )
-    if method.along == "gradient":
+    if method.along != "difference":
         raise MethodError(
-            "A plain gradient (multiply_by_inputs=False) is one number for each pixel, and their sum over a segment "
-            "says nothing. Leave multiply_by_inputs at True."
+            "Segments of an image need gradients times their difference to the baseline: a pixel value of zero is some "
+            "grey, and a sum of plain gradients over pixels says nothing. Leave out measured_from and "
+            "multiply_by_inputs."
         )
     return "difference"
 

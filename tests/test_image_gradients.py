@@ -313,7 +313,8 @@ def test_processors_that_do_not_stay_on_a_line_are_refused(kind, change, words) 
     [
         (LayerIntegratedGradients(layer="model.language_model.layers.1"), "no token of their own.*'shapley'"),
         (LayerIntegratedGradients(side="input"), "at the pixel values.*side='input'"),
-        (LayerGradientXActivation(multiply_by_inputs=False), "multiply_by_inputs"),
+        (LayerGradientXActivation(multiply_by_inputs=False), "plain gradients over pixels"),
+        (LayerGradientXActivation(measured_from="zero"), "zero is some grey"),
     ],
 )
 def test_what_has_no_meaning_for_segments_is_refused(method, words) -> None:

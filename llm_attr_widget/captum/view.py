@@ -39,7 +39,7 @@ KINDS: tuple[tuple[type, Method | GradientMethod], ...] = (
     (ca.Lime, Lime()),
     (ca.FeatureAblation, LeaveOneOut()),
     (ca.LayerIntegratedGradients, LayerIntegratedGradients()),
-    (ca.LayerGradientXActivation, LayerGradientXActivation()),
+    (ca.LayerGradientXActivation, LayerGradientXActivation(measured_from="zero")),
     (ca.LayerGradientShap, LayerGradientShap()),
 )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, Literal, Protocol, TypeAlias, cast
@@ -15,6 +14,7 @@ from llm_attr_widget.inputs.base import checked
 from llm_attr_widget.inputs.chat import ChatInput
 from llm_attr_widget.inputs.conversation import Conversation, Message, check
 from llm_attr_widget.inputs.fills import Baseline, Fill, Painted, make_fill
+from llm_attr_widget.inputs.ground import Ground
 from llm_attr_widget.inputs.pictures import ImageLike, read_image
 from llm_attr_widget.inputs.processing import Extras, Processing, check_processor, placeholder_in
 from llm_attr_widget.inputs.quadtree import quadtree
@@ -82,7 +82,7 @@ class ImageInput:
     segmentation: Segmentation = field(init=False, repr=False)
     _words: Words = field(init=False, repr=False)
     _fill: Fill = field(init=False, repr=False)
-    _ground: _Ground | None = field(init=False, repr=False)
+    _ground: Ground | None = field(init=False, repr=False)
     _processing: Processing = field(init=False, repr=False)
     _covers: NDArray[np.bool_] = field(init=False, repr=False)
 
@@ -115,7 +115,7 @@ class ImageInput:
             "segmentation": cut,
             "_words": words,
             "_fill": fill,
-            "_ground": None if fill.random else _Ground(picture, fill.pixels(pixels, np.random.default_rng(0))),
+            "_ground": None if fill.random else Ground(picture, fill.pixels(pixels, np.random.default_rng(0))),
             "_processing": Processing(self.processor, text, image),
             "_covers": covers,
         }.items():
@@ -186,31 +186,22 @@ class ImageInput:
         rows = checked(coalitions, len(self.features))
         first = len(self.segmentation.names)
         encoded = self._processing.encoded(self._words.texts(rows[:, first:]))
-        ground = self._ground or _Ground(self.picture, self._fill.pixels(self.picture.pixels, rng))
+        ground = self._ground or Ground(self.picture, self._fill.pixels(self.picture.pixels, rng))
         visible = self._visible(rows[:, :first], ground)
         keys = [f"{ground.name}/{row.tobytes().hex()}" for row in np.packbits(visible, axis=1)]
         distinct = dict(zip(keys, visible, strict=True))
         made = dict(zip(distinct, self._pixel_extras(list(distinct.values()), ground), strict=True))
         return [Prompt(text.ids, {**made[key], **text.extras}, key) for text, key in zip(encoded, keys, strict=True)]
 
-    def _visible(self, rows: Coalitions, ground: _Ground) -> NDArray[np.bool_]:
+    def _visible(self, rows: Coalitions, ground: Ground) -> NDArray[np.bool_]:
         """`(coalitions, regions)`: where the image itself is shown, or its baseline looks the same."""
         hidden = (~rows).astype(np.int32) @ self._covers.T.astype(np.int32) > 0
         return ~(hidden & ground.changed)
 
-    def _pixel_extras(self, visible: Sequence[NDArray[np.bool_]], ground: _Ground) -> Iterator[Extras]:
-        from PIL import Image
-
-        picture = self.picture
-        whole, behind = (Image.fromarray(np.ascontiguousarray(pixels)) for pixels in (picture.pixels, ground.pixels))
-        step = max(1, min(32, _AT_ONCE // picture.pixels.nbytes))
+    def _pixel_extras(self, visible: Sequence[NDArray[np.bool_]], ground: Ground) -> Iterator[Extras]:
+        step = max(1, min(32, _AT_ONCE // self.picture.pixels.nbytes))
         for start in range(0, len(visible), step):
-            masks = (
-                Image.fromarray(np.where(row, 255, 0).astype(np.uint8)[picture.regions])
-                for row in visible[start : start + step]
-            )
-            images = [Image.composite(whole, behind, mask) for mask in masks]
-            yield from self._processing.pixels(images)
+            yield from self._processing.pixels([ground.shown(row) for row in visible[start : start + step]])
 
     def _made_words(self) -> Words:
         prompt = self.prompt
@@ -243,27 +234,6 @@ def cut_up(pixels: NDArray[np.uint8], segments: Segments | None) -> Segmentation
     if segments is None:
         return Segmentation(np.zeros(pixels.shape[:2], dtype=np.int32), ((),), (), "")
     return make_way(segments).cut(pixels)
-
-
-@dataclass(frozen=True, eq=False)
-class _Ground:
-    """What absent segments show.
-
-    changed: for each region whether that differs from the picture. name: equal for equal pictures, cut alike, on
-    equal grounds, so that images can be told apart by their visible regions.
-    """
-
-    picture: Picture
-    pixels: NDArray[np.uint8]
-    changed: NDArray[np.bool_] = field(init=False)
-    name: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        picture = self.picture
-        differs = (picture.pixels != self.pixels).any(axis=2)
-        counts = np.bincount(picture.regions.ravel(), weights=differs.ravel(), minlength=len(picture.members))
-        object.__setattr__(self, "changed", counts > 0)
-        object.__setattr__(self, "name", _digest(picture.pixels, picture.regions, self.pixels))
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,11 +288,3 @@ def _in_words(cut: Segmentation, fill: Fill, words: Words) -> str:
     if words.features:
         told.append(f"text {words.baseline}" if told else words.baseline)
     return "; ".join(told)
-
-
-def _digest(*arrays: NDArray[Any]) -> str:
-    total = hashlib.blake2b(digest_size=12)
-    for array in arrays:
-        total.update(repr((array.shape, array.dtype)).encode())
-        total.update(np.ascontiguousarray(array).data)
-    return total.hexdigest()

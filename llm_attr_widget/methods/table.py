@@ -68,7 +68,7 @@ COALITION_METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "add_one_in",
-        "What the target gains when one feature alone is present. Quick; does not add up.",
+        "What the target gains when one feature alone is present. Quick; misses words that need others.",
         lambda _: AddOneIn(),
         takes_budget=False,
     ),
@@ -102,7 +102,7 @@ GRADIENT_METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "layer_gradient_x_activation",
-        "The gradient at your prompt times the embedding. One forward pass; rough, and does not add up.",
+        "The gradient at your prompt times the way from a neutral one. Quick; misses what a sure model needs.",
         lambda _: LayerGradientXActivation(),
         takes_budget=False,
     ),

@@ -16,9 +16,9 @@ from llm_attr_widget.types import Prompt
 OTHERWISE = {"add_one_in": 0.3, "layer_gradient_x_activation": 0.01}
 """Methods that do not look for what is missed most, and how much of it they see (`test_what_the_others_do_not_see`).
 
-One word alone, in a prompt of nothing else, says little to this model: add_one_in finds 22 to 25% of the planted causes
-(132 in 50 prompts). Where the answer is sure, the slope is nearly zero in all directions: gradient × activation finds
-18 to 23%. All other methods find every one of them.
+One word alone, in a prompt of nothing else, says little to this model: add_one_in finds 22 to 30% of the planted
+causes (about 150 in 60 prompts). Where the answer is sure, the slope is nearly zero in all directions: gradient ×
+(activation - baseline) finds 37 to 46%, gradient × activation itself 18 to 23%. All others find nearly all of them.
 """
 MOST_FEATURES = {"exact_shapley": 11}
 

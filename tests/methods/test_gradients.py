@@ -94,11 +94,16 @@ def test_what_makes_no_sense_is_said():
         LayerGradientShap(samples=1)
     with pytest.raises(MethodError, match="set by the number of features"):
         make_method("layer_gradient_x_activation", budget=3)
+    with pytest.raises(MethodError, match="'baseline' or 'zero', got 'nothing'"):
+        LayerGradientXActivation(measured_from="nothing")
 
 
 def test_methods_say_what_they_promise():
     assert LayerIntegratedGradients().adds_up
     assert LayerGradientShap().adds_up
     assert not LayerGradientXActivation().adds_up
+    assert LayerGradientXActivation().label == "Gradient × (activation - baseline)"
+    assert LayerGradientXActivation(measured_from="zero").label == "Gradient × activation"
+    assert LayerGradientXActivation(multiply_by_inputs=False).label == "Gradient"
     assert not LayerIntegratedGradients(multiply_by_inputs=False).adds_up
     assert make_method("layer_integrated_gradients", budget=7).calls(3) == 7

@@ -11,8 +11,10 @@ from PIL import Image
 from llm_attr_widget import AttrWidget
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs import ImageInput
+from llm_attr_widget.methods import GRADIENT_METHODS
 from llm_attr_widget.widget import protocol
 from llm_attr_widget.widget.frames import key_of
+from llm_attr_widget.widget.traits import SETTINGS
 from llm_attr_widget.widget.wire import decode
 from tests.inputs.processors import build, picture
 from tests.widget.front import Front
@@ -72,3 +74,20 @@ def test_the_picture_of_an_input_is_shown_before_its_run() -> None:
     (sent,) = AttrWidget(model, processor, players).pictures
     assert sent["key"] == key_of(players.picture)
     assert AttrWidget(model, processor, "What?").pictures == []
+
+
+@pytest.mark.parametrize("entry", GRADIENT_METHODS, ids=lambda entry: entry.name)
+def test_the_menu_offers_gradients_for_images_and_runs_them(entry) -> None:
+    model, processor = build("llava")
+    w = AttrWidget(model, processor, image=picture(), prompt="What colour?", target="red, blue", segments=2)
+    assert entry.name in [choice["name"] for choice in w.choices["methods"]]
+    front = Front(w)
+    settings = {"method": entry.name, "budget": 4 if entry.takes_budget else None}
+    front.says({"kind": "run", "settings": {**{name: getattr(w, name) for name in SETTINGS}, **settings}})
+    result = w.wait(60)
+    assert w.status == "finished", [event for event, _ in front.events if event["kind"] == "failed"]
+    assert result.method.name == entry.name
+    assert result.features[:2] == ("row 1, column 1", "row 1, column 2")
+    assert np.abs(result.values[:, :4]).min() > 0
+    assert np.abs(result.values[:, 4:]).max() > 0
+    assert front.frames()[-1]["progress"]["phase"] == "finished"
