@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.overrides import TorchFunctionMode
+from torch.nn.functional import scaled_dot_product_attention
 
 _LENGTHS = (64, 128, 256)
 _COPY = 48
@@ -69,31 +69,38 @@ def _stretch(rows: torch.Tensor, start: int, length: int, needed: torch.Tensor, 
     return Stretch(queries, keys, additive)
 
 
-class InStretches(TorchFunctionMode):
-    """While inside: scaled dot-product attention under one of these masks is computed stretch by stretch.
+class StretchedMask(torch.Tensor):
+    """A row's mask that knows its stretches: scaled dot-product attention under it is computed one by one.
 
-    Nothing of the model is changed, and only this thread sees it. Attention under any other mask is left alone.
+    Nothing of the model is changed. Whatever else is done with the mask gives a plain tensor, and a plain attention.
     """
 
-    def __init__(self, masks: Iterable[torch.Tensor], reach: Reach, dtype: torch.dtype) -> None:
-        super().__init__()
-        cut = {mask.data_ptr(): stretches(mask, reach, dtype) for mask in masks}
-        self._plans = {place: plan for place, plan in cut.items() if plan}
+    plan: tuple[Stretch, ...]
 
+    @classmethod
     def __torch_function__(
-        self,
+        cls,
         func: Callable[..., Any],
         types: Iterable[type],
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         named = dict(kwargs or {})
-        if func is torch.nn.functional.scaled_dot_product_attention and self._plans:
-            mask = named.get("attn_mask")
-            plan = self._plans.get(mask.data_ptr()) if isinstance(mask, torch.Tensor) else None
-            if plan is not None and len(args) == 3 and args[0].shape[2] == plan[-1].queries.stop:
-                return _in_stretches(func, args, named, plan)
-        return func(*args, **named)
+        mask = named.get("attn_mask")
+        if func is scaled_dot_product_attention and isinstance(mask, StretchedMask) and len(args) == 3:
+            return _in_stretches(func, args, named, mask.plan)
+        found = super().__torch_function__(func, tuple(types), tuple(args), named)
+        return found.as_subclass(torch.Tensor) if isinstance(found, StretchedMask) else found
+
+
+def stretched(mask: torch.Tensor, reach: Reach, dtype: torch.dtype) -> torch.Tensor:
+    """The mask `(1, 1, queries, keys)`, computed with stretch by stretch where that pays, else as it is."""
+    plan = stretches(mask, reach, dtype)
+    if not plan:
+        return mask
+    knowing = mask.as_subclass(StretchedMask)
+    knowing.plan = plan
+    return knowing
 
 
 def _in_stretches(

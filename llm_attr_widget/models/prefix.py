@@ -8,7 +8,6 @@ of that path are all that is carried from row to row.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, cast
@@ -18,7 +17,7 @@ import torch
 from transformers import DynamicCache, PreTrainedModel
 
 from llm_attr_widget.models.huggingface_anatomy import Anatomy, left_as_found
-from llm_attr_widget.models.huggingface_attention import InStretches, Reach
+from llm_attr_widget.models.huggingface_attention import Reach, stretched
 from llm_attr_widget.models.huggingface_forward import forward, read, started
 from llm_attr_widget.models.huggingface_paths import Job, make_room, most_positions
 from llm_attr_widget.models.trie import Indices, Trie, grow
@@ -130,14 +129,14 @@ def tree_masks(trie: Trie, keys: Indices, reach: Reach, queries: range, anatomy:
     masks: dict[str, torch.Tensor] = {}
     for name, window in (windows(anatomy.config) or {}).items():
         mask = ancestor if window is None else ancestor & (depth[:, None] - there(trie.depths[keys]) < window)
-        masks[name] = (_additive(mask, anatomy.dtype) if anatomy.attention == "eager" else mask)[None, None]
+        masks[name] = _as_taken(mask[None, None], reach, anatomy)
     return masks if len(masks) > 1 else next(iter(masks.values()))
 
 
-def _attention(anatomy: Anatomy, masks: Any, reach: Reach) -> AbstractContextManager[Any]:
-    if anatomy.attention != "sdpa":
-        return nullcontext()
-    return InStretches(masks.values() if isinstance(masks, dict) else [masks], reach, anatomy.dtype)
+def _as_taken(mask: torch.Tensor, reach: Reach, anatomy: Anatomy) -> torch.Tensor:
+    if anatomy.attention == "eager":
+        return _additive(mask, anatomy.dtype)
+    return stretched(mask, reach, anatomy.dtype) if anatomy.attention == "sdpa" else mask
 
 
 def _additive(mask: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -164,7 +163,7 @@ def _read_row(
     cache = carried.cache() if len(stays) or len(carried.nodes) else None
     reach = reach_of(trie, keys, row)
     mask = tree_masks(trie, keys, reach, row, anatomy)
-    with left_as_found(anatomy.model), _attention(anatomy, mask, reach):
+    with left_as_found(anatomy.model):
         ids = torch.from_numpy(trie.tokens[queries])[None].to(anatomy.device) if reading.embed is None else None
         output = forward(
             anatomy,
