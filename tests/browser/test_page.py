@@ -301,6 +301,7 @@ def test_the_menu_writes_what_python_writes(shown: Shown, saved: Saved, browser:
     assert ours.shape == theirs.shape
     # One drawing, two rasterizers: only the edges of letters and boxes may differ.
     assert np.mean(np.abs(ours - theirs).max(axis=2) > 24) < 0.03
+    assert np.abs(blocks(ours) - blocks(theirs)).max() < 32
     copy = open_page(browser, export("HTML"))
     shown.page.mouse.move(1, 1)
     shown.settle()
@@ -325,6 +326,12 @@ def test_the_copied_python_makes_the_result_again(shown: Shown, saved: Saved) ->
 
 def pixels(png: bytes) -> NDArray[np.int64]:
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), dtype=np.int64)
+
+
+def blocks(image: NDArray[np.int64], size: int = 16) -> NDArray[np.float64]:
+    """Mean colour of each square of so many pixels."""
+    rows, columns = image.shape[0] // size, image.shape[1] // size
+    return image[: rows * size, : columns * size].reshape(rows, size, columns, size, 3).mean(axis=(1, 3))
 
 
 def test_the_theme_follows_the_host(shown: Shown) -> None:
