@@ -48,6 +48,11 @@ def test_a_zoomed_matrix_past_200_has_a_minimap_that_moves_it(shown: Shown, brow
     for _ in range(6):
         grid.press("+")
     expect(minimap).to_be_visible()
+    seen = whole.evaluate("""(canvas) => {
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      return data.filter((part, at) => at % 4 === 0 && part - data[at + 2] > 40).length / (data.length / 4);
+    }""")
+    assert seen > 0.95  # every feature speaks for the answer, so all of it is orange
     box = whole.bounding_box()
     assert box is not None
     for share in (0.8, 0.3):

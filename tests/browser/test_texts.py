@@ -78,6 +78,10 @@ def test_words_from_right_to_left_stand_and_are_hit_in_that_order(shown: Shown) 
         word.hover()
         shown.settle()
         assert shown.view.lit("Prompt") == [text]
+    first, second = (shown.word("Answer", text).bounding_box() for text in ("هو", "golf"))
+    assert first is not None
+    assert second is not None
+    assert first["x"] > second["x"]  # an answer that begins from right to left goes on to the left
     shown.word("Prompt", "高尔夫").hover()
     shown.settle()
     assert shown.view.lit("Prompt") == ["高尔夫"]
