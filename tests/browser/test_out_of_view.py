@@ -78,7 +78,6 @@ def test_what_was_clicked_goes(shown: Shown) -> None:
     assert tip.value == pytest.approx(2.0)
     seen = np.abs(np.delete(WEIGHTS, 1))
     assert tip.facts["share of what is in view"] == f"{100 * 2 / seen.sum():.0f} %"
-    shown.root.get_by_role("button", name="custom…").click()
     shown.root.get_by_role("button", name="Show all of the prompt again").click()
     assert columns(shown) == len(WORDS)
     assert shown.pins("Prompt") == []  # it was lifted with its word
