@@ -118,7 +118,7 @@ def measure(case: Case, work: Work, floor: Floor, *, slow: Sequence[str] = tuple
         # Once is enough for a ratio of 10 or 40; against the median of ours, round for round.
         try:
             seconds[path] = [captum(path, work.some)] * work.rounds
-        except IndexError:  # noqa: PERF203 (two turns)
+        except IndexError:  # noqa: PERF203 (a loop of two)
             # Its default feeds the whole prompt anew for each target token, so its cache outgrows a GPT-2's positions.
             crashed.add(path)
     return Found(work, len(results[-1].log_probs), seconds, differences, frozenset(crashed))

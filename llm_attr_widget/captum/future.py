@@ -70,7 +70,11 @@ class Future:
 
     def partial(self) -> LLMAttributionResult | None:
         """The result over the work that is done, None where it is too little. Features not known yet are NaN."""
-        return self._job.partial()
+        finished = self._job.progress >= 1
+        found = self._job.partial()
+        if found is not None:
+            found.finished = finished
+        return found
 
     def result(self, timeout: float | None = None) -> LLMAttributionResult:
         """Wait for the result, at most `timeout` seconds; the same object each time.

@@ -37,6 +37,7 @@ class LLMAttributionResult(CaptumResult):
     method, attr_target, target: captum's method, what it explained, and the target's ids.
     coalitions, log_probs, played_in: what was played: bool `(m, groups)`, float32 `(m, output tokens)`, nats, and in
         which trial, int32 `(m,)`. scored: prompts that went through the model for it, the whole one among them.
+    finished: False for what a future's `partial()` gives before its work is done.
     """
 
     group_attr: torch.Tensor
@@ -50,6 +51,7 @@ class LLMAttributionResult(CaptumResult):
     log_probs: NDArray[np.float32] | None = None
     played_in: NDArray[np.int32] | None = None
     scored: int = 0
+    finished: bool = True
     method: Any = None
     attr_target: str = "log_prob"
     target: torch.Tensor | None = None

@@ -93,7 +93,7 @@ def attribution_of(result: Any) -> Attribution:
         adds_up=method.adds_up and (result.delta is not None or len(ledger) > 0),
         sampled=method.sampled,
         random=random,
-        phase="finished",
+        phase="finished" if result.finished else "stopped",
         method=method,
         value=value,
         ledger=ledger,

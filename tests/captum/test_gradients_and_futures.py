@@ -130,6 +130,7 @@ def test_a_gradient_future_gives_what_attribute_gives(small):
     assert torch.allclose(future(60).token_attr, slopes.attribute(prompt(), torch.tensor(TARGET), n_steps=5).token_attr)
     assert future.progress == 1
     assert torch.equal(future.partial().token_attr, future.result().token_attr)
+    assert future.partial().to_attribution().phase == future.result().to_attribution().phase == "finished"
 
 
 class Held:
@@ -173,6 +174,7 @@ def test_what_a_future_knows_so_far_is_the_same_method_with_fewer_samples(small,
     assert 0 < future.progress < 1
     assert not future.done()
     assert any(torch.allclose(begun.token_attr, few, atol=1e-4) for few in expected)
+    assert begun.to_attribution().phase == "stopped"
     future.cancel()
     held[0].left = 10**6
     with pytest.raises(Cancelled):
