@@ -24,6 +24,8 @@ export const KEYS: readonly (readonly [string, string])[] = [
   ["/", "find a token"],
   ["g", "next granularity"],
   [".", "stop the run"],
+  ["O", "on a picture: the original, and back"],
+  ["F2", "on a part in What if: other words in its place"],
   ["?", "this list"],
 ];
 

@@ -21,6 +21,7 @@ export function createPopover({ document, signal }: Place, label: string, panel:
   const open = (on: boolean) => {
     panel.hidden = !on;
     setAttributes(button, { "aria-expanded": String(on) });
+    if (on) keepInside(panel, root.closest(".law"));
   };
   open(false);
   button.addEventListener("click", () => open(panel.hidden !== false));
@@ -37,4 +38,15 @@ export function createPopover({ document, signal }: Place, label: string, panel:
   };
   document.addEventListener("pointerdown", outside, { signal });
   return { element: root, button, panel, open };
+}
+
+const MARGIN = 6;
+
+/** Moves a panel sideways where it would reach beyond the widget: in a narrow one its button may stand anywhere. */
+function keepInside(panel: HTMLElement, widget: Element | null): void {
+  panel.style.translate = "";
+  if (!widget) return;
+  const [box, room] = [panel.getBoundingClientRect(), widget.getBoundingClientRect()];
+  const [over, under] = [box.right + MARGIN - room.right, room.left + MARGIN - box.left];
+  if (over > 0 || under > 0) panel.style.translate = `${under > 0 ? under : -over}px`;
 }
