@@ -127,7 +127,7 @@ def test_what_is_no_number_is_a_glyph(browser: Browser, tmp_path: Path, value: f
     shown.page.close()
 
 
-@pytest.mark.parametrize("width", [900, 1070, 1140, 1290])
+@pytest.mark.parametrize("width", [900, 1040, 1140, 1290])
 @pytest.mark.parametrize("state", ["finished", "running"])
 def test_the_bar_keeps_to_one_row(saved: Saved, browser: Browser, width: int, state: str) -> None:
     page = in_state(saved.path, has_model=True, method="permutation_shapley")
