@@ -7,10 +7,14 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Error, sync_playwright
 
+from llm_attr_widget import AttrWidget
+from llm_attr_widget.demo import load_text
 from tests.browser.chromium import HELP, launch
 from tests.browser.lab import Lab
 from tests.browser.pages import Saved, Shown, open_page
 from tests.browser.server import Server, jupyter_lab
+
+PROMPT = "Dave lives in Palm Coast, FL and is a lawyer. His personal interests include"
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +45,19 @@ def lab(server: Server, browser: Browser, request: pytest.FixtureRequest) -> Ite
     lab.close()
     assert lab.page_errors == [], "uncaught errors in the page"
     assert lab.outside_requests == [], "the page asked for something beyond the notebook server"
+
+
+@pytest.fixture(scope="session")
+def text_page(tmp_path_factory: pytest.TempPathFactory) -> Saved:
+    """A run on the text model that ships, as a page."""
+    model, tokenizer = load_text()
+    widget = AttrWidget(model, tokenizer, PROMPT, " playing golf, hiking and cooking.", budget=120)
+    widget.run()
+    result = widget.wait()
+    assert result is not None
+    path = tmp_path_factory.mktemp("page") / "result.html"
+    widget.to_html(path)
+    return Saved(result, path)
 
 
 @pytest.fixture

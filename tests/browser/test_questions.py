@@ -93,12 +93,15 @@ def test_a_run_is_paused_resumed_extended_checked_and_asked_what_if(lab: Lab) ->
         if re.fullmatch(r"[\d.]+", text):
             assert number(text) == pytest.approx(probability, abs=0.006, rel=0.06)
     expect(drawer.locator(".law-writes")).to_be_visible()
+    # Every order of the method ends with all parts but one: the ledger knows.
+    expect(drawer.locator(".law-whatif .law-say")).to_contain_text("Known from the run, no model call.")
     drawer.locator(f"[data-feature='{lawyer}']").dblclick()
     box = drawer.get_by_role("textbox", name="Other words")
     box.fill("teacher")
     box.press("Enter")
     expect(drawer.locator(f"[data-feature='{lawyer}']")).to_have_attribute("data-state", "replaced")
     expect(drawer.locator("[aria-busy=true]")).to_have_count(0)
+    expect(drawer.locator(".law-whatif .law-say")).to_contain_text("One model call.")
     lab.page.wait_for_timeout(300)
     lab.screenshot("what-if", view.root)
     assert_accessible(view)
