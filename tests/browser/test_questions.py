@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.lab import Lab
-from tests.browser.test_lab import SETUP, widget
+from tests.browser.test_lab import READ, SETUP, assert_tooltips_tell, extremes, widget
 from tests.browser.widget import View
 
 AXE = Path(__file__).parents[2] / "js" / "node_modules" / "axe-core" / "axe.min.js"
@@ -55,6 +55,9 @@ def test_a_run_is_paused_resumed_extended_checked_and_asked_what_if(lab: Lab) ->
     expect(stat(view, "phase")).to_have_text("Paused")
     assert lab.evaluate("[w.status, w.result.provenance.calls]") == ["paused", calls]
     lab.screenshot("paused", view.root)
+    # What is shown on hold came in frames: traits are for runs that ended.
+    on_hold = lab.evaluate(READ)
+    assert_tooltips_tell(on_hold, view, extremes(on_hold["values"]))
     button(view, "+25%").click()
     button(view, "Resume").click()
     view.wait_for("running")
