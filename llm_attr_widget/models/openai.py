@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
 import numpy as np
@@ -120,14 +120,10 @@ class OpenAIModel:
         order = sorted(range(len(prompts)), key=lambda row: len(prompts[row].ids))
         batches = [order[start : start + self._batch] for start in range(0, len(order), self._batch)]
         pool = ThreadPoolExecutor(self._in_flight, thread_name_prefix="openai")
-        under_way: dict[Future[LogProbs], list[int]] = {}
         try:
-            while batches or under_way:
-                while batches and len(under_way) < self._in_flight:
-                    rows = batches.pop(0)
-                    under_way[pool.submit(self._log_probs, [prompts[row] for row in rows], target)] = rows
-                for done in wait(under_way, return_when=FIRST_COMPLETED).done:
-                    yield Scored(under_way.pop(done), done.result())
+            asked = {pool.submit(self._log_probs, [prompts[row] for row in rows], target): rows for rows in batches}
+            for done in as_completed(asked):
+                yield Scored(asked[done], done.result())
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import numpy as np
 import pytest
 
@@ -66,7 +69,10 @@ def test_closing_the_scores_sends_no_further_request(model):
         run = connected(served, batch=1, in_flight=1).score(PROMPTS, TARGET)
         next(run)
         run.close()
-        assert len(served.asked) < len(PROMPTS)
+        for thread in threading.enumerate():
+            if thread.name.startswith("openai"):
+                thread.join()
+        assert len(served.asked) <= 3  # what was answered, and what was under way by then
 
 
 def test_what_the_server_writes_is_greedy_and_comes_back_as_ids(model):
@@ -103,11 +109,117 @@ def test_an_empty_prompt_begins_with_the_tokenizers_bos(model):
             scores(OpenAIModel(served.url), [Prompt(())])
 
 
+def test_prompts_of_like_length_share_a_request_that_asks_for_next_to_nothing(model):
+    with serving(model, Tok()) as served:
+        scores(connected(served, batch=2, in_flight=1))
+    lengths = [len(ids) for request in served.asked for ids in request["prompt"]]
+    assert lengths == sorted(lengths)
+    assert {(request["max_tokens"], request["temperature"]) for request in served.asked} == {(1, 0.0)}
+
+
+def test_options_go_by_the_names_of_either_side(model):
+    """Those of transformers are translated, those that no server knows stay here, and None is left out."""
+    with serving(model, Tok()) as served:
+        remote = connected(served)
+        remote.generate(Prompt(PROMPT), max_new_tokens=2, options={"do_sample": True, "pad_token_id": 0, "seed": 3})
+        remote.complete("AB", {"max_new_tokens": 4, "temperature": 0.5, "top_p": None})
+        remote.complete("AB", {"max_tokens": 1})
+    sampled, warm, greedy = served.asked
+    assert sampled == {"model": "tiny", "prompt": list(PROMPT), "max_tokens": 2, "seed": 3}
+    assert warm == {"model": "tiny", "prompt": "AB", "max_tokens": 4, "temperature": 0.5}
+    assert greedy["temperature"] == 0.0
+
+
+class Marked(Tok):
+    """Puts a bos before what it encodes unless told otherwise, as Llama's does; has no bos of its own to begin with."""
+
+    bos_token_id = None
+    eos_token_id = 7
+
+    def encode(self, text, return_tensors=None, add_special_tokens=True):
+        return [1] * add_special_tokens + super().encode(text, return_tensors)
+
+
+def test_what_comes_back_is_encoded_as_a_continuation_and_eos_begins_where_there_is_no_bos(model):
+    with serving(model, Tok()) as served:
+        remote = OpenAIModel(served.url, tokenizer=Marked())
+        assert len(remote.generate(Prompt(PROMPT), max_new_tokens=3, options={})) == 3
+        np.testing.assert_allclose(scores(remote, [Prompt(())])[0], by_hand(model, (7,), TARGET), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "error", "words"),
+    [
+        (lambda choice: {**choice, "index": 99}, ScoreError, "answer for each of 2 prompts, got 2 choices"),
+        (lambda choice: {**choice, "prompt_logprobs": choice["prompt_logprobs"][1:]}, ScoreError, "changed the prompt"),
+        (lambda choice: {**choice, "prompt_logprobs": []}, CapabilityError, "prompt_logprobs"),
+        (
+            lambda choice: {**choice, "prompt_logprobs": [None] * len(choice["prompt_logprobs"])},
+            ScoreError,
+            "tokenizer that belongs to the served",
+        ),
+        (lambda _: None, ScoreError, "Expected a completion with choices"),
+    ],
+)
+def test_an_answer_that_is_none_is_said(model, spoilt, error, words):
+    with serving(model, Tok()) as served:
+        whole = served.completion
+
+        def completion(request):
+            answer = whole(request)
+            return {**answer, "choices": [each for each in map(spoilt, answer["choices"]) if each]}
+
+        served.completion = completion
+        with pytest.raises(error, match=words):
+            scores(connected(served), PROMPTS[:2])
+
+
+def test_a_choice_too_many_is_left_alone(model):
+    with serving(model, Tok()) as served:
+        whole = served.completion
+
+        def completion(request):
+            answer = whole(request)
+            return {**answer, "choices": [*answer["choices"], {**answer["choices"][0], "index": 99}]}
+
+        served.completion = completion
+        np.testing.assert_allclose(scores(connected(served))[0], by_hand(model, PROMPT, TARGET), atol=1e-4)
+
+
+def test_the_first_model_of_the_list_is_asked_and_a_list_without_one_is_said(model):
+    with serving(model, Tok()) as served:
+        listed = served.models()
+        served.models = lambda: {**listed, "data": [*listed["data"], {"id": "other", "object": "model"}]}
+        assert connected(served).name == "tiny"
+        assert connected(served).max_positions == 64
+        assert connected(served, model="other").name == "other"
+        served.models = lambda: {**listed, "data": []}
+        with pytest.raises(ScoreError, match="lists no model"):
+            connected(served)
+
+
+def test_a_server_that_takes_too_long_is_not_waited_for(model):
+    with serving(model, Tok()) as served:
+        whole = served.completion
+        served.completion = lambda request: time.sleep(0.6) or whole(request)
+        with pytest.raises(ScoreError, match="APITimeoutError"):
+            scores(connected(served, timeout=0.1, retries=0, in_flight=1), PROMPTS[:1])
+
+
+def test_the_key_is_the_one_given_or_the_environments(model, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "of the environment")
+    with serving(model, Tok()) as served:
+        assert connected(served, api_key="given")._client.api_key == "given"
+        assert connected(served)._client.api_key == "of the environment"
+
+
 def test_mistakes_are_named(model):
     with serving(model, Tok(), prompt_logprobs=False, max_model_len=10) as served:
         remote = connected(served)
         with pytest.raises(CapabilityError, match="prompt_logprobs"):
             scores(remote)
+        with pytest.raises(InputError, match="an image"):
+            remote.score([Prompt(PROMPT, {"pixel_values": np.zeros(1)}, "image")], TARGET)
         with pytest.raises(TargetError, match="positions"):
             scores(remote, [Prompt(PROMPT)], (*TARGET, 5))
         with pytest.raises(TargetError, match="empty"):
@@ -118,3 +230,6 @@ def test_mistakes_are_named(model):
         OpenAIModel(served.url, retries=0, timeout=2)
     with pytest.raises(InputError, match="base_url"):
         OpenAIModel()
+    for options in ({"batch": 0}, {"in_flight": 0}):
+        with pytest.raises(InputError, match="of 1 or more"):
+            OpenAIModel("http://localhost:1/v1", **options)
