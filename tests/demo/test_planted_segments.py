@@ -20,6 +20,18 @@ DRAWN = 10
 CAPTIONS = 10
 """Held-out pictures that are described, whose words for places are looked at."""
 BUDGET = 40
+ASKED = 20
+"""Held-out pictures with questions, captions aside, for gradient methods."""
+OTHERWISE = {"layer_integrated_gradients": 0.7, "layer_gradient_shap": 0.6, "layer_gradient_x_activation": 0.3}
+"""Gradient methods, and the share of true segments that they find at least where they do not find 90% (chance: 11%).
+
+Measured on 150 held-out pictures: integrated gradients find 98% of the segments that questions ask for (184 tokens),
+but 86% of those behind a caption's colours and shapes (226) and 84% of those behind its places (141); gradient SHAP,
+whose 32 points are drawn, 95%, 77% and 78%. The points of their line show faded pictures, and the model has only seen
+segments that are there or not: between faint shapes a caption's order is anyone's. Neither 100 steps nor other baselines
+(black, white, grey, blur, the background) do better. Gradient × (activation - baseline) finds 46% of either: where a
+model is sure, its slope says little.
+"""
 
 
 class Remembering:
@@ -134,6 +146,40 @@ def explained(scorer, entry, pictures) -> Iterator[tuple[Attribution, VisionExam
 def test_the_top_segment_is_the_true_one(scorer, answered, entry) -> None:
     hits = [hit for result, example in explained(scorer, entry, answered) for hit in found(result, example)]
     assert np.mean(hits) >= 0.9
+
+
+@pytest.fixture(scope="module")
+def asked(shipped) -> list[tuple[VisionExample, ImageInput]]:
+    drawn = examples(np.random.default_rng(33), ASKED)
+    return right_ones(shipped, [example for example in drawn if example.kind != "caption"])
+
+
+@pytest.mark.parametrize("name", ["layer_integrated_gradients", "layer_gradient_shap"])
+def test_gradients_find_the_segment_that_is_asked_for(scorer, asked, name) -> None:
+    hits = [
+        hit
+        for example, players in asked
+        for hit in found(
+            attribute(scorer.inner, None, players, example.answer, method=name, progress=False),
+            example,
+        )
+    ]
+    assert len(hits) >= 20
+    assert np.mean(hits) >= 0.9
+
+
+@pytest.mark.parametrize("name", OTHERWISE)
+def test_what_gradients_see_of_captions(scorer, captions, name) -> None:
+    hits: list[bool] = []
+    for example, players in captions[:4]:
+        result = attribute(scorer.inner, None, players, example.answer, method=name, progress=False)
+        causes = causes_of_places(example)
+        hits += found(result, example)
+        hits += [
+            int(np.argmax(result.values[row])) in causes[word] for row, word, _ in words_of(result) if word in causes
+        ]
+    assert len(hits) >= 24
+    assert np.mean(hits) >= OTHERWISE[name]
 
 
 @pytest.mark.parametrize("entry", COALITION_METHODS, ids=lambda entry: entry.name)
