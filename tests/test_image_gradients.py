@@ -304,6 +304,9 @@ def keeps_levels(returned: dict[str, Any], whole: bool) -> None:
 def test_processors_that_do_not_stay_on_a_line_are_refused(kind, change, words) -> None:
     model, processor = build(kind)
     players = ImageInput(Otherwise(processor, change), soft(), QUESTION, segments=2, baseline_image=GREY)
+    if change is keeps_levels:  # seen before any model call
+        with pytest.raises(InputError, match=words):
+            in_place(players, processor.tokenizer, RNG)
     with pytest.raises(InputError, match=words):
         attribute(model, processor, players, TARGET, method=IG, progress=False)
 

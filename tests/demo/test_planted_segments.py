@@ -28,9 +28,9 @@ OTHERWISE = {"layer_integrated_gradients": 0.7, "layer_gradient_shap": 0.6, "lay
 Measured on 150 held-out pictures: integrated gradients find 98% of the segments that questions ask for (184 tokens),
 but 86% of those behind a caption's colours and shapes (226) and 84% of those behind its places (141); gradient SHAP,
 whose 32 points are drawn, 95%, 77% and 78%. The points of their line show faded pictures, and the model has only seen
-segments that are there or not: between faint shapes a caption's order is anyone's. Neither 100 steps nor other baselines
-(black, white, grey, blur, the background) do better. Gradient × (activation - baseline) finds 46% of either: where a
-model is sure, its slope says little.
+segments that are there or not: between faint shapes a caption's order is anyone's. Neither 100 steps nor other
+baselines (black, white, grey, blur, the background) do better. Gradient × (activation - baseline) finds 46% of either:
+where a model is sure, its slope says little.
 """
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 from llm_attr_widget import attribute
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs import ChatInput, ImageInput, make_input
+from llm_attr_widget.inputs.fills import Blur, Painted
 from llm_attr_widget.inputs.segmentation import Grid
 from llm_attr_widget.models.huggingface import HuggingFaceModel
 from llm_attr_widget.types import Prompt
@@ -227,11 +228,41 @@ def test_what_absent_segments_show(baseline) -> None:
 def test_noise_is_drawn_once_per_call_and_told_apart() -> None:
     players = ImageInput(build("llava")[1], picture(), QUESTION, segments=2, baseline_image="noise")
     rows = np.array([[True, False, True, True], [True, False, True, True]])
-    one, same = players.render(rows, np.random.default_rng(0))
-    again = players.render(rows, np.random.default_rng(0))[0]
-    other = players.render(rows, np.random.default_rng(1))[0]
+    one, same = players.render(rows, np.random.default_rng(5))
+    again = players.render(rows, np.random.default_rng(5))[0]
+    other = players.render(rows, np.random.default_rng(6))[0]
     assert one.key == same.key == again.key != other.key
     assert not torch.equal(one.extras["pixel_values"], other.extras["pixel_values"])
+
+
+def test_images_are_told_apart_by_their_pixels_and_their_cut() -> None:
+    """One model may be asked about all of them: what it remembers of one must not be taken for another."""
+    _, processor = build("llava")
+    without_last = np.array([[True, True, True, False]])
+    keys = [
+        ImageInput(processor, image, QUESTION, segments=segments, baseline_image="black")
+        .render(without_last, RNG)[0]
+        .extras_key
+        for image, segments in ((picture(), 2), (picture(seed=7), 2), (picture(), (1, 4)), (picture(), (4, 1)))
+    ]
+    assert len(set(keys)) == 4
+
+
+def test_a_text_about_a_noisy_baseline_is_not_random_where_nothing_of_the_image_goes() -> None:
+    _, processor = build("llava")
+    options = {"granularity": "word", "baseline_image": "noise"}
+    assert not ImageInput(processor, picture(), QUESTION, segments=None, **options).random
+    assert ImageInput(processor, picture(), QUESTION, segments=2, **options).random
+
+
+def test_a_picture_of_ones_own_stands_behind() -> None:
+    _, processor = build("llava")
+    behind = np.asarray(picture(seed=7))
+    players = ImageInput(processor, picture(), QUESTION, segments=2, baseline_image=Painted(behind))
+    (prompt,) = players.render(np.zeros((1, 4), bool), RNG)
+    assert_same(prompt, by_hand(processor, picture(seed=7), QUESTION))
+    with pytest.raises(InputError, match=r"uint8 of shape \(32, 32, 3\).*Resize it"):
+        ImageInput(processor, picture(), QUESTION, baseline_image=Painted(behind[:5]))
 
 
 def test_features_are_segments_first_and_the_picture_says_where() -> None:
@@ -297,7 +328,32 @@ def test_prompts_without_one_image_are_refused(prompt, message) -> None:
         ImageInput(build("llava")[1], picture(), prompt)
 
 
+@dataclass
+class HearsOnly:
+    """A processor of sounds."""
+
+    tokenizer: Any
+
+
+@dataclass
+class CrossAttends:
+    """A processor whose texts look at their image by a mask of their own."""
+
+    inner: Any
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def __call__(self, **given: Any) -> Any:
+        return {**self.inner(**given), "cross_attention_mask": torch.ones(1, 1)}
+
+
 def test_what_is_no_processor_is_refused() -> None:
+    words = build("llava")[1].tokenizer
+    with pytest.raises(InputError, match="image processor"):
+        ImageInput(HearsOnly(words), picture(), "<image> Hi")
+    with pytest.raises(InputError, match="cross-attention mask"):
+        ImageInput(CrossAttends(build("llava")[1]), picture(), QUESTION).render(np.ones((1, 16), bool), RNG)
     with pytest.raises(InputError, match="AutoProcessor"):
         ImageInput(build("llava")[1].tokenizer, picture(), "<image> Hi")
 
@@ -312,6 +368,8 @@ def test_bad_images_and_segments_are_refused_here_too() -> None:
         ImageInput(processor, picture(), QUESTION, baseline_image="nothing")
     with pytest.raises(InputError, match="a colour"):
         ImageInput(processor, picture(), QUESTION, baseline_image=(0, 0, 300))
+    with pytest.raises(InputError, match="radius above 0"):
+        ImageInput(processor, picture(), QUESTION, baseline_image=Blur(0))
 
 
 def test_a_wrong_number_of_image_tokens_is_a_clear_error() -> None:

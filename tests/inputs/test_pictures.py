@@ -145,7 +145,7 @@ def test_files_that_are_no_images(tmp_path) -> None:
     ("given", "message"),
     [
         (Image.new("RGB", (0, 5)), "with pixels, got one of 0 × 5"),
-        (np.zeros((0, 5, 3), np.uint8), "with pixels"),
+        (np.zeros((0, 5, 3), np.uint8), r"with pixels, got an array of shape \(0, 5, 3\)"),
         (np.zeros((3, 4, 5), np.uint8), "channels last"),
         (np.zeros((1, 4, 5, 3), np.uint8), "not a batch"),
         (np.zeros(5, np.uint8), r"\(height, width\)"),

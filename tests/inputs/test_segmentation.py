@@ -62,10 +62,11 @@ def test_boxes_may_overlap_and_have_names() -> None:
 
 def test_labels_are_segments_in_ascending_order_and_negative_ones_stay() -> None:
     labels = np.full((6, 9), 7)
-    labels[0], labels[1], labels[2] = -3, -1, 2
+    labels[0], labels[1], labels[2], labels[3] = -3, -1, 2, 0
     cut = Labels(labels).cut(PIXELS)
-    assert cut.names == ("segment 2", "segment 7")
-    two, seven = masks_of(cut)
+    assert cut.names == ("segment 0", "segment 2", "segment 7")
+    zero, two, seven = masks_of(cut)
+    np.testing.assert_array_equal(zero, labels == 0)
     np.testing.assert_array_equal(two, labels == 2)
     np.testing.assert_array_equal(seven, labels == 7)
 
@@ -77,6 +78,17 @@ def test_superpixels_follow_the_edges() -> None:
     assert 4 <= len(cut.names) <= 16
     for mask in masks_of(cut):
         assert len(np.unique(halves[mask])) == 1
+
+
+def test_compact_superpixels_are_squares_whatever_the_edges() -> None:
+    halves = np.zeros((40, 40, 3), np.uint8)
+    halves[:, 13:] = 255
+    loose, compact = (
+        [len(np.unique(halves[mask])) for mask in masks_of(Slic(4, compactness).cut(halves))]
+        for compactness in (1.0, 10_000.0)
+    )
+    assert max(loose) == 1
+    assert max(compact) == 2
 
 
 def test_superpixels_say_what_they_need(monkeypatch) -> None:
