@@ -81,7 +81,9 @@ def test_a_run_is_paused_resumed_extended_checked_and_asked_what_if(lab: Lab) ->
     verdict.click()
     found = lab.evaluate("w.checks[-1]")
     expect(drawer).to_contain_text(found["verdict"])
-    expect(drawer).to_contain_text(f"{found['rank_correlation']:.2f}")
+    for figure, told in (("rank correlation", "rank_correlation"), ("R²", "r_squared")):
+        line = drawer.locator("dl > div").filter(has_text=figure).locator("dd")
+        assert number(line.inner_text()) == pytest.approx(found[told], abs=0.0051)
     lab.screenshot("check", view.root)
     assert_accessible(view)
 
