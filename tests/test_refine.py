@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -68,6 +68,22 @@ def test_the_result_says_what_was_done_and_keeps_to_the_budget() -> None:
         f"row 2, column 1, {part}" for part in ("top left", "top right", "bottom left", "bottom right")
     )
     assert model.asked <= 150
+
+
+def test_what_the_model_writes_is_written_once_and_explained_in_every_round() -> None:
+    class Writing(Looking):
+        written = 0
+
+        def generate(self, prompt: Prompt, *, max_new_tokens: int, options: Mapping[str, Any]) -> tuple[int, ...]:
+            del prompt, max_new_tokens, options
+            self.written += 1
+            return (5 + self.written,)
+
+    model, processor, players = setting()
+    writing = Writing(model.tokenizer)
+    found = refine(writing, processor, players, budget=200, splits=1, progress=False)
+    assert writing.written == 1
+    assert [result.target.ids for result in found] == [(6,), (6,)]
 
 
 def test_nothing_that_matters_ends_it_early() -> None:

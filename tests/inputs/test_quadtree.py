@@ -38,6 +38,7 @@ def test_a_grid_is_quartered_and_its_quarters_again() -> None:
         (8, 9, 12, 13),
         (10, 11, 14, 15),
     )
+    assert quadtree(Grid(4, 4).cut(PIXELS[:4, :4])) == quadtree(Grid(4, 4).cut(PIXELS))  # one pixel each
     assert quadtree(Grid(2, 2).cut(PIXELS)) == (0, 1, 2, 3)
     assert quadtree(Grid(1, 1).cut(PIXELS)) == (0,)
 
