@@ -5,17 +5,20 @@ to itself as a kernel would) and writes the table of docs/benchmarks.md. `--quic
 the distance of two animation frames in which something was drawn; 16.7 ms is 60 frames a second. Beside it stands the
 view's own part of it, the time in its drawing code: the rest is Chromium's, which without a GPU also does in software
 what a GPU would do. "bare canvas" is what that costs with no widget at all: one picture of as many cells on a canvas.
+"a result opened" is from an empty page to the painted widget; "first numbers" from a run's first frame, which comes to
+a widget that has been open, to its paint: each once, in a page of its own, with nothing of it run before.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.report import PAGE, between, table
 from llm_attr_widget.widget.choices import CHOICES
@@ -52,25 +55,28 @@ BARE = """(size) => {
   };
   window.acting = frame(tick);
 }"""
-# Streams what the state holds, a little changed, at 20 Hz; records the distances of animation frames.
-STREAM = """async () => {
+# Opens a widget: before its first run, or (`ended`) with a result in its traits, as a notebook that is opened again.
+# Says how long it took, with all but loading the script, until it was painted.
+OPEN = """async (ended) => {
   const { esm, state } = JSON.parse(document.getElementById("content").textContent);
   const [rows, columns] = [state.chart.outputs.length, state.chart.features.length];
-  const traits = { ...state, values: null, errors: null, ends: null, sequence: null, sequence_errors: null,
-    chart: null, progress: null, status: "running", records: [], pictures: [], checks: [], names: [], comparing: [] };
+  const fill = (length, scale) => new Float32Array(length).map(() => (Math.random() - 0.4) * scale);
+  const numbers = () => [fill(rows * columns, 1), new Float32Array(rows * columns).fill(0.05), fill(rows * 2, 1),
+    fill(columns, 5), new Float32Array(columns)].map((part) => new DataView(part.buffer));
+  const [values, errors, ends, sequence, sequence_errors] = ended ? numbers() : [];
+  const progress = { ...state.progress, phase: "finished" };
+  const result = { values, errors, ends, sequence, sequence_errors, progress, status: "finished" };
+  const traits = { ...state, chart: null, progress: null, status: "idle", records: [], pictures: [], checks: [],
+    names: [], comparing: [], has_model: true, ...(ended ? { ...result, chart: state.chart } : {}) };
   const listeners = {};
   const model = { get: (name) => traits[name], set() {}, save_changes() {}, send() {},
     on: (name, listener) => (listeners[name] ??= []).push(listener), off() {} };
-  const fill = (length, scale) => Float32Array.from({ length }, () => (Math.random() - 0.4) * scale);
-  const buffers = Array.from({ length: 4 }, () => [fill(rows * columns, 1), new Float32Array(rows * columns).fill(0.05),
-    fill(rows * 2, 1), fill(columns, 5), new Float32Array(columns)].map((part) => new DataView(part.buffer)));
   const { default: widget } = await import(URL.createObjectURL(new Blob([esm], { type: "text/javascript" })));
-  const { initialize, render } = widget();
   document.getElementById("widget").replaceChildren();
-  initialize({ model });
-  render({ model, el: document.getElementById("widget") });
+  window.painted = () => new Promise((done) => frame(() => frame(done)));
+  const buffers = Array.from({ length: 4 }, numbers);
   let seq = 0;
-  const send = () => {
+  window.send = () => {
     seq += 1;
     const progress = { ...state.progress, phase: "running", calls: seq };
     const event = { kind: "frame", seq, run: state.chart.run, chart: seq === 1 ? state.chart : null, progress,
@@ -78,10 +84,25 @@ STREAM = """async () => {
     for (const listener of listeners["msg:custom"] ?? []) listener(event, buffers[seq % buffers.length]);
   };
   const began = performance.now();
+  const { initialize, render } = widget();
+  initialize({ model });
+  render({ model, el: document.getElementById("widget") });
+  const own = performance.now() - began;
+  window.spent.length = 0;
+  await painted();
+  return [[performance.now() - began], [own + window.spent.reduce((sum, part) => sum + part, 0)]];
+}"""
+# The first numbers of a run, in a widget that has been open for a while; from then on 20 times a second.
+STREAM = """async () => {
+  await new Promise((done) => setTimeout(done, 500));
+  window.spent.length = 0;
+  const began = performance.now();
   send();
-  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-  window.firstPaint = performance.now() - began;
+  const own = performance.now() - began;
+  await painted();
+  const taken = performance.now() - began;
   setInterval(send, 50);
+  return [[taken], [own + window.spent[0]]];
 }"""
 RECORD = """(frames) => new Promise((done) => {
   const times = [];
@@ -146,22 +167,42 @@ def state_of(size: int) -> dict[str, Any]:
     }
 
 
-def measure(page: Page, size: int, frames: int) -> list[tuple[str, list[float], list[float]]]:
-    """Frame times and the view's own part of them (ms): of a bare canvas, the first paint, and every interaction."""
+Times = tuple[str, list[float], list[float]]
+
+
+def measure(browser: Browser, size: int, frames: int) -> list[Times]:
+    """Times and the view's own part of them (ms): of a bare canvas, the two first paints, and every interaction."""
+    # A page for each: what one has loaded must not help the next.
+    with _fresh(browser) as page:
+        page.evaluate(BARE, size)
+        found: list[Times] = [("bare canvas", *page.evaluate(RECORD, frames))]
+    with _widget(browser, size) as page:
+        found.append(("a result opened", *page.evaluate(OPEN, True)))
+    with _widget(browser, size) as page:
+        page.evaluate(OPEN, False)
+        found.append(("first numbers", *page.evaluate(STREAM)))
+        for name in INTERACTIONS:
+            page.evaluate(ACT, name)
+            found.append((name, *page.evaluate(RECORD, frames)))
+            page.evaluate(STOP)
+    return found
+
+
+@contextmanager
+def _fresh(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
     page.set_content("<body></body>")
     page.evaluate(WATCH)
-    page.evaluate(BARE, size)
-    found = [("bare canvas", *page.evaluate(RECORD, frames))]
-    page.evaluate(STOP)
-    # Only the page's content is wanted, not the widget that it opens by itself.
-    page.set_content(page_of(f"{size}", STATIC, state_of(size)).replace("initialize({ model });", "throw null;"))
-    page.evaluate(STREAM)
-    found.append(("first paint", [page.evaluate("window.firstPaint")], page.evaluate("window.spent.slice(0, 1)")))
-    for name in INTERACTIONS:
-        page.evaluate(ACT, name)
-        found.append((name, *page.evaluate(RECORD, frames)))
-        page.evaluate(STOP)
-    return found
+    yield page
+    page.close()
+
+
+@contextmanager
+def _widget(browser: Browser, size: int) -> Iterator[Page]:
+    """Only the page's content, not the widget that it opens by itself."""
+    with _fresh(browser) as page:
+        page.set_content(page_of(f"{size}", STATIC, state_of(size)).replace("initialize({ model });", "throw null;"))
+        yield page
 
 
 def percentiles(times: Sequence[float]) -> tuple[float, float]:
@@ -174,13 +215,11 @@ def lines(sizes: Sequence[int], frames: int, say: Callable[[str], None] = print)
     with sync_playwright() as playwright:
         browser = launch(playwright)
         for size in sizes:
-            page = browser.new_page(viewport={"width": 1200, "height": 900})
-            for name, times, own in measure(page, size, frames):
+            for name, times, own in measure(browser, size, frames):
                 figures = [*percentiles(times), *(percentiles(own) if own else ())]
                 shown = [f"{figure:.1f}" for figure in figures] + ["–"] * (4 - len(figures))
                 rows.append([f"{size:,} × {size:,}", name, *shown])
                 say(json.dumps(rows[-1], ensure_ascii=False))
-            page.close()
         browser.close()
     return rows
 

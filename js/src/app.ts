@@ -7,6 +7,7 @@ import type { Palette } from "./paint";
 import { type Photo, photoFrom } from "./photo";
 import { type Look, type Picture, pictureOf, samePicture } from "./picture";
 import { createSeen, runsOf, type Seen } from "./seen";
+import { segmenterOf } from "./segments";
 import { chooseSpan, clear, group, groupAll, hide, hover, type Selection, togglePin } from "./selection";
 import { isBusy, type Session, type SessionState } from "./session";
 import type { Store } from "./store";
@@ -20,7 +21,11 @@ export function mount(host: HTMLElement, session: Session, selection: Store<Sele
   const app = new App(place, host, session, selection);
   const off = [session.store.watch(() => app.redraw()), selection.watch(() => app.redraw())];
   app.draw();
+  // The first numbers need it at once; until they come there is time.
+  const view = host.ownerDocument.defaultView;
+  const idle = view?.requestIdleCallback?.(() => segmenterOf("sentence"));
   return () => {
+    if (idle !== undefined) view?.cancelIdleCallback(idle);
     for (const stop of off) stop();
     ending.abort();
     app.remove();
@@ -41,7 +46,7 @@ class App {
   readonly #courses = new Map<number, History>();
   #palette: Palette;
   /** A style sheet counts only in the page: hosts render first and attach later. */
-  #attached = false;
+  #attached: boolean;
   #picture: Picture | null = null;
   /** The cell under the pointer in this view: it has the tooltip. */
   #open: Cell | null = null;
@@ -56,16 +61,14 @@ class App {
     this.#place = place;
     this.#session = session;
     this.#selection = selection;
-    this.#parts = this.#build();
     // JupyterLab takes no keys for its shortcuts from inside an element marked like this.
-    this.#root = element(
-      place.document,
-      "div",
-      { class: "law", "data-lm-suppress-shortcuts": "true" },
-      ...this.#parts.elements,
-    );
+    this.#root = element(place.document, "div", { class: "law", "data-lm-suppress-shortcuts": "true" });
     host.append(this.#root);
+    // Before there are parts: to ask for a style is to have all of them styled.
     this.#palette = this.#readTheme();
+    this.#attached = this.#root.isConnected;
+    this.#parts = this.#build();
+    this.#root.append(...this.#parts.elements);
     const changed = () => {
       this.#palette = this.#readTheme();
       this.redraw();

@@ -6,6 +6,8 @@ import { cellColour, css, ramp } from "./scale";
 
 export const LABEL_LENGTH = 18;
 const LABEL_FONT = "12px";
+/** How many labels are measured as a whole. */
+const MEASURED = 12;
 
 export function paintEdges(to: Context, scene: Scene, lit: Lit): void {
   paintRowLabels(to, scene, lit);
@@ -180,14 +182,22 @@ export function shortLabels(texts: readonly string[]): readonly string[] {
   return texts.map((text) => shorten(text, LABEL_LENGTH));
 }
 
-/** Labels short enough to draw, and the width of the longest. */
-export function measured(
-  to: Context,
-  texts: readonly string[],
-  font: string,
-): { labels: readonly string[]; width: number } {
+/** Width of the longest of some short labels, in CSS pixels. */
+export function widest(to: Context, labels: readonly string[], font: string): number {
   to.font = `600 ${LABEL_FONT} ${font}`;
-  const labels = shortLabels(texts);
-  const longest = [...new Set(labels)].reduce((most, label) => Math.max(most, to.measureText(label).width), 0);
-  return { labels, width: Math.ceil(longest) };
+  const width = (text: string) => to.measureText(text).width;
+  // To measure thousands of labels takes long: only those are that look longest by the widths of their characters.
+  const widths = new Map<string, number>();
+  const guess = (label: string) => {
+    let sum = 0;
+    for (const character of label) {
+      const own = widths.get(character) ?? width(character);
+      widths.set(character, own);
+      sum += own;
+    }
+    return sum;
+  };
+  const guesses = [...new Set(labels)].map((label) => ({ label, width: guess(label) }));
+  const longest = guesses.sort((a, b) => b.width - a.width).slice(0, MEASURED);
+  return Math.ceil(longest.reduce((most, { label }) => Math.max(most, width(label)), 0));
 }

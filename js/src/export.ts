@@ -1,10 +1,11 @@
 /** The matrix as a drawing that stands alone. Python writes the very same: llm_attr_widget/drawing.py, tests/exports. */
-import { paintEdges, shortLabels } from "./edges";
-import { decimalsFor, featureLabel, tokenLabel } from "./format";
+import { paintEdges } from "./edges";
+import { decimalsFor } from "./format";
 import { layout, sizeFor } from "./layout";
 import { type Context, type Lit, type Palette, paintCells, type Scene } from "./paint";
 import type { Picture } from "./picture";
 import { coloursOn, css, ramp, type Theme } from "./scale";
+import { labelsOf, sceneOf } from "./scene";
 import { SvgContext } from "./svg";
 
 const UNLIT: Lit = { row: -1, column: -1, cell: null, span: new Set(), brush: null, pins: [] };
@@ -31,23 +32,9 @@ export function filePalette(theme: Theme, hatched: boolean): Palette {
 
 /** The whole matrix, at a size that depends on nothing but its own. */
 export function fileScene(picture: Picture, palette: Palette): Scene {
-  const { table } = picture;
-  const rowLabels = shortLabels(table.rows.map(({ text }) => tokenLabel(text)));
-  const columnLabels = shortLabels(table.columns.map(({ text }) => featureLabel(text)));
-  const shape = sizeFor(widest(rowLabels), widest(columnLabels), rowLabels.length, columnLabels.length);
-  return {
-    layout: layout(shape),
-    table,
-    palette,
-    limits: picture.limits,
-    totalLimit: picture.totalLimit,
-    totalName: picture.spanned.size > 0 ? "span" : "total",
-    sums: picture.sums,
-    rowLabels,
-    columnLabels,
-    rowBands: [],
-    columnBands: [],
-  };
+  const labels = labelsOf(picture.table);
+  const shape = sizeFor(widest(labels.rows), widest(labels.columns), labels.rows.length, labels.columns.length);
+  return { ...sceneOf(picture, palette, layout(shape), labels), rowBands: [], columnBands: [] };
 }
 
 /** Pixels that the widest label takes, a little generous: reckoned, as no two machines have the same type. */

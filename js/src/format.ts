@@ -76,8 +76,12 @@ const GLYPHS: readonly (readonly [RegExp, string])[] = [
   [/\u200b|\u200c|\u200d|\ufeff/g, "·"],
 ];
 
+/** Most words hold none of what has a glyph, and there are thousands of them. */
+const HIDDEN = /[\u0000-\u001f\u007f\u00a0\u200b-\u200d\ufeff]/;
+
 /** White space and control characters as glyphs, so that a label never looks empty. */
 export function visible(text: string): string {
+  if (!HIDDEN.test(text)) return text;
   let shown = text;
   for (const [pattern, glyph] of GLYPHS) shown = shown.replace(pattern, glyph);
   shown = shown.replace(/[\u0000-\u001f]/g, (char) => String.fromCodePoint(0x2400 + char.charCodeAt(0)));
@@ -98,6 +102,7 @@ export function featureLabel(text: string): string {
 
 /** Shortened with an ellipsis to at most `length` characters, never through a character. */
 export function shorten(text: string, length: number): string {
+  if (text.length <= length) return text;
   const characters = [...text];
   return characters.length <= length ? text : `${characters.slice(0, length - 1).join("")}…`;
 }

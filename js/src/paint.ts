@@ -155,21 +155,46 @@ function paintPicture(to: Context, scene: Scene, pixelRatio: number, makeCanvas:
 }
 
 /** The colour of the cell that stands for each block. Hundreds of thousands a frame. */
-function fillPixels(pixels: Uint32Array, { rows, columns: width, index }: Level, scene: Scene): void {
+function fillPixels(pixels: Uint32Array, { rows, columns, index }: Level, scene: Scene): void {
   const { table, palette, limits } = scene;
-  const { values, errors } = table;
-  const columns = table.columns.length;
   const colours = colourTable(palette.colours);
   const stripe = palette.theme === "dark" ? 0xffffffff : 0xff2b1b10;
-  for (let y = 0, at = 0; y < rows; y++)
-    for (const end = at + width; at < end; at++) {
-      const cell = index[at] as number;
-      const limit = limits((cell / columns) | 0);
-      const value = values[cell] as number;
-      // Where cells are too small for lines, every other one of a row of negative cells is a shade darker or lighter.
-      const striped = palette.hatched && value < -HATCH_FROM * limit && (at + y) % 2 === 0;
-      pixels[at] = striped ? stripe : (colours[tableIndex(value, errors[cell] as number, limit)] as number);
-    }
+  for (let y = 0; y < rows; y++) {
+    const part = index.subarray(y * columns, (y + 1) * columns);
+    const row = pixels.subarray(y * columns, (y + 1) * columns);
+    fillRow(row, part, table, limits, colours);
+    if (palette.hatched) stripeRow(row, part, table, limits, stripe, (y * (columns + 1)) % 2);
+  }
+}
+
+function fillRow(
+  pixels: Uint32Array,
+  index: Uint32Array,
+  { values, errors, columns }: Table,
+  limits: Scene["limits"],
+  colours: Uint32Array,
+): void {
+  const width = columns.length;
+  for (let x = 0; x < index.length; x++) {
+    const cell = index[x] as number;
+    const limit = limits((cell / width) | 0);
+    pixels[x] = colours[tableIndex(values[cell] as number, errors[cell] as number, limit)] as number;
+  }
+}
+
+/** Where cells are too small for lines, every other one of a row of negative cells is a shade darker or lighter. */
+function stripeRow(
+  pixels: Uint32Array,
+  index: Uint32Array,
+  { values, columns }: Table,
+  limits: Scene["limits"],
+  stripe: number,
+  first: number,
+): void {
+  for (let x = first; x < index.length; x += 2) {
+    const cell = index[x] as number;
+    if ((values[cell] as number) < -HATCH_FROM * limits((cell / columns.length) | 0)) pixels[x] = stripe;
+  }
 }
 
 /** Outlines of the lit cell and the pinned ones, and lines from the lit cell to its labels. */

@@ -32,24 +32,40 @@ export function strongest(values: Float32Array, whole: Size, block: Size, part: 
   const best = new Float32Array(columns);
   for (let y = 0; y < rows; y++) {
     best.fill(-1);
+    const blocks = index.subarray(y * columns, (y + 1) * columns);
     const end = Math.min(whole.rows, (top + y + 1) * block.rows);
     for (let row = (top + y) * block.rows; row < end; row++) {
-      const last = (row + 1) * whole.columns;
-      let at = row * whole.columns + left * block.columns;
-      for (let x = 0; x < columns; x++) {
-        let most = best[x] as number;
-        for (const next = Math.min(last, at + block.columns); at < next; at++) {
-          const value = Math.abs(values[at] as number);
-          const size = Number.isNaN(value) ? -0.5 : value;
-          if (size <= most) continue;
-          most = size;
-          index[y * columns + x] = at;
-        }
-        best[x] = most;
-      }
+      const first = row * whole.columns;
+      fold(values, first + left * block.columns, first + whole.columns, block.columns, best, blocks);
     }
   }
   return { rows, columns, index };
+}
+
+/** One row of cells into its blocks. A function of its own: it is fast from its second call on, a long loop is not. */
+function fold(
+  values: Float32Array,
+  first: number,
+  end: number,
+  step: number,
+  best: Float32Array,
+  index: Uint32Array,
+): void {
+  for (let x = 0, at = first; x < best.length; x++) {
+    let most = best[x] as number;
+    let found = most < 0 ? at : (index[x] as number);
+    for (const next = Math.min(at + step, end); at < next; at++) {
+      const value = values[at] as number;
+      const size = value < 0 ? -value : value;
+      // Never true of NaN.
+      if (size > most) {
+        most = size;
+        found = at;
+      }
+    }
+    best[x] = most;
+    index[x] = found;
+  }
 }
 
 /** The blocks that hold these cells. */

@@ -75,20 +75,20 @@ export function luminance(colour: Rgb): number {
 export function colourTable(colours: Colours): Uint32Array {
   const table = new Uint32Array(2 * STEPS + 1);
   for (let step = 0; step < STEPS; step++) {
-    const t = (step / (STEPS - 1)) * 2 - 1;
-    table[step] = word(ramp(colours, t));
-    table[STEPS + step] = word(faded(colours, t));
+    const full = ramp(colours, (step / (STEPS - 1)) * 2 - 1);
+    table[step] = word(full);
+    table[STEPS + step] = word(mix(colours.none, full, FADE));
   }
   table[2 * STEPS] = word(missing(colours));
   return table;
 }
 
-/** Index into `colourTable` of a value with its standard error, at a scale limit. */
+/** Index into `colourTable` of a value with its standard error, at a scale limit. Called for every cell of a frame. */
 export function tableIndex(value: number, error: number, limit: number): number {
-  if (Number.isNaN(value)) return 2 * STEPS;
-  const t = Math.max(-1, Math.min(1, value / limit));
-  const step = Math.round(((t + 1) / 2) * (STEPS - 1));
-  return uncertain(value, error) ? STEPS + step : step;
+  const t = value / limit;
+  const step = t >= 1 ? STEPS - 1 : t <= -1 ? 0 : ((t + 1) * ((STEPS - 1) / 2) + 0.5) | 0;
+  if (error > 0 && (value < 0 ? -value : value) < 2 * error) return STEPS + step;
+  return Number.isNaN(value) ? 2 * STEPS : step;
 }
 
 /** True where zero lies within two standard errors. A value without an error (an exact method) is certain. */
@@ -117,7 +117,8 @@ export function niceCeil(value: number): number {
 export function largest(values: Float32Array): number {
   let found = 0;
   for (let index = 0; index < values.length; index++) {
-    const size = Math.abs(values[index] as number);
+    const value = values[index] as number;
+    const size = value < 0 ? -value : value;
     if (size > found && size < Number.POSITIVE_INFINITY) found = size;
   }
   return found;

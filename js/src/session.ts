@@ -285,6 +285,8 @@ export class Session {
     if (isOver(frame.progress.phase)) this.#ended = Math.max(this.#ended, frame.run);
     if (frame.chart) this.#cancel("resend");
     const patch = { ...outcome(frame.progress), progress: frame.progress };
+    if (frame.chart && frame.rows === frame.chart.outputs.length)
+      return this.#patch({ ...patch, matrix: fullMatrix(frame.chart, fiveOf(buffers)), seq: frame.seq });
     const before = frame.chart ? emptyMatrix(frame.chart) : state.matrix;
     if (before === null || before.chart.run !== frame.run) {
       if (frame.rows > 0) this.#askAgain();

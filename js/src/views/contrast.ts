@@ -71,10 +71,25 @@ export function createContrast({ document }: Place, actions: ContrastActions): C
   const root = element(document, "div", {}, form, now);
   let chart: Chart | null = null;
   let stretches: readonly Stretch[] = [];
+  let chosen: Stretch | null = null;
   let shown = "";
   form.hidden = true;
+  // Only while it is open: an answer may have thousands of tokens.
+  const offer = () => {
+    const key = JSON.stringify([chart?.run, chosen]);
+    if (chart === null || form.hidden || key === shown) return;
+    shown = key;
+    const { outputs } = chart;
+    stretches = stretchesOf(outputs.length, chosen);
+    const name = ([from, to]: Stretch, at: number) =>
+      at === 0 ? "the whole answer" : quoted(outputs.slice(from, to).join(""));
+    asked.replaceChildren(...stretches.map((stretch, at) => element(document, "option", {}, name(stretch, at))));
+    const chosenAt = stretches.findLastIndex(([from, to]) => from === chosen?.[0] && to === chosen[1]);
+    asked.selectedIndex = Math.max(0, chosenAt);
+  };
   open.addEventListener("click", () => {
     form.hidden = !form.hidden;
+    offer();
     if (!form.hidden) other.focus();
   });
   // What had the focus goes away: the keys of the widget still work.
@@ -101,8 +116,9 @@ export function createContrast({ document }: Place, actions: ContrastActions): C
   return {
     button: open,
     element: root,
-    update({ chart: latest, chosen, busy, hasModel }) {
+    update({ chart: latest, chosen: latestChosen, busy, hasModel }) {
       chart = latest;
+      chosen = latestChosen;
       now.hidden = latest?.against === null || latest === null;
       open.hidden = !hasModel || latest === null || !now.hidden;
       if (open.hidden) form.hidden = true;
@@ -116,30 +132,15 @@ export function createContrast({ document }: Place, actions: ContrastActions): C
             .map((text) => quoted(text))
             .join(" and not ")}`,
         );
-      const key = JSON.stringify([latest?.run, chosen]);
-      if (latest === null || key === shown) return;
-      shown = key;
-      const count = latest.outputs.length;
-      const single = chosen && chosen[1] - chosen[0] === 1;
-      stretches = [
-        [0, count],
-        ...(chosen && !single ? [chosen] : []),
-        ...latest.outputs.map((_, at): Stretch => [at, at + 1]),
-      ];
-      asked.replaceChildren(
-        ...stretches.map(([from, to], at) =>
-          element(
-            document,
-            "option",
-            {},
-            at === 0 ? "the whole answer" : quoted(latest.outputs.slice(from, to).join("")),
-          ),
-        ),
-      );
-      const chosenAt = stretches.findLastIndex(([from, to]) => from === chosen?.[0] && to === chosen[1]);
-      asked.selectedIndex = Math.max(0, chosenAt);
+      offer();
     },
   };
+}
+
+/** What can be asked about: the whole answer, what is chosen in it, every token of it. */
+function stretchesOf(count: number, chosen: Stretch | null): readonly Stretch[] {
+  const longer = chosen && chosen[1] - chosen[0] > 1;
+  return [[0, count], ...(longer ? [chosen] : []), ...Array.from({ length: count }, (_, at): Stretch => [at, at + 1])];
 }
 
 function quoted(text: string, length = 40): string {

@@ -1,8 +1,7 @@
 /** The matrix: canvas, highlights, tooltip, legend and tools; zoom and scroll. */
 import type { Band } from "../bands";
 import { element, type Place, uniqueId } from "../dom";
-import { measured, paintEdges } from "../edges";
-import { featureLabel, tokenLabel } from "../format";
+import { paintEdges, shortLabels, widest } from "../edges";
 import {
   type Cell,
   cellAt,
@@ -20,6 +19,7 @@ import { type Lit, type Palette, paintCells, paintLit, type Scene } from "../pai
 import type { Picture } from "../picture";
 import type { Progress } from "../protocol";
 import type { ScaleMode } from "../scale";
+import { type Labels, labelsOf, sceneOf } from "../scene";
 import { createGrid } from "./describe";
 import { listenKeys } from "./keys";
 import { createLegend } from "./legend";
@@ -58,11 +58,13 @@ export interface MatrixView {
   focus(): void;
 }
 
-interface Labels {
+/** Labels with the widths they take, as long as texts and type stay. */
+interface Measured {
   readonly axes: unknown;
   readonly font: string;
-  readonly rows: { readonly labels: readonly string[]; readonly width: number };
-  readonly columns: { readonly labels: readonly string[]; readonly width: number };
+  readonly labels: Labels;
+  readonly rowWidth: number;
+  readonly columnWidth: number;
 }
 
 /** CSS pixels of the narrowest grid that is drawn: one that is hidden has none. */
@@ -85,7 +87,7 @@ class Matrix implements MatrixView {
   readonly #minimap: ReturnType<typeof createMinimap>;
   #viewport: Viewport = FIT;
   #shape: Shape | null = null;
-  #labels: Labels | null = null;
+  #measured: Measured | null = null;
   #scene: Scene | null = null;
   #drawn: readonly unknown[] = [];
   #active: Cell | null = null;
@@ -148,29 +150,17 @@ class Matrix implements MatrixView {
 
   #sceneOf(to: CanvasRenderingContext2D, { picture, palette }: MatrixData, width: number): Scene {
     const { table } = picture;
-    if (this.#labels?.axes !== picture.axes || this.#labels.font !== palette.font)
-      this.#labels = labelsOf(to, picture, palette.font);
-    const labels = this.#labels;
+    if (this.#measured?.axes !== picture.axes || this.#measured.font !== palette.font)
+      this.#measured = measured(to, picture, palette.font);
+    const { labels, rowWidth, columnWidth } = this.#measured;
     this.#shape = {
       rows: table.rows.length,
       columns: table.columns.length,
       width,
-      rowLabelWidth: labels.rows.width,
-      columnLabelWidth: labels.columns.width,
+      rowLabelWidth: rowWidth,
+      columnLabelWidth: columnWidth,
     };
-    return {
-      layout: layout(this.#shape, this.#viewport),
-      table,
-      palette,
-      limits: picture.limits,
-      totalLimit: picture.totalLimit,
-      totalName: picture.spanned.size > 0 ? "span" : "total",
-      sums: picture.sums,
-      rowLabels: labels.rows.labels,
-      columnLabels: labels.columns.labels,
-      rowBands: picture.rowBands,
-      columnBands: picture.columnBands,
-    };
+    return sceneOf(picture, palette, layout(this.#shape, this.#viewport), labels);
   }
 
   /** Draws the cells where anything of them changed; says whether numbers or colours did. */
@@ -198,8 +188,8 @@ class Matrix implements MatrixView {
     this.#legend.element.style.marginLeft = `${at.plot.x}px`;
     const zoomable = at.cell.width < 24 || at.cell.height < 20 || at.zoom > 1;
     this.#tools.update({ scale: look.scale, zoom: at.zoom, zoomable, listed, hatched });
+    if (!open || open.row >= at.rows || open.column >= at.columns) return this.#tooltip.hide();
     const room = { width: this.element.clientWidth, height: this.element.clientHeight + 40 };
-    if (!open || open.row >= at.rows || open.column >= at.columns) return this.#tooltip.update(null, null, room);
     const box = cellBox(at, open);
     const grid = this.#grid.element;
     const anchor = { ...box, x: box.x + grid.offsetLeft, y: box.y + grid.offsetTop };
@@ -276,25 +266,13 @@ class Matrix implements MatrixView {
   }
 }
 
-function labelsOf(to: CanvasRenderingContext2D, picture: Picture, font: string): Labels {
-  const { table, axes, rowBands, columnBands } = picture;
-  const room = (labels: readonly string[], bands: readonly Band[]) => ({
-    labels: measured(to, labels, font).labels,
-    // Bands have their names where there is no room for labels.
-    width: measured(to, [...labels, ...bands.map(({ name }) => name)], font).width,
-  });
-  return {
-    axes,
-    font,
-    rows: room(
-      table.rows.map((line) => tokenLabel(line.text)),
-      rowBands,
-    ),
-    columns: room(
-      table.columns.map((line) => featureLabel(line.text)),
-      columnBands,
-    ),
-  };
+function measured(to: CanvasRenderingContext2D, picture: Picture, font: string): Measured {
+  const labels = labelsOf(picture.table);
+  // Bands have their names where there is no room for labels.
+  const width = (own: readonly string[], bands: readonly Band[]) =>
+    widest(to, [...own, ...shortLabels(bands.map(({ name }) => name))], font);
+  const [rowWidth, columnWidth] = [width(labels.rows, picture.rowBands), width(labels.columns, picture.columnBands)];
+  return { axes: picture.axes, font, labels, rowWidth, columnWidth };
 }
 
 /** Gives a canvas its size (in CSS pixels) and nothing on it. A new size is a new bitmap: only where it must be. */

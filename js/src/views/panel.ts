@@ -221,16 +221,22 @@ interface Named {
   readonly value: number;
 }
 
+const named = ({ columns }: Table, { values }: Paint, at: number): Named => ({
+  word: shorten(featureLabel(columns[at]?.text ?? ""), 24),
+  value: values[at] as number,
+});
+
 /** What speaks most for (first, at most three) and against (at most two): nothing small, nothing that could be noise. */
-export function strongestWords(table: Table, { values, errors, limit }: Paint): readonly Named[] {
-  const worth = table.columns.flatMap(({ text }, at): readonly Named[] => {
-    const [value, error] = [values[at] as number, errors[at] as number];
-    const small = !(Math.abs(value) >= 0.1 * limit) || uncertain(value, error);
-    return small ? [] : [{ word: shorten(featureLabel(text), 24), value }];
-  });
-  worth.sort((a, b) => b.value - a.value);
-  const against = worth.filter(({ value }) => value < 0).slice(-2);
-  return [...worth.filter(({ value }) => value > 0).slice(0, 3), ...against.reverse()];
+export function strongestWords(table: Table, paint: Paint): readonly Named[] {
+  const { errors, limit } = paint;
+  const value = (at: number) => paint.values[at] as number;
+  const worth = [...table.columns.keys()].filter(
+    (at) => Math.abs(value(at)) >= 0.1 * limit && !uncertain(value(at), errors[at] as number),
+  );
+  worth.sort((a, b) => value(b) - value(a));
+  const pro = worth.filter((at) => value(at) > 0).slice(0, 3);
+  const against = worth.filter((at) => value(at) < 0).slice(-2);
+  return [...pro, ...against.reverse()].map((at) => named(table, paint, at));
 }
 
 function explain(document: Document, say: HTMLElement, picture: Picture, { row, lit, promptPaint }: Lighting): void {

@@ -1,6 +1,6 @@
 /** The parts of the widget and where each stands. */
 import type { Comparison } from "../comparison";
-import { element, type Place } from "../dom";
+import { element, type Place, setAttributes } from "../dom";
 import { featureLabel } from "../format";
 import { courseOf, type History, strongestCell } from "../history";
 import type { Cell } from "../layout";
@@ -168,7 +168,7 @@ export function createParts(place: Place, actions: PartsActions): Parts {
       const before = last;
       last = data;
       const { state, picture, lighting, palette, open, listed } = data;
-      matrix.element.hidden = picture === null;
+      setAttributes(matrix.element, { "data-empty": picture === null });
       // First of all: it measures its tooltip, and whatever was changed before would have to be laid out for that.
       if (picture && lighting)
         matrix.update({ picture, progress: state.progress, palette, lit: lighting.lit, open, listed });

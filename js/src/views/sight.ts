@@ -5,6 +5,7 @@ const STRIDE = 24;
 
 /** First and one past the last of the words in or near (one screen away from) the visible part of a box that scrolls. */
 export function wordsInSight(box: Element, words: readonly { readonly span: Element }[]): readonly [number, number] {
+  if (words.length === 0) return [0, 0];
   const { top, bottom, height } = box.getBoundingClientRect();
   let [first, end] = [0, words.length];
   for (let at = 0; at < words.length; at += STRIDE) {

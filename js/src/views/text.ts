@@ -179,10 +179,13 @@ function wordOf(document: Document, { text, line }: Stretch): Word {
   return { span, line, back: "", marks: "" };
 }
 
+const CONTROL = /([\u0000-\u0008\u000b-\u001f\u007f\u200b\u2060\ufeff])/;
+
 /** Control characters within a word as glyphs; line ends and tabs show themselves. */
 function withGlyphs(document: Document, text: string): readonly (Node | string)[] {
+  if (!CONTROL.test(text)) return [text];
   return text
-    .split(/([\u0000-\u0008\u000b-\u001f\u007f\u200b\u2060\ufeff])/)
+    .split(CONTROL)
     .filter((part) => part !== "")
     .map((part, at, all) =>
       part.length === 1 && (all.length > 1 || at === 0) && visible(part) !== part
@@ -207,8 +210,8 @@ function paintWord(word: Word, data: FlowData): void {
   const hatch = worth && data.hatched && value < 0;
   const back = colour ? `${hatch ? HATCH : ""}${css(colour)}` : "";
   if (back !== word.back) {
-    span.style.background = back;
-    span.style.color = colour ? inkOn(colour) : "";
+    // At once: this is done for every word of a frame.
+    span.style.cssText = colour ? `background: ${back}; color: ${inkOn(colour)}` : "";
     word.back = back;
   }
 }

@@ -59,8 +59,9 @@ function endFacts({ chart, ends }: Table, row: number, output: string): readonly
 
 export interface Tooltip {
   readonly element: HTMLElement;
-  /** Beside `anchor`, inside `room` (both in pixels of the parent); null hides it. */
-  update(data: TooltipData | null, anchor: Box | null, room: { width: number; height: number }): void;
+  /** Beside `anchor`, inside `room` (both in pixels of the parent). */
+  update(data: TooltipData, anchor: Box, room: { width: number; height: number }): void;
+  hide(): void;
 }
 
 export function createTooltip({ document }: Place, id: string): Tooltip {
@@ -68,9 +69,11 @@ export function createTooltip({ document }: Place, id: string): Tooltip {
   root.hidden = true;
   return {
     element: root,
+    hide() {
+      root.hidden = true;
+    },
     update(data, anchor, room) {
-      root.hidden = data === null || anchor === null;
-      if (data === null || anchor === null) return;
+      root.hidden = false;
       const { title, facts } = factsOf(data);
       const rows = facts.map(({ name, value }) =>
         element(document, "div", {}, element(document, "span", {}, name), element(document, "b", {}, value)),

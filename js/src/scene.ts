@@ -1,0 +1,37 @@
+/** From a picture to the scene that is drawn, on the screen and in files. */
+import { shortLabels } from "./edges";
+import { featureLabel, tokenLabel } from "./format";
+import type { Layout } from "./layout";
+import type { Palette, Scene } from "./paint";
+import type { Picture } from "./picture";
+import type { Table } from "./table";
+
+/** Short enough to draw. */
+export interface Labels {
+  readonly rows: readonly string[];
+  readonly columns: readonly string[];
+}
+
+export function labelsOf({ rows, columns }: Table): Labels {
+  return {
+    rows: shortLabels(rows.map(({ text }) => tokenLabel(text))),
+    columns: shortLabels(columns.map(({ text }) => featureLabel(text))),
+  };
+}
+
+export function sceneOf(picture: Picture, palette: Palette, layout: Layout, labels: Labels): Scene {
+  const { table, limits, totalLimit, sums, rowBands, columnBands, spanned } = picture;
+  return {
+    layout,
+    table,
+    palette,
+    limits,
+    totalLimit,
+    totalName: spanned.size > 0 ? "span" : "total",
+    sums,
+    rowLabels: labels.rows,
+    columnLabels: labels.columns,
+    rowBands,
+    columnBands,
+  };
+}
