@@ -22,6 +22,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.report import PAGE, between, table
 from llm_attr_widget.widget.choices import CHOICES
+from llm_attr_widget.widget.frames import CELLS_PER_FRAME
 from llm_attr_widget.widget.page import page as page_of
 from llm_attr_widget.widget.protocol import Chart, PieceText, Progress, Settings
 from llm_attr_widget.widget.traits import STATIC
@@ -57,13 +58,13 @@ BARE = """(size) => {
 }"""
 # Opens a widget: before its first run, or (`ended`) with a result in its traits, as a notebook that is opened again.
 # Says how long it took, with all but loading the script, until it was painted.
-OPEN = """async (ended) => {
+OPEN = """async ([ended, cells_per_frame]) => {
   const { esm, state } = JSON.parse(document.getElementById("content").textContent);
   const [rows, columns] = [state.chart.outputs.length, state.chart.features.length];
   const fill = (length, scale) => new Float32Array(length).map(() => (Math.random() - 0.4) * scale);
-  const numbers = () => [fill(rows * columns, 1), new Float32Array(rows * columns).fill(0.05), fill(rows * 2, 1),
+  const numbers = (rows) => [fill(rows * columns, 1), new Float32Array(rows * columns).fill(0.05), fill(rows * 2, 1),
     fill(columns, 5), new Float32Array(columns)].map((part) => new DataView(part.buffer));
-  const [values, errors, ends, sequence, sequence_errors] = ended ? numbers() : [];
+  const [values, errors, ends, sequence, sequence_errors] = ended ? numbers(rows) : [];
   const progress = { ...state.progress, phase: "finished" };
   const result = { values, errors, ends, sequence, sequence_errors, progress, status: "finished" };
   const traits = { ...state, chart: null, progress: null, status: "idle", records: [], pictures: [], checks: [],
@@ -74,15 +75,25 @@ OPEN = """async (ended) => {
   const { default: widget } = await import(URL.createObjectURL(new Blob([esm], { type: "text/javascript" })));
   document.getElementById("widget").replaceChildren();
   window.painted = () => new Promise((done) => frame(() => frame(done)));
-  const buffers = Array.from({ length: 4 }, numbers);
+  const step = Math.min(rows, Math.floor(cells_per_frame / columns));
+  const messages = [];
+  for (let first = 0; first < rows; first += step) {
+    const count = Math.min(step, rows - first);
+    messages.push([first, count, Array.from({ length: 4 }, () => numbers(count))]);
+  }
   let seq = 0;
-  window.send = () => {
-    seq += 1;
-    const progress = { ...state.progress, phase: "running", calls: seq };
-    const event = { kind: "frame", seq, run: state.chart.run, chart: seq === 1 ? state.chart : null, progress,
-      first_row: 0, rows };
-    for (const listener of listeners["msg:custom"] ?? []) listener(event, buffers[seq % buffers.length]);
+  // The next messages of the matrix, from its first row again after its last.
+  window.send = (count) => {
+    for (; count > 0; count--) {
+      const [first_row, rows, buffers] = messages[seq % messages.length];
+      seq += 1;
+      const progress = { ...state.progress, phase: "running", calls: seq };
+      const chart = seq === 1 ? state.chart : null;
+      const event = { kind: "frame", seq, run: state.chart.run, chart, progress, first_row, rows };
+      for (const listener of listeners["msg:custom"] ?? []) listener(event, buffers[seq % buffers.length]);
+    }
   };
+  window.messages = messages.length;
   const began = performance.now();
   const { initialize, render } = widget();
   initialize({ model });
@@ -92,16 +103,17 @@ OPEN = """async (ended) => {
   await painted();
   return [[performance.now() - began], [own + window.spent.reduce((sum, part) => sum + part, 0)]];
 }"""
-# The first numbers of a run, in a widget that has been open for a while; from then on 20 times a second.
+# The first numbers of a run, in a widget that has been open for a while; from then on, 20 times a second, as many
+# messages as travel in that time (what JupyterLab carries: about 35 MB a second).
 STREAM = """async () => {
   await new Promise((done) => setTimeout(done, 500));
   window.spent.length = 0;
   const began = performance.now();
-  send();
+  send(messages);
   const own = performance.now() - began;
   await painted();
   const taken = performance.now() - began;
-  setInterval(send, 50);
+  setInterval(() => send(Math.min(messages, 2)), 50);
   return [[taken], [own + window.spent[0]]];
 }"""
 RECORD = """(frames) => new Promise((done) => {
@@ -177,9 +189,9 @@ def measure(browser: Browser, size: int, frames: int) -> list[Times]:
         page.evaluate(BARE, size)
         found: list[Times] = [("bare canvas", *page.evaluate(RECORD, frames))]
     with _widget(browser, size) as page:
-        found.append(("a result opened", *page.evaluate(OPEN, True)))
+        found.append(("a result opened", *page.evaluate(OPEN, [True, CELLS_PER_FRAME])))
     with _widget(browser, size) as page:
-        page.evaluate(OPEN, False)
+        page.evaluate(OPEN, [False, CELLS_PER_FRAME])
         found.append(("first numbers", *page.evaluate(STREAM)))
         for name in INTERACTIONS:
             page.evaluate(ACT, name)

@@ -1,7 +1,7 @@
 /** Two runs on the same rows and columns: A, B, and A − B with the error of the difference. */
 import { align, type Pair } from "./align";
 import type { Kept } from "./kept";
-import type { Matrix } from "./matrix";
+import { fullMatrix, type Matrix } from "./matrix";
 import type { Chart, PieceText } from "./protocol";
 import { largest, niceCeil } from "./scale";
 
@@ -123,16 +123,13 @@ function spread(own: Kept, other: Kept, rows: readonly Pair[], columns: readonly
   };
   return {
     progress: own.progress,
-    matrix: {
-      chart,
-      rows: rows.length,
-      columns: columns.length,
-      values: cells(matrix.values),
-      errors: cells(matrix.errors),
-      ends: Float32Array.from(ends as number[]),
-      sequence: line(matrix.sequence),
-      sequenceErrors: line(matrix.sequenceErrors),
-    },
+    matrix: fullMatrix(chart, [
+      cells(matrix.values),
+      cells(matrix.errors),
+      Float32Array.from(ends as number[]),
+      line(matrix.sequence),
+      line(matrix.sequenceErrors),
+    ]),
   };
 }
 

@@ -7,12 +7,14 @@ import type { Chart, Frame } from "./protocol";
  * sequence, sequenceErrors: (columns). NaN where nothing has come yet.
  *
  * A frame of some rows is written into the arrays of the one before (2,000 × 2,000 numbers can't be copied at 20 Hz);
- * the object itself is new with every frame, so identity tells that something changed.
+ * the object itself is new with every frame, so identity tells that something changed. stamps: (rows), another number
+ * for a row each time that it is written into these arrays.
  */
 export interface Matrix {
   readonly chart: Chart;
   readonly rows: number;
   readonly columns: number;
+  readonly stamps: Uint32Array;
   readonly values: Float32Array;
   readonly errors: Float32Array;
   readonly ends: Float32Array;
@@ -30,6 +32,7 @@ export function emptyMatrix(chart: Chart): Matrix {
     chart,
     rows,
     columns,
+    stamps: new Uint32Array(rows),
     values: blank(rows * columns),
     errors: blank(rows * columns),
     ends: blank(rows * 2),
@@ -43,7 +46,7 @@ export function fullMatrix(chart: Chart, buffers: Buffers): Matrix {
   const [rows, columns] = [chart.outputs.length, chart.features.length];
   checkLengths(buffers, rows, columns);
   const [values, errors, ends, sequence, sequenceErrors] = buffers;
-  return { chart, rows, columns, values, errors, ends, sequence, sequenceErrors };
+  return { chart, rows, columns, stamps: new Uint32Array(rows), values, errors, ends, sequence, sequenceErrors };
 }
 
 /** The matrix after a frame. `current` must be of the frame's run, unless the frame brings its own chart. */
@@ -53,10 +56,12 @@ export function withFrame(current: Matrix, frame: Frame, buffers: Buffers): Matr
   if (frame.first_row + frame.rows > rows)
     throw new DecodeError("frame", `at most ${rows} rows`, [frame.first_row, frame.rows]);
   const [values, errors, ends, sequence, sequenceErrors] = buffers;
-  if (frame.rows === rows) return { ...current, values, errors, ends, sequence, sequenceErrors };
+  if (frame.rows === rows) return fullMatrix(current.chart, buffers);
   current.values.set(values, frame.first_row * columns);
   current.errors.set(errors, frame.first_row * columns);
   current.ends.set(ends, frame.first_row * 2);
+  for (let row = frame.first_row; row < frame.first_row + frame.rows; row++)
+    current.stamps[row] = (current.stamps[row] as number) + 1;
   return { ...current, sequence, sequenceErrors };
 }
 

@@ -3,7 +3,7 @@
 import type { Band } from "./bands";
 import { decimalsFor, signed } from "./format";
 import { BOXES_FROM, type Box, type Cell, cellBox, inSight, LABELS_FROM, type Layout, VALUES_FROM } from "./layout";
-import { blocksIn, cellsPerPixel, type Level, strongest } from "./pyramid";
+import { blocksIn, cellsPerPixel, createPyramid, type Level, type Pyramid } from "./pyramid";
 import { type Colours, cellColour, colourTable, css, inkOn, type Theme, tableIndex, uncertain } from "./scale";
 import type { Table } from "./table";
 
@@ -55,10 +55,16 @@ const HATCH_STEP = 6;
 const HATCH_FROM = 0.05;
 
 /** Cells of the plot, drawn from (0, 0): rounded boxes where there is room, else one picture. */
-export function paintCells(to: Context, scene: Scene, pixelRatio: number, makeCanvas: () => HTMLCanvasElement): void {
+export function paintCells(
+  to: Context,
+  scene: Scene,
+  pixelRatio: number,
+  makeCanvas: () => HTMLCanvasElement,
+  pyramid = createPyramid(),
+): void {
   const { cell } = scene.layout;
   if (Math.min(cell.width, cell.height) >= BOXES_FROM) paintBoxes(to, scene);
-  else paintPicture(to, scene, pixelRatio, makeCanvas);
+  else paintPicture(to, scene, pixelRatio, makeCanvas, pyramid);
 }
 
 function paintBoxes(to: Context, scene: Scene): void {
@@ -135,13 +141,19 @@ function paintNumber(to: Context, box: Box, value: number, error: number, limit:
   to.fillText(text, box.x + box.width / 2, box.y + box.height / 2 + 0.5, box.width - 3);
 }
 
-function paintPicture(to: Context, scene: Scene, pixelRatio: number, makeCanvas: () => HTMLCanvasElement): void {
+function paintPicture(
+  to: Context,
+  scene: Scene,
+  pixelRatio: number,
+  makeCanvas: () => HTMLCanvasElement,
+  pyramid: Pyramid,
+): void {
   const { layout, table } = scene;
   const { cell, scroll } = layout;
   const block = { rows: cellsPerPixel(cell.height, pixelRatio), columns: cellsPerPixel(cell.width, pixelRatio) };
   const sight = inSight(layout);
   const part = blocksIn({ rows: sight.rows, columns: sight.columns }, block);
-  const level = strongest(table.values, { rows: table.rows.length, columns: table.columns.length }, block, part);
+  const level = pyramid(table, { rows: table.rows.length, columns: table.columns.length }, block, part);
   const image = to.createImageData(level.columns, level.rows);
   fillPixels(new Uint32Array(image.data.buffer), level, scene);
   const canvas = makeCanvas();

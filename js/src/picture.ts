@@ -3,10 +3,11 @@ import { type Band, columnBands, rowBands } from "./bands";
 import type { Matrix } from "./matrix";
 import type { Chart } from "./protocol";
 import { addColumns, addRows, regrouped, spansAdd, without } from "./regroup";
+import { type RowFigures, rowFigures } from "./rows";
 import { largest, limitFor, niceCeil, type ScaleMode } from "./scale";
 import type { Level } from "./segments";
 import { overlap, type Range } from "./sources";
-import { type Axes, axesOf, rowOf, rowSums, type Table, tableOf } from "./table";
+import { type Axes, axesOf, rowOf, type Table, tableOf } from "./table";
 import { answerStretches, promptStretches, type Stretch } from "./views/text";
 
 /** How the user wants to see it. */
@@ -39,8 +40,8 @@ export interface Picture {
   readonly totalLimit: number;
   /** How many cells are beyond the limit. */
   readonly clipped: number;
-  /** Sum of each row of the table. */
-  readonly sums: Float32Array;
+  /** Of each row of the matrix, those of columns left out of the view among them. */
+  readonly figures: RowFigures;
   /** How many features are left out of the view. */
   readonly hidden: number;
   /** Rows of the span; empty: the total is that of the whole answer. */
@@ -56,7 +57,9 @@ export function pictureOf(previous: Picture | null, matrix: Matrix, look: Look):
   const whole = axes === base ? tableOf(matrix, axes) : addColumns(matrix, axes);
   const spanned = spansAdd(matrix.chart) ? rowsIn(whole, look.span) : [];
   const table = spanned.length > 0 && spanned.length < whole.rows.length ? withSpan(whole, spanned) : whole;
-  const limit = look.limit ?? limitFor(table.values, look.scale, kept?.limit ?? null, look.streaming);
+  const figures = rowFigures(matrix, previous?.figures ?? null);
+  const most = table.values === matrix.values ? largest(figures.largest) : undefined;
+  const limit = look.limit ?? limitFor(table.values, look.scale, kept?.limit ?? null, look.streaming, most);
   const rows = look.scale === "row" ? rowLimits(table) : null;
   return {
     matrix,
@@ -72,8 +75,7 @@ export function pictureOf(previous: Picture | null, matrix: Matrix, look: Look):
     limits: rows ? (row) => rows[row] as number : () => limit,
     clipped: look.scale === "robust" || look.scale === "frozen" ? countBeyond(table.values, limit) : 0,
     totalLimit: limitFor(table.total, look.scale, kept?.totalLimit ?? null, look.streaming),
-    // Of all columns, those left out of the view among them.
-    sums: rowSums(matrix.values, matrix.rows, matrix.columns),
+    figures,
     hidden: base.columns.length - axes.columns.reduce((count, { members }) => count + members.length, 0),
     spanned: new Set(spanned),
   };

@@ -1,4 +1,5 @@
 /** A matrix made smaller without losing its hot cells: each block shows its strongest one. */
+import { hasChanged, type Stamped, stampOf } from "./rows";
 
 /** index: (rows, columns), row-major: which cell of the matrix stands for the block. */
 export interface Level {
@@ -19,27 +20,54 @@ export interface Part {
   readonly columns: readonly [number, number];
 }
 
+/** A level of a matrix. part: counted in blocks. */
+export type Pyramid = (table: Stamped, whole: Size, block: Size, part: Part) => Level;
+
 /**
- * The cell of largest |value| in every block of a part of the matrix (the signed maximum keeps its sign). part: counted
- * in blocks.
+ * Levels that show the cell of largest |value| in every block (the signed maximum keeps its sign): averaging or picking
+ * every k-th would hide a single hot cell. NaN loses against any number.
  *
- * Averaging or picking every k-th would hide a single hot cell. NaN loses against any number.
+ * The last level is remembered: asked for again, only what has changed is reckoned again.
  */
-export function strongest(values: Float32Array, whole: Size, block: Size, part: Part): Level {
-  const [[top, bottom], [left, right]] = [part.rows, part.columns];
+export function createPyramid(): Pyramid {
+  let last: { readonly of: Stamped; readonly key: string; readonly level: Level } | null = null;
+  return (table, whole, block, part) => {
+    const key = JSON.stringify([whole, block, part]);
+    const before = last?.key === key ? last : null;
+    const level = before?.level ?? levelFor(part);
+    fill(level, table.values, whole, block, part, (row) => hasChanged(before?.of ?? null, table, row));
+    last = { of: stampOf(table), key, level };
+    return level;
+  };
+}
+
+function levelFor({ rows: [top, bottom], columns: [left, right] }: Part): Level {
   const [rows, columns] = [bottom - top, right - left];
-  const index = new Uint32Array(rows * columns);
+  return { rows, columns, index: new Uint32Array(rows * columns) };
+}
+
+/** Fills in every row of blocks that holds a changed row of cells. */
+function fill(
+  { rows, columns, index }: Level,
+  values: Float32Array,
+  whole: Size,
+  block: Size,
+  part: Part,
+  changed: (row: number) => boolean,
+): void {
+  const [top, left] = [part.rows[0], part.columns[0]];
   const best = new Float32Array(columns);
   for (let y = 0; y < rows; y++) {
+    const start = (top + y) * block.rows;
+    const lines = Array.from({ length: Math.min(whole.rows - start, block.rows) }, (_, at) => start + at);
+    if (!lines.some(changed)) continue;
     best.fill(-1);
     const blocks = index.subarray(y * columns, (y + 1) * columns);
-    const end = Math.min(whole.rows, (top + y + 1) * block.rows);
-    for (let row = (top + y) * block.rows; row < end; row++) {
+    for (const row of lines) {
       const first = row * whole.columns;
       fold(values, first + left * block.columns, first + whole.columns, block.columns, best, blocks);
     }
   }
-  return { rows, columns, index };
 }
 
 /** One row of cells into its blocks. A function of its own: it is fast from its second call on, a long loop is not. */

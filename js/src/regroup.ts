@@ -70,6 +70,7 @@ export function addColumns(matrix: Matrix, { rows, columns }: Axes): Table {
     chart: matrix.chart,
     rows,
     columns,
+    stamps: matrix.stamps,
     values: add(matrix.values, matrix.rows),
     errors: add(matrix.errors, matrix.rows),
     ends: matrix.ends,

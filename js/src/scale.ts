@@ -124,19 +124,55 @@ export function largest(values: Float32Array): number {
   return found;
 }
 
+/** Of the bits of a float32: all but the sign, and infinity. */
+const SIZE = 0x7fffffff;
+const INFINITE = 0x7f800000;
+
 /** The 98th percentile of |value| over the finite values; 0 where there is none. */
 export function robustLargest(values: Float32Array): number {
-  const sizes = values.filter(Number.isFinite).map(Math.abs).sort();
-  return sizes[Math.max(0, Math.ceil(0.98 * sizes.length) - 1)] ?? 0;
+  // The bits of floats are in the order of their sizes: counted twice, by the upper and the lower half of them. To sort
+  // millions takes too long while frames come.
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const upper = new Uint32Array(1 << 16);
+  const lower = new Uint32Array(1 << 15);
+  let count = 0;
+  for (let at = 0; at < bits.length; at++) {
+    const size = (bits[at] as number) & SIZE;
+    if (size >= INFINITE) continue;
+    upper[size >>> 15] = (upper[size >>> 15] as number) + 1;
+    count++;
+  }
+  if (count === 0) return 0;
+  const [high, rest] = ranked(upper, Math.max(1, Math.ceil(0.98 * count)));
+  for (let at = 0; at < bits.length; at++) {
+    const size = (bits[at] as number) & SIZE;
+    if (size >>> 15 === high) lower[size & 0x7fff] = (lower[size & 0x7fff] as number) + 1;
+  }
+  const [low] = ranked(lower, rest);
+  return new Float32Array(Uint32Array.of((high << 15) | low).buffer)[0] as number;
+}
+
+/** Which bin holds the one at a rank (from 1), and its rank in there. */
+function ranked(bins: Uint32Array, rank: number): readonly [number, number] {
+  let left = rank;
+  let at = 0;
+  for (; left > (bins[at] as number); at++) left -= bins[at] as number;
+  return [at, left];
 }
 
 /**
  * Limit of the scale for what is shown now. While frames stream it stays unless the values outgrow it or shrink below
- * a third of it, so that colours don't flicker.
+ * a third of it, so that colours don't flicker. most: largest |value|, where it is known.
  */
-export function limitFor(values: Float32Array, mode: ScaleMode, previous: number | null, streaming: boolean): number {
+export function limitFor(
+  values: Float32Array,
+  mode: ScaleMode,
+  previous: number | null,
+  streaming: boolean,
+  most?: number,
+): number {
   if (mode === "frozen" && previous !== null) return previous;
-  const size = mode === "robust" ? robustLargest(values) : largest(values);
+  const size = mode === "robust" ? robustLargest(values) : (most ?? largest(values));
   if (size === 0) return previous ?? 1;
   if (streaming && previous !== null && size <= previous && size > previous / 3) return previous;
   return niceCeil(size);

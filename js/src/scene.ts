@@ -20,7 +20,7 @@ export function labelsOf({ rows, columns }: Table): Labels {
 }
 
 export function sceneOf(picture: Picture, palette: Palette, layout: Layout, labels: Labels): Scene {
-  const { table, limits, totalLimit, sums, rowBands, columnBands, spanned } = picture;
+  const { table, limits, totalLimit, figures, rowBands, columnBands, spanned } = picture;
   return {
     layout,
     table,
@@ -28,7 +28,7 @@ export function sceneOf(picture: Picture, palette: Palette, layout: Layout, labe
     limits,
     totalLimit,
     totalName: spanned.size > 0 ? "span" : "total",
-    sums,
+    sums: figures.sums,
     rowLabels: labels.rows,
     columnLabels: labels.columns,
     rowBands,

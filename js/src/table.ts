@@ -15,6 +15,8 @@ export interface Table {
   readonly chart: Chart;
   readonly rows: readonly Line[];
   readonly columns: readonly Line[];
+  /** As in `Matrix`. */
+  readonly stamps: Uint32Array;
   readonly values: Float32Array;
   readonly errors: Float32Array;
   readonly ends: Float32Array;
@@ -44,6 +46,7 @@ export function tableOf(matrix: Matrix, axes: Axes): Table {
     chart: matrix.chart,
     rows: axes.rows,
     columns: axes.columns,
+    stamps: matrix.stamps,
     values: matrix.values,
     errors: matrix.errors,
     ends: matrix.ends,
@@ -61,17 +64,6 @@ export function lineAt(lines: readonly Line[], place: Range | null): number {
 
 export function rowOf(values: Float32Array, row: number, columns: number): Float32Array {
   return values.subarray(row * columns, (row + 1) * columns);
-}
-
-/** Sum of each row: what the model's score gained from the prompt, where the method adds up. */
-export function rowSums(values: Float32Array, rows: number, columns: number): Float32Array {
-  const sums = new Float32Array(rows);
-  for (let row = 0; row < rows; row++) {
-    let sum = 0;
-    for (let column = 0; column < columns; column++) sum += values[row * columns + column] as number;
-    sums[row] = sum;
-  }
-  return sums;
 }
 
 /** Whether every feature is in some column: none is left out of the view. */

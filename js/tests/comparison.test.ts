@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { align } from "../src/align";
 import { comparison, spearman } from "../src/comparison";
 import type { Kept } from "../src/kept";
+import { fullMatrix } from "../src/matrix";
 import { normal, settledTop } from "../src/stability";
 import { makeChart, makeProgress } from "./model";
 
@@ -45,16 +46,13 @@ describe("align", () => {
 function kept(run: number, features: string[], outputs: string[], values: number[], error: number): Kept {
   const chart = makeChart(run, features, outputs);
   const line = (from: number[]) => Float32Array.from(from);
-  const matrix = {
-    chart,
-    rows: outputs.length,
-    columns: features.length,
-    values: line(values),
-    errors: line(values.map(() => error)),
-    ends: line(outputs.flatMap(() => [-1, -2])),
-    sequence: line(values.slice(0, features.length)),
-    sequenceErrors: line(features.map(() => error)),
-  };
+  const matrix = fullMatrix(chart, [
+    line(values),
+    line(values.map(() => error)),
+    line(outputs.flatMap(() => [-1, -2])),
+    line(values.slice(0, features.length)),
+    line(features.map(() => error)),
+  ]);
   return { matrix, progress: makeProgress(run, "finished") };
 }
 

@@ -5,8 +5,9 @@ import { paintEdges } from "../src/edges";
 import { cellBox, layout, type Viewport } from "../src/layout";
 import { emptyMatrix, type Matrix } from "../src/matrix";
 import { type Context, type Lit, type Palette, paintCells, paintLit, type Scene } from "../src/paint";
+import { rowFigures } from "../src/rows";
 import { cellColour, coloursOn, type Rgb } from "../src/scale";
-import { axesOf, rowSums, tableOf } from "../src/table";
+import { axesOf, tableOf } from "../src/table";
 import { makeChart } from "./model";
 
 const palette: Palette = {
@@ -46,7 +47,7 @@ function sceneOf(matrix: Matrix, limit: number, width: number, viewport?: Viewpo
     limits: () => limit,
     totalLimit: 1,
     totalName: "",
-    sums: rowSums(matrix.values, rows, columns),
+    sums: rowFigures(matrix, null).sums,
     rowLabels: blank(rows),
     columnLabels: blank(columns),
     rowBands: [],

@@ -72,7 +72,7 @@ describe("where text may be cut", () => {
 describe("regrouping", () => {
   test("a group's value is the sum of its members', its error at most the sum of theirs; rows still add up", () => {
     const matrix = matrixOf();
-    const { table, sums } = pictureOf(null, matrix, look({ level: "sentence" }));
+    const { table, figures } = pictureOf(null, matrix, look({ level: "sentence" }));
     expect(table.columns.map((line) => line.text)).toEqual(["Dave lives here.", " He golfs.\n", "Why?"]);
     const by = (row: number, from: number, to: number, numbers: Float32Array) =>
       Array.from(numbers.subarray(row * 9 + from, row * 9 + to)).reduce((a, b) => a + b, 0);
@@ -80,7 +80,7 @@ describe("regrouping", () => {
       expect(table.values[row * 3]).toBeCloseTo(by(row, 0, 4, matrix.values), 5);
       expect(table.values[row * 3 + 1]).toBeCloseTo(by(row, 4, 7, matrix.values), 5);
       expect(table.errors[row * 3 + 2]).toBeCloseTo(by(row, 7, 9, matrix.errors), 5);
-      expect(sums[row]).toBeCloseTo(by(row, 0, 9, matrix.values), 5);
+      expect(figures.sums[row]).toBeCloseTo(by(row, 0, 9, matrix.values), 5);
     }
     expect(table.added).toBe(true);
   });
@@ -260,7 +260,7 @@ describe("left out of the view", () => {
     const count = whole.table.columns.length;
     expect(picture.table.columns).toHaveLength(count - 1);
     expect(picture.hidden).toBe(1);
-    expect(picture.sums).toEqual(whole.sums);
+    expect(picture.figures.sums).toEqual(whole.figures.sums);
     expect(picture.table.added).toBe(false);
     const first = [...whole.table.values.subarray(0, count)].filter((_, column) => column !== 1);
     expect([...picture.table.values.subarray(0, count - 1)]).toEqual(first);

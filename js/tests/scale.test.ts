@@ -109,6 +109,20 @@ describe("limit", () => {
     expect(limitFor(many, "whole", null, false)).toBe(50);
   });
 
+  test("robust: the very number that sorting finds, whatever else is among them", () => {
+    for (let seed = 1; seed < 40; seed++) {
+      const some = Float32Array.from(
+        { length: seed * 7 },
+        (_, at) => Math.sin(at * seed) * 10 ** ((at * seed) % 9) - 4,
+      );
+      const sizes = some.map(Math.abs).sort();
+      const odd = Float32Array.from([Number.NaN, ...some, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]);
+      expect(robustLargest(odd)).toBe(sizes[Math.ceil(0.98 * sizes.length) - 1]);
+    }
+    expect(robustLargest(values(0, -0, Number.NaN))).toBe(0);
+    expect(robustLargest(values())).toBe(0);
+  });
+
   test("stays while streaming unless values outgrow it or shrink far below it", () => {
     expect(limitFor(values(1.5), "whole", 2, true)).toBe(2);
     expect(limitFor(values(2.4), "whole", 2, true)).toBe(2.5);

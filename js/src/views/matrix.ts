@@ -18,6 +18,7 @@ import {
 import { type Lit, type Palette, paintCells, paintLit, type Scene } from "../paint";
 import type { Picture } from "../picture";
 import type { Progress } from "../protocol";
+import { createPyramid } from "../pyramid";
 import type { ScaleMode } from "../scale";
 import { type Labels, labelsOf, sceneOf } from "../scene";
 import { createGrid } from "./describe";
@@ -85,6 +86,7 @@ class Matrix implements MatrixView {
   readonly #legend: ReturnType<typeof createLegend>;
   readonly #tools: ReturnType<typeof createTools>;
   readonly #minimap: ReturnType<typeof createMinimap>;
+  readonly #pyramid = createPyramid();
   #viewport: Viewport = FIT;
   #shape: Shape | null = null;
   #measured: Measured | null = null;
@@ -175,7 +177,7 @@ class Matrix implements MatrixView {
     if (!layer) return false;
     blank(this.#cells, layer, at.plot.width, at.plot.height, ratio);
     layer.setTransform(ratio, 0, 0, ratio, 0, 0);
-    paintCells(layer, scene, ratio, () => element(this.#document, "canvas"));
+    paintCells(layer, scene, ratio, () => element(this.#document, "canvas"), this.#pyramid);
     return before[0] !== picture || before[1] !== palette;
   }
 
