@@ -36,15 +36,38 @@ export function setText(target: Element, text: string): void {
   if (target.textContent !== text) target.textContent = text;
 }
 
+/** A button that submits nothing; `look`: its class, without the "law-". */
+export function buttonOf(
+  document: Document,
+  look: string,
+  text: Node | string = "",
+  attributes: Attributes = {},
+): HTMLButtonElement {
+  return element(document, "button", { type: "button", class: `law-${look}`, ...attributes }, text);
+}
+
+/** The × that closes what it stands in. */
+export function closeButton(document: Document, label = "Close"): HTMLButtonElement {
+  return buttonOf(document, "close", "×", { "aria-label": label });
+}
+
 /** A small button beside what it acts on; the label is its title, too. */
 export function toolButton(document: Document, text: string, label: string, act: () => void): HTMLButtonElement {
-  const made = element(
-    document,
-    "button",
-    { type: "button", class: "law-tool", "aria-label": label, title: label },
-    text,
-  );
+  const made = buttonOf(document, "tool", text, { "aria-label": label, title: label });
   made.addEventListener("click", act);
+  return made;
+}
+
+/** A part of a drawing. */
+export function drawn(
+  document: Document,
+  tag: string,
+  attributes: Attributes,
+  ...children: readonly (Node | string)[]
+): SVGElement {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag) as SVGElement;
+  setAttributes(made, attributes);
+  made.append(...children);
   return made;
 }
 

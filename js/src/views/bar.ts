@@ -1,5 +1,5 @@
 /** The bar above: method, granularity, value, options; Run or Stop; the progress line. */
-import { element, type Place, setAttributes, setText } from "../dom";
+import { buttonOf, element, type Place, setAttributes, setText } from "../dom";
 import type { Choice, Choices, Progress, Settings } from "../protocol";
 import { isBusy, type Waiting } from "../session";
 import { createOptions } from "./options";
@@ -38,8 +38,8 @@ export function createBar(place: Place, actions: BarActions): Bar {
   );
   const options = createOptions(place, actions.edit);
   const extras = element(document, "span", { class: "law-extras" });
-  const go = element(document, "button", { type: "button", class: "law-run" }, "Run");
-  const stop = element(document, "button", { type: "button", class: "law-run" }, "Stop");
+  const go = buttonOf(document, "run", "Run");
+  const stop = buttonOf(document, "run", "Stop");
   go.addEventListener("click", () => actions.run());
   stop.addEventListener("click", () => actions.stop());
   const line = element(document, "div", {

@@ -1,6 +1,6 @@
 /** All that stands beside the matrix, put together: kept runs, comparing, the drawer, the steps of trust. */
 import type { Comparison, Side } from "../comparison";
-import { element, type Place, setAttributes, setText } from "../dom";
+import { buttonOf, type Place, setAttributes, setText } from "../dom";
 import { featureLabel } from "../format";
 import { courseOf, type History, strongestCell } from "../history";
 import type { Palette } from "../paint";
@@ -82,9 +82,9 @@ export function createBeside(place: Place, actions: BesideActions): Beside {
     actions.redraw,
   );
   const steps = createSteps(place, { ...actions, figures: () => drawer.toggle("check") });
-  const what = element(document, "button", { type: "button", class: "law-pill law-button law-what" }, "What if");
+  const what = buttonOf(document, "pill law-button law-what", "What if");
   what.addEventListener("click", () => drawer.toggle("what_if"));
-  const pause = element(document, "button", { type: "button", class: "law-pill law-button law-pause" });
+  const pause = buttonOf(document, "pill law-button law-pause");
   pause.addEventListener("click", () => (data?.live.phase === "paused" ? actions.resume() : actions.pause()));
   return {
     buttons: [runs.element, what],

@@ -1,6 +1,6 @@
 /** Two runs compared: which, what of them is shown, and how far they agree. */
 import type { Comparison, Side } from "../comparison";
-import { element, type Place, setAttributes, setText } from "../dom";
+import { closeButton, element, type Place, setAttributes, setText } from "../dom";
 import type { Kept } from "../kept";
 import type { RunName } from "../protocol";
 import { nameOf } from "./runs";
@@ -84,7 +84,7 @@ export function createCompare(place: Place, actions: CompareActions): Compare {
   blink.addEventListener("click", () => blinking(timer === null));
   group.append(...buttons, blink);
   const says = element(document, "span", { class: "law-agreement", role: "status" });
-  const close = element(document, "button", { type: "button", class: "law-close", "aria-label": "End comparing" }, "×");
+  const close = closeButton(document, "End comparing");
   close.addEventListener("click", () => {
     blinking(false);
     actions.compare(null);

@@ -1,5 +1,5 @@
 /** "Why this and not that": a second answer, or another word in the place of one, typed beside the first. */
-import { element, type Place, setText } from "../dom";
+import { buttonOf, element, type Place, setText } from "../dom";
 import { featureLabel, shorten } from "../format";
 import type { Chart } from "../protocol";
 
@@ -53,7 +53,7 @@ function textOf({ outputs }: Pick<Chart, "outputs">, [from, end]: Stretch): stri
 }
 
 export function createContrast({ document }: Place, actions: ContrastActions): Contrast {
-  const open = element(document, "button", { type: "button", class: "law-link" }, "Why not another?");
+  const open = buttonOf(document, "link", "Why not another?");
   open.title = "Contrast: which parts of the prompt speak for this rather than for something else";
   const asked = element(document, "select", { "aria-label": "Why this" });
   const other = element(document, "input", {
@@ -66,7 +66,7 @@ export function createContrast({ document }: Place, actions: ContrastActions): C
   const form = element(document, "form", { class: "law-contrast", "aria-label": "Contrast" });
   form.append("Why ", asked, " and not ", other, " ", go);
   const said = element(document, "span", {});
-  const end = element(document, "button", { type: "button", class: "law-link" }, "End contrast");
+  const end = buttonOf(document, "link", "End contrast");
   const now = element(document, "div", { class: "law-contrast" }, said, end);
   const root = element(document, "div", {}, form, now);
   let chart: Chart | null = null;

@@ -1,5 +1,5 @@
 /** How the pinned cells settled over the run, each with its 95% band. */
-import { element, type Place, setText } from "../dom";
+import { drawn, element, type Place, setText } from "../dom";
 import { count, decimalsOf, plain, signed } from "../format";
 import type { Point } from "./course";
 
@@ -18,7 +18,6 @@ export interface Convergence {
 /** Half the width of a 95% band, in standard errors. */
 const Z95 = 1.96;
 const SIZE = { width: 560, height: 190, left: 66, right: 12, top: 10, bottom: 24 };
-const SVG = "http://www.w3.org/2000/svg";
 
 export interface Axes {
   readonly x: (calls: number) => number;
@@ -64,22 +63,20 @@ export function traceOf(points: readonly Point[], { x, y, low, high }: Axes): { 
 }
 
 export function createConvergence({ document }: Place): Convergence {
-  const plot = document.createElementNS(SVG, "svg");
-  plot.setAttribute("viewBox", `0 0 ${SIZE.width} ${SIZE.height}`);
-  plot.setAttribute("role", "img");
+  const plot = drawn(document, "svg", { viewBox: `0 0 ${SIZE.width} ${SIZE.height}`, role: "img" });
   const legend = element(document, "ul", {});
   const says = element(document, "p", { class: "law-say" });
   const root = element(document, "div", { class: "law-convergence" });
   root.append(plot, legend, says);
-  let drawn = "";
+  let shown = "";
   return {
     element: root,
     update(traces, unit) {
       const known = traces.filter(({ points }) => points.length > 1);
       const axes = axesFor(known);
       const key = JSON.stringify([unit, known.map(({ name, points }) => [name, points.length, points.at(-1)])]);
-      if (key === drawn) return;
-      drawn = key;
+      if (key === shown) return;
+      shown = key;
       plot.style.display = axes ? "" : "none";
       setText(
         says,
@@ -98,36 +95,24 @@ export function createConvergence({ document }: Place): Convergence {
 
 const NOTHING = "The course of a run is seen while it runs: run again to watch how the numbers settle.";
 
-function make(
-  document: Document,
-  tag: string,
-  attributes: Readonly<Record<string, string | number>>,
-  text = "",
-): SVGElement {
-  const made = document.createElementNS(SVG, tag) as SVGElement;
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
-  if (text) made.textContent = text;
-  return made;
-}
-
 function drawing(document: Document, { points }: Trace, at: number, axes: Axes): readonly SVGElement[] {
   const { line, band } = traceOf(points, axes);
   return [
-    make(document, "path", { class: "law-band", "data-trace": at, d: band }),
-    make(document, "path", { class: "law-line", "data-trace": at, d: line }),
+    drawn(document, "path", { class: "law-band", "data-trace": at, d: band }),
+    drawn(document, "path", { class: "law-line", "data-trace": at, d: line }),
   ];
 }
 
 function frame(document: Document, { x, y, low, high, calls }: Axes, unit: string): readonly SVGElement[] {
   const label = (value: number) => signed(value, Math.max(1, decimalsOf(high - low, Number.NaN) - 1));
   const ticks = [...new Set([low, 0, high])].map((value) => [
-    make(document, "line", { x1: SIZE.left, x2: SIZE.width - SIZE.right, y1: y(value), y2: y(value) }),
-    make(document, "text", { x: SIZE.left - 6, y: y(value) + 4, "text-anchor": "end" }, label(value)),
+    drawn(document, "line", { x1: SIZE.left, x2: SIZE.width - SIZE.right, y1: y(value), y2: y(value) }),
+    drawn(document, "text", { x: SIZE.left - 6, y: y(value) + 4, "text-anchor": "end" }, label(value)),
   ]);
   return [
     ...ticks.flat(),
-    make(document, "text", { x: x(calls), y: SIZE.height - 6, "text-anchor": "end" }, `${count(calls)} calls`),
-    make(document, "text", { x: SIZE.left, y: SIZE.height - 6 }, unit),
+    drawn(document, "text", { x: x(calls), y: SIZE.height - 6, "text-anchor": "end" }, `${count(calls)} calls`),
+    drawn(document, "text", { x: SIZE.left, y: SIZE.height - 6 }, unit),
   ];
 }
 

@@ -1,5 +1,5 @@
 /** How one cell settled: its value over the run, with a band of two standard errors. */
-import type { Place } from "../dom";
+import { drawn, type Place } from "../dom";
 import { decimalsOf, plain, signed } from "../format";
 
 export interface Point {
@@ -9,7 +9,6 @@ export interface Point {
 }
 
 const SIZE = { width: 120, height: 22 };
-const SVG = "http://www.w3.org/2000/svg";
 
 /** Paths of the line and the band, in pixels: calls to the right, values upward. Null: too little to draw. */
 export function pathsOf(points: readonly Point[]): { line: string; band: string } | null {
@@ -39,17 +38,11 @@ export interface Course {
 }
 
 export function createCourse({ document }: Place): Course {
-  const make = (tag: string, attributes: Readonly<Record<string, string>>) => {
-    const made = document.createElementNS(SVG, tag);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    return made;
-  };
-  const size = { width: String(SIZE.width), height: String(SIZE.height), viewBox: `0 0 ${SIZE.width} ${SIZE.height}` };
-  const root = make("svg", { class: "law-course", role: "img", ...size });
-  const title = make("title", {});
-  const band = make("path", { class: "law-band" });
-  const line = make("path", { fill: "none", stroke: "currentColor", "stroke-width": "1.4" });
-  root.append(title, band, line);
+  const title = drawn(document, "title", {});
+  const band = drawn(document, "path", { class: "law-band" });
+  const line = drawn(document, "path", { fill: "none", stroke: "currentColor", "stroke-width": 1.4 });
+  const size = { ...SIZE, viewBox: `0 0 ${SIZE.width} ${SIZE.height}` };
+  const root = drawn(document, "svg", { class: "law-course", role: "img", ...size }, title, band, line);
   root.style.display = "none";
   return {
     element: root,

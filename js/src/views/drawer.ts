@@ -1,5 +1,5 @@
 /** A place below the matrix for one thing at a time: what if, the course of the run, the figures of a check. */
-import { element, type Place, setText } from "../dom";
+import { closeButton, element, type Place, setText } from "../dom";
 
 export type Drawn = "what_if" | "course" | "check";
 
@@ -21,7 +21,7 @@ export function createDrawer(
   redraw: () => void,
 ): Drawer {
   const title = element(document, "div", { class: "law-heading" });
-  const close = element(document, "button", { type: "button", class: "law-close", "aria-label": "Close" }, "×");
+  const close = closeButton(document);
   const root = element(document, "section", { class: "law-drawer" }, title, close, ...Object.values(views));
   let open: Drawn | null = null;
   const show = (what: Drawn | null) => {

@@ -1,5 +1,5 @@
 /** Where the prompt and the answer are written. */
-import { element, type Place, setAttributes, setText } from "../dom";
+import { buttonOf, element, type Place, setAttributes, setText } from "../dom";
 import type { Settings } from "../protocol";
 import type { Waiting } from "../session";
 
@@ -44,7 +44,7 @@ export function createEditor({ document }: Place, actions: EditorActions): Edito
     spellcheck: "false",
     placeholder: "Another answer: explains why the one above and not this",
   });
-  const write = element(document, "button", { type: "button", class: "law-link" }, "Write");
+  const write = buttonOf(document, "link", "Write");
   prompt.addEventListener("input", () => actions.edit({ prompt: prompt.value }));
   target.addEventListener("input", () => actions.edit({ target: target.value === "" ? null : target.value }));
   against.addEventListener("input", () => {

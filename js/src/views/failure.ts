@@ -1,5 +1,5 @@
 /** What went wrong, in plain words, with the traceback folded. */
-import { element, type Place, setText } from "../dom";
+import { closeButton, element, type Place, setText } from "../dom";
 import type { Failure } from "../session";
 
 export interface FailureView {
@@ -17,7 +17,7 @@ export function createFailure({ document }: Place, dismiss: () => void): Failure
     element(document, "summary", {}, "Details for the developer"),
     trace,
   );
-  const close = element(document, "button", { type: "button", class: "law-close", "aria-label": "Dismiss" }, "×");
+  const close = closeButton(document, "Dismiss");
   close.addEventListener("click", dismiss);
   const body = element(document, "div", {}, message, details);
   const root = element(document, "div", { class: "law-failure", role: "alert" }, body, close);

@@ -1,5 +1,5 @@
 /** The list of keys, behind `?`. */
-import { element, type Place } from "../dom";
+import { closeButton, element, type Place } from "../dom";
 import { KEYS } from "./keys";
 
 export interface Help {
@@ -11,7 +11,7 @@ export function createHelp({ document }: Place): Help {
   const lines = KEYS.map(([keys, what]) =>
     element(document, "div", {}, element(document, "dt", {}, keys), element(document, "dd", {}, what)),
   );
-  const close = element(document, "button", { type: "button", class: "law-close", "aria-label": "Close" }, "×");
+  const close = closeButton(document);
   const title = element(document, "div", { class: "law-heading" }, "Keys", close);
   const root = element(document, "div", { class: "law-help", role: "dialog", "aria-label": "Keys", tabindex: -1 });
   root.append(title, element(document, "dl", {}, ...lines));

@@ -1,5 +1,5 @@
 /** One line above the matrix where what is shown is not simply what was run, and what to do about it. */
-import { element, type Place } from "../dom";
+import { buttonOf, element, type Place } from "../dom";
 import type { Chart, Choices, Settings } from "../protocol";
 import { coarser } from "../segments";
 
@@ -54,7 +54,7 @@ export interface NoticeView {
 
 export function createNotice({ document }: Place, run: () => void): NoticeView {
   const text = element(document, "span", {});
-  const button = element(document, "button", { type: "button", class: "law-link" });
+  const button = buttonOf(document, "link");
   button.addEventListener("click", run);
   const root = element(document, "div", { class: "law-notice", role: "status" }, text, button);
   return {

@@ -1,5 +1,5 @@
 /** The left side: prompt and answer, painted, or the editor that changes them. */
-import { element, type Place, setAttributes } from "../dom";
+import { buttonOf, element, type Place, setAttributes } from "../dom";
 import { decimalsFor, featureLabel, percent, plain, shorten, signed } from "../format";
 import type { Cell } from "../layout";
 import type { Lighting } from "../lighting";
@@ -71,7 +71,7 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
     redraw: actions.redraw,
   });
   const contrast = createContrast(place, actions);
-  const edit = element(document, "button", { type: "button", class: "law-link" }, "Edit");
+  const edit = buttonOf(document, "link", "Edit");
   const find = createFind(
     place,
     () => table,

@@ -1,6 +1,6 @@
 /** The parts of the widget and where each stands. */
 import type { Comparison } from "../comparison";
-import { element, type Place, setAttributes } from "../dom";
+import { buttonOf, element, type Place, setAttributes } from "../dom";
 import { featureLabel } from "../format";
 import { courseOf, type History, strongestCell } from "../history";
 import type { Cell } from "../layout";
@@ -89,7 +89,7 @@ export function createParts(place: Place, actions: PartsActions): Parts {
   const list = createList(place);
   const course = createCourse(place);
   const beside = createBeside(place, actions);
-  const opens = element(document, "button", { type: "button", class: "law-open" }, course.element);
+  const opens = buttonOf(document, "open", course.element);
   opens.title = "How the numbers settled";
   beside.opensCourse(opens);
   const trust = createTrust(place, beside.steps, opens);

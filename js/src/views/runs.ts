@@ -1,5 +1,5 @@
 /** The runs that are kept: shown again, named, or put beside the one on show. */
-import { element, type Place, setText } from "../dom";
+import { buttonOf, element, type Place, setText } from "../dom";
 import { count } from "../format";
 import type { Kept } from "../kept";
 import type { RunName } from "../protocol";
@@ -65,7 +65,7 @@ function line(
   const name = nameOf(data.names, chart.run);
   const on = chart.run === data.shown;
   const act = (text: string, label: string, then: () => void) => {
-    const made = element(document, "button", { type: "button", class: "law-link", "aria-label": label }, text);
+    const made = buttonOf(document, "link", text, { "aria-label": label });
     made.addEventListener("click", () => {
       close();
       then();

@@ -1,5 +1,5 @@
 /** The verdict of a check, with its figures and the two curves behind it. */
-import { element, type Place, setText } from "../dom";
+import { drawn, element, type Place, setText } from "../dom";
 import { count, plain } from "../format";
 import type { CurvePoint, Verdict } from "../protocol";
 
@@ -9,7 +9,6 @@ export interface VerdictView {
 }
 
 const SIZE = { width: 220, height: 110 };
-const SVG = "http://www.w3.org/2000/svg";
 
 export function createVerdict({ document }: Place): VerdictView {
   const says = element(document, "p", {});
@@ -72,15 +71,14 @@ export function curvePath(points: readonly CurvePoint[], { width, height } = SIZ
 }
 
 function curve(document: Document, name: string, points: readonly CurvePoint[], unit: string): HTMLElement {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", `0 0 ${SIZE.width} ${SIZE.height}`);
-  svg.setAttribute("role", "img");
   const [first, last] = [points[0]?.value ?? Number.NaN, points.at(-1)?.value ?? Number.NaN];
   const ends = `${plain(first, 1)} → ${plain(last, 1)} ${unit}`;
-  svg.setAttribute("aria-label", `${name}: ${ends}`);
-  const path = document.createElementNS(SVG, "path");
-  path.setAttribute("d", curvePath(points));
-  svg.append(path);
+  const svg = drawn(
+    document,
+    "svg",
+    { viewBox: `0 0 ${SIZE.width} ${SIZE.height}`, role: "img", "aria-label": `${name}: ${ends}` },
+    drawn(document, "path", { d: curvePath(points) }),
+  );
   return element(
     document,
     "figure",

@@ -1,6 +1,6 @@
 /** What if: parts of the prompt left out or replaced by other words, and what the model makes of the rest. */
 import { align } from "../align";
-import { element, type Place, setAttributes, setText } from "../dom";
+import { buttonOf, element, type Place, setAttributes, setText } from "../dom";
 import { featureLabel, plain, probability, signed, visible } from "../format";
 import type { Chart, Replacement } from "../protocol";
 import { type Colours, cellColour, css, inkOn, niceCeil } from "../scale";
@@ -61,7 +61,7 @@ export function createWhatIf({ document }: Place, actions: WhatIfActions): WhatI
   const answer = element(document, "div", { class: "law-changes", role: "list", "aria-label": "The answer’s tokens" });
   const writes = element(document, "div", { class: "law-writes" });
   const says = element(document, "p", { class: "law-say", role: "status" });
-  const reset = element(document, "button", { type: "button", class: "law-link" }, "Whole prompt again");
+  const reset = buttonOf(document, "link", "Whole prompt again");
   const heading = (text: string, ...more: Node[]) => element(document, "div", { class: "law-heading" }, text, ...more);
   const left = element(document, "div", {}, heading("Leave out or replace", reset), prompt);
   const right = element(document, "div", {}, heading("Then the answer is"), answer, says, writes);
