@@ -2,6 +2,7 @@
 import { element, type Place } from "../dom";
 import type { Layout } from "../layout";
 import { type Context, paintCells, type Scene } from "../paint";
+import { createPyramid, type Pyramid } from "../pyramid";
 
 /** From this many rows or columns on, a zoomed matrix has a minimap. */
 export const MINIMAP_FROM = 200;
@@ -30,6 +31,7 @@ export function createMinimap({ document }: Place, ratio: () => number, move: (x
   };
   root.addEventListener("pointerdown", go);
   root.addEventListener("pointermove", go);
+  const pyramid = createPyramid();
   let stale = true;
   return {
     element: root,
@@ -40,7 +42,7 @@ export function createMinimap({ document }: Place, ratio: () => number, move: (x
       stale ||= fresh;
       if (!shown) return;
       const size = sizeOf(layout);
-      if (stale) paint(canvas, scene, size, ratio(), () => element(document, "canvas"));
+      if (stale) paint(canvas, scene, size, ratio(), () => element(document, "canvas"), pyramid);
       stale = false;
       const [width, height] = [layout.cell.width * layout.columns, layout.cell.height * layout.rows];
       frame.style.left = `${(layout.scroll.x / width) * size.width}px`;
@@ -62,6 +64,7 @@ function paint(
   size: { width: number; height: number },
   ratio: number,
   make: () => HTMLCanvasElement,
+  pyramid: Pyramid,
 ) {
   canvas.width = Math.round(size.width * ratio);
   canvas.height = Math.round(size.height * ratio);
@@ -73,5 +76,5 @@ function paint(
   const cell = { width: size.width / columns, height: size.height / rows };
   const layout = { ...scene.layout, cell, scroll: { x: 0, y: 0 }, plot: { x: 0, y: 0, ...size } };
   to.setTransform(ratio, 0, 0, ratio, 0, 0);
-  paintCells(to, { ...scene, layout }, ratio, make);
+  paintCells(to, { ...scene, layout }, ratio, make, pyramid);
 }
