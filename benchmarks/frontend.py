@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -201,7 +201,7 @@ def measure(browser: Browser, size: int, frames: int) -> list[Times]:
 
 
 @contextmanager
-def _fresh(browser: Browser) -> Iterator[Page]:
+def _fresh(browser: Browser) -> Generator[Page]:
     page = browser.new_page(viewport={"width": 1200, "height": 900})
     page.set_content("<body></body>")
     page.evaluate(WATCH)
@@ -210,7 +210,7 @@ def _fresh(browser: Browser) -> Iterator[Page]:
 
 
 @contextmanager
-def _widget(browser: Browser, size: int) -> Iterator[Page]:
+def _widget(browser: Browser, size: int) -> Generator[Page]:
     """Only the page's content, not the widget that it opens by itself."""
     with _fresh(browser) as page:
         page.set_content(page_of(f"{size}", STATIC, state_of(size)).replace("initialize({ model });", "throw null;"))

@@ -18,6 +18,8 @@ export interface Choices {
  * All that a run is made from. `target` null: the model writes it. `budget` null: the method's own default.
  *
  * against: a second answer, to explain why the target rather than this; null: no contrast.
+ * locked: the prompt's pieces joined, cut where a stretch that is always present begins and ends: every second text,
+ * from the second on, is such a stretch; empty: none is.
  */
 export interface Settings {
   readonly prompt: string;
@@ -29,6 +31,7 @@ export interface Settings {
   readonly budget: number | null;
   readonly trials: number;
   readonly seed: number;
+  readonly locked: readonly string[];
 }
 
 /**
@@ -284,7 +287,7 @@ export interface WhatIfAnswer {
 }
 
 /**
- * Synced traits of the widget. The editable ones (`prompt` … `seed`, `names`, `comparing`) go both ways.
+ * Synced traits of the widget. The editable ones (`prompt` … `locked`, `names`, `comparing`) go both ways.
  *
  * chart … sequence_errors: the newest run. records: the runs before it that are kept, oldest first. comparing: none,
  * or the two runs that are compared. has_model: new runs can be made.
@@ -299,6 +302,7 @@ export interface State {
   readonly budget: number | null;
   readonly trials: number;
   readonly seed: number;
+  readonly locked: readonly string[];
   readonly choices: Choices;
   readonly has_model: boolean;
   readonly status: "idle" | "running" | "paused" | "finished" | "stopped" | "failed";

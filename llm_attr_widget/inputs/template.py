@@ -116,6 +116,10 @@ class TemplateInput:
         """Token ids, special tokens included, of each coalition's text."""
         return [Prompt(ids) for ids in encode(self.tokenizer, self.texts(coalitions, rng))]
 
+    def slots_of(self, features: Collection[int]) -> tuple[str | int, ...]:
+        """Names (or positions) of the slots that make up these features."""
+        return tuple(name for name, owner in zip(self._names, self._owners, strict=True) if owner in features)
+
     def texts(self, coalitions: Coalitions, rng: np.random.Generator) -> list[str]:
         """Each coalition's text, as it is encoded."""
         rows = checked(coalitions, len(self.features)).tolist()

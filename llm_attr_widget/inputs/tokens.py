@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llm_attr_widget.errors import InputError
-from llm_attr_widget.inputs.base import checked, feature_texts
+from llm_attr_widget.inputs.base import Locked, checked, feature_texts, lock
 from llm_attr_widget.tokens import aligned_texts, special_ids, token_texts
 from llm_attr_widget.types import TEMPLATE, Coalitions, Piece, Prompt, Tokenizer
 
@@ -23,7 +23,8 @@ class TokenInput:
     baseline_token: what stands in for an absent token. "remove" drops it from the ids; None replaces it by the
         tokenizer's pad, unk or eos token, the first it has; a token id or a token's text replaces it by that token.
     perturb_special: whether special tokens (bos, chat markers) are features, too; unk, which stands for a word,
-        always is one. skip_tokens: ids or names of tokens that are always present.
+        always is one. skip_tokens: ids or names of tokens that are always present. locked: others that are, as of
+        TextInput; positions count the tokens that could be absent.
 
     Raises InputError for a prompt without features or a baseline that is not one token. `render` calls no tokenizer.
     """
@@ -34,6 +35,7 @@ class TokenInput:
     baseline_token: int | str | None = "remove"  # noqa: S105 (no password)
     perturb_special: bool = False
     skip_tokens: Collection[int | str] = ()
+    locked: Locked = ()
     pieces: tuple[Piece, ...] = field(init=False, repr=False)
     features: tuple[str, ...] = field(init=False, repr=False)
     baseline: str = field(init=False, repr=False)
@@ -50,16 +52,15 @@ class TokenInput:
         special = special_ids(self.tokenizer)
         if not self.perturb_special:
             stays = [s or i in special for s, i in zip(stays, ids, strict=True)]
-        numbers = np.cumsum(~np.asarray(stays, dtype=bool)) - 1
-        pieces = tuple(
-            Piece(text, None if stay else int(number), TEMPLATE if token in special else "")
-            for token, text, stay, number in zip(ids, texts, stays, numbers, strict=True)
-        )
         if all(stays):
             raise InputError(
                 f"Expected a prompt with at least one token that may be absent, got {self.prompt!r:.80}: "
                 f"{len(ids)} tokens, all of them special or skipped. Give a prompt that is not empty."
             )
+        pieces = tuple(
+            replace(piece, role=TEMPLATE) if token in special else piece
+            for token, piece in zip(ids, lock(texts, [not stay for stay in stays], self.locked), strict=True)
+        )
         stand_in, words = _baseline(self.tokenizer, self.baseline_token)
         for name, value in {
             "pieces": pieces,

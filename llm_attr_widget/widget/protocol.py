@@ -39,6 +39,8 @@ class Settings:
     """All that a run is made from. `target` null: the model writes it. `budget` null: the method's own default.
 
     against: a second answer, to explain why the target rather than this; null: no contrast.
+    locked: the prompt's pieces joined, cut where a stretch that is always present begins and ends: every second text,
+    from the second on, is such a stretch; empty: none is.
     """
 
     prompt: str
@@ -50,6 +52,7 @@ class Settings:
     budget: int | None
     trials: int
     seed: int
+    locked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,7 +361,7 @@ Event: TypeAlias = Frame | Failed | Generated | WhatIfAnswer
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Synced traits of the widget. The editable ones (`prompt` … `seed`, `names`, `comparing`) go both ways.
+    """Synced traits of the widget. The editable ones (`prompt` … `locked`, `names`, `comparing`) go both ways.
 
     chart … sequence_errors: the newest run. records: the runs before it that are kept, oldest first. comparing: none,
     or the two runs that are compared. has_model: new runs can be made.
@@ -373,6 +376,7 @@ class State:
     budget: int | None
     trials: int
     seed: int
+    locked: tuple[str, ...]
     choices: Choices
     has_model: bool
     status: Phase

@@ -20,7 +20,7 @@ from llm_attr_widget.widget.frames import (
 from llm_attr_widget.widget.protocol import Frame, RunName, Settings, Verdict
 from llm_attr_widget.widget.publisher import Publisher
 from llm_attr_widget.widget.runs import Kept, Shown, records_of
-from llm_attr_widget.widget.traits import SETTINGS, Traits
+from llm_attr_widget.widget.traits import Traits
 from llm_attr_widget.widget.wire import encode
 from llm_attr_widget.widget.worker import Worker
 
@@ -129,8 +129,8 @@ class Stage:
     def _set_beginning(self, shown: Shown) -> None:
         traits = self._traits
         with traits.hold_sync():
-            for name in SETTINGS:
-                setattr(traits, name, getattr(shown.settings, name))
+            for name, value in encode(shown.settings).items():
+                setattr(traits, name, list(value) if isinstance(value, tuple) else value)
             traits.records = records_of(self._kept)
             traits.names = [*traits.names, encode(RunName(shown.run, shown.name()))]
             traits.comparing = []

@@ -13,7 +13,7 @@ from llm_attr_widget.widget.page import page
 from llm_attr_widget.widget.protocol import State
 
 STATIC = Path(__file__).parent / "static"
-SETTINGS = ("prompt", "target", "against", "method", "granularity", "value", "budget", "trials", "seed")
+SETTINGS = ("prompt", "target", "against", "method", "granularity", "value", "budget", "trials", "seed", "locked")
 
 
 class Traits(anywidget.AnyWidget):
@@ -31,6 +31,7 @@ class Traits(anywidget.AnyWidget):
     budget = traitlets.Int(None, allow_none=True).tag(sync=True)
     trials = traitlets.Int(1).tag(sync=True)
     seed = traitlets.Int(0).tag(sync=True)
+    locked = traitlets.List(traitlets.Unicode()).tag(sync=True)
     choices = traitlets.Dict().tag(sync=True)
     has_model = traitlets.Bool(default_value=True).tag(sync=True)
     status = traitlets.Unicode("idle").tag(sync=True)

@@ -8,12 +8,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import traitlets
 from IPython.display import HTML
 
 from llm_attr_widget.attribution import Attribution
 from llm_attr_widget.errors import AttributionError, CapabilityError
 from llm_attr_widget.export import img
 from llm_attr_widget.further import further
+from llm_attr_widget.inputs import make_input
+from llm_attr_widget.inputs.locking import locked_in
 from llm_attr_widget.inputs.pictures import ImageLike
 from llm_attr_widget.inputs.segmentation import Segments
 from llm_attr_widget.plan import Plan, PromptLike, as_model, plan
@@ -44,8 +47,9 @@ class AttrWidget(Traits):
     target: text or token ids; None lets the model write it. against: a second answer, to explain why the target and
     not that. method, granularity, value, budget, trials, seed: as in `run`; all can be changed in the widget, too.
 
-    Traits: those settings, and `status` ("idle", "running", "paused", "finished", "stopped", "failed"), which can be
-    observed. `result` is the newest Attribution, also while it is still running; `history` has all of them.
+    Traits: those settings, `locked` (what is always present: see protocol.Settings), and `status` ("idle", "running",
+    "paused", "finished", "stopped", "failed"); all can be observed. `result` is the newest Attribution, also while it
+    is still running; `history` has all of them.
     """
 
     def __init__(
@@ -129,7 +133,7 @@ class AttrWidget(Traits):
         Raises CapabilityError for a widget that shows a result without its model.
         """
         settings = Settings(**{name: getattr(self, name) for name in SETTINGS})
-        self._run(settings)
+        self._run(replace(settings, locked=tuple(settings.locked)))
 
     def pause(self) -> None:
         """Hold the run in progress after its next batch. Returns at once; the model is free for others meanwhile."""
@@ -189,6 +193,12 @@ class AttrWidget(Traits):
         if bundle is not None and self.result is not None and self.status not in ("running", "paused"):
             bundle[0]["text/html"] = self._picture(self.result)
         return bundle
+
+    @traitlets.observe("prompt")
+    def _unlock(self, change: Mapping[str, Any]) -> None:
+        # What was locked in another text is nowhere in this one. (The object that was given has a text of its own.)
+        if change["new"] not in ("".join(self.locked), self._given.prompt_text):
+            self.locked = []
 
     # Commands
 
@@ -265,10 +275,15 @@ class AttrWidget(Traits):
         return self._model
 
     def _plan(self, settings: Settings) -> Plan:
+        model = self._require_model()
+        prompt = self._given.prompt(settings.prompt, settings.granularity)
+        if settings.locked:
+            words = self._tokenizer or getattr(model, "tokenizer", None)
+            prompt = locked_in(make_input(words, prompt, granularity=settings.granularity), settings.locked)
         return plan(
-            self._require_model(),
+            model,
             self._tokenizer,
-            self._given.prompt(settings.prompt, settings.granularity),
+            prompt,
             self._given.target(settings.target),
             against=self._given.target(settings.against),
             method=settings.method,
