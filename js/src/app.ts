@@ -3,6 +3,7 @@ import { element, type Place, setAttributes } from "./dom";
 import { type History, NO_HISTORY, remember } from "./history";
 import type { Cell } from "./layout";
 import { lightingOf, rangeOf, spotOf } from "./lighting";
+import { lockedWith } from "./locks";
 import type { Palette } from "./paint";
 import { type Photo, photoFrom } from "./photo";
 import { type Look, type Picture, pictureOf, samePicture } from "./picture";
@@ -277,6 +278,10 @@ class App {
       groups: (ranges) => this.#select((selection) => groupAll({ ...selection, groups: [] }, ranges)),
       hide: (ranges) => this.#select((selection) => hide(selection, ranges)),
       showAll: () => this.#select((selection) => ({ ...selection, hidden: [] })),
+      lock: (ranges, on) => {
+        const chart = this.#picture?.matrix.chart;
+        if (chart) session.edit({ locked: lockedWith(chart, session.store.get().settings.locked, ranges, on) });
+      },
       hatch: () => this.#select((selection) => ({ ...selection, hatched: !selection.hatched })),
       scale: (scale) => this.#select((selection) => ({ ...selection, scale })),
       list: () => {

@@ -90,6 +90,7 @@ export const decodeSettings = record<Settings>({
   budget: nullable(number),
   trials: number,
   seed: number,
+  locked: list(string),
 });
 
 const choice = record<Choice>({ name: string, label: string, about: string });

@@ -36,6 +36,15 @@ export function setText(target: Element, text: string): void {
   if (target.textContent !== text) target.textContent = text;
 }
 
+export function listen<K extends keyof HTMLElementEventMap>(
+  target: HTMLElement | Document,
+  type: K,
+  act: (event: HTMLElementEventMap[K]) => void,
+  options?: AddEventListenerOptions,
+): void {
+  target.addEventListener(type, act as EventListener, options);
+}
+
 /** A button that submits nothing; `look`: its class, without the "law-". */
 export function buttonOf(
   document: Document,
@@ -54,7 +63,7 @@ export function closeButton(document: Document, label = "Close"): HTMLButtonElem
 /** A small button beside what it acts on; the label is its title, too. */
 export function toolButton(document: Document, text: string, label: string, act: () => void): HTMLButtonElement {
   const made = buttonOf(document, "tool", text, { "aria-label": label, title: label });
-  made.addEventListener("click", act);
+  listen(made, "click", act);
   return made;
 }
 

@@ -116,13 +116,23 @@ export function toPython(settings: Settings): string {
     `trials=${settings.trials}`,
     `seed=${settings.seed}`,
   ];
+  const locks = settings.locked.length > 0;
+  const made = `make_input(tokenizer, ${text(settings.prompt)}, granularity=${text(settings.granularity)})`;
   return [
     "from llm_attr_widget import attribute",
+    ...(locks
+      ? [
+          "from llm_attr_widget.inputs import make_input",
+          "from llm_attr_widget.inputs.locking import locked_in",
+          "",
+          `prompt = ${made}`,
+        ]
+      : []),
     "",
     "result = attribute(",
     "    model,",
     "    tokenizer,",
-    `    ${text(settings.prompt)},`,
+    `    ${locks ? `locked_in(prompt, ${JSON.stringify(settings.locked)})` : text(settings.prompt)},`,
     `    ${settings.target === null ? "None" : text(settings.target)},`,
     ...options.map((option) => `    ${option},`),
     ")",

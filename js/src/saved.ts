@@ -14,6 +14,7 @@ export const SETTINGS = [
   "budget",
   "trials",
   "seed",
+  "locked",
 ] as const;
 export const RESULT = [
   "status",

@@ -128,7 +128,9 @@ export class Session {
   }
 
   /** Changes settings here at once and in the kernel soon (typing does not send every key). */
-  edit(patch: Partial<Settings>): void {
+  edit(change: Partial<Settings>): void {
+    // What was locked in another text is nowhere in this one.
+    const patch = "prompt" in change ? { locked: [], ...change } : change;
     for (const name of SETTINGS) if (name in patch) this.#model.set(name, patch[name] as never);
     this.#patch({ settings: { ...this.store.get().settings, ...patch } });
     this.#after("save", SAVE_MS, () => this.#model.save_changes());

@@ -11,7 +11,7 @@ export interface Range {
 }
 
 /** Range of every piece of the prompt. */
-export function pieceRanges(chart: Chart): readonly Range[] {
+export function pieceRanges(chart: Pick<Chart, "pieces">): readonly Range[] {
   let end = 0;
   return chart.pieces.map(({ text }) => {
     const start = end;

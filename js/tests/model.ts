@@ -80,6 +80,7 @@ export const EMPTY: State = {
   budget: null,
   trials: 4,
   seed: 0,
+  locked: [],
   choices: {
     methods: [
       { name: "shapley", label: "Shapley", about: "Shapley values by permutation sampling" },
@@ -143,6 +144,7 @@ export function makeChart(run: number, features: readonly string[], outputs: rea
       budget: null,
       trials: 4,
       seed: 0,
+      locked: [],
     },
   };
 }

@@ -52,6 +52,7 @@ function flowOf(patch: Partial<FlowData> = {}) {
     pins: [],
     adds: true,
     hatched: false,
+    locked: [],
     ...patch,
   };
   flow.update(data);

@@ -55,7 +55,7 @@ def test_what_a_pattern_matches_goes_and_comes_back(shown: Shown) -> None:
     before = limit(shown)
     shown.root.get_by_role("button", name="custom…").click()
     shown.root.get_by_role("textbox", name="Pattern").fill("Be|here")
-    shown.root.get_by_role("button", name="Matches of the pattern: leave them out of the view").click()
+    shown.root.get_by_role("button", name="Matches of the pattern: leave out of the view").click()
     assert columns(shown) == len(WORDS) - 2
     expect(shown.root.get_by_role("button", name="custom… (2 out of view)")).to_be_visible()
     assert limit(shown) != before  # the colours are for what is left
@@ -68,7 +68,7 @@ def test_what_a_pattern_matches_goes_and_comes_back(shown: Shown) -> None:
 def test_what_was_clicked_goes(shown: Shown) -> None:
     shown.word("Prompt", "brief").click()
     shown.root.get_by_role("button", name="custom…").click()
-    shown.root.get_by_role("button", name="Pinned: leave it out of the view").click()
+    shown.root.get_by_role("button", name="Pinned: leave out of the view").click()
     assert columns(shown) == len(WORDS) - 1
     assert shown.pins("Prompt") == []
     shown.page.mouse.move(*shown.cell(0, 3))
@@ -85,8 +85,8 @@ def test_what_was_clicked_goes(shown: Shown) -> None:
 
 def test_a_role_goes(shown: Shown) -> None:
     shown.root.get_by_role("button", name="custom…").click()
-    shown.root.get_by_role("button", name="system: leave its words out of the view").click()
+    shown.root.get_by_role("button", name="system: leave out of the view").click()
     assert columns(shown) == 4
     shown.page.screenshot(path=ARTIFACTS / "out-of-view.png")
-    shown.root.get_by_role("button", name="user: leave its words out of the view").click()
+    shown.root.get_by_role("button", name="user: leave out of the view").click()
     assert columns(shown) > 0  # something is always left

@@ -1,5 +1,5 @@
 /** The bar above: method, granularity, value, options; Run or Stop; the progress line. */
-import { buttonOf, element, type Place, setAttributes, setText } from "../dom";
+import { buttonOf, element, listen, type Place, setAttributes, setText } from "../dom";
 import type { Choice, Choices, Progress, Settings } from "../protocol";
 import { isBusy, type Waiting } from "../session";
 import { createOptions } from "./options";
@@ -40,8 +40,8 @@ export function createBar(place: Place, actions: BarActions): Bar {
   const extras = element(document, "span", { class: "law-extras" });
   const go = buttonOf(document, "run", "Run");
   const stop = buttonOf(document, "run", "Stop");
-  go.addEventListener("click", () => actions.run());
-  stop.addEventListener("click", () => actions.stop());
+  listen(go, "click", () => actions.run());
+  listen(stop, "click", () => actions.stop());
   const line = element(document, "div", {
     class: "law-progress",
     role: "progressbar",
@@ -88,7 +88,7 @@ interface Menu {
 
 function menu({ document }: Place, lead: string, name: string, choose: (name: string) => void): Menu {
   const select = element(document, "select", { "aria-label": name });
-  select.addEventListener("change", () => choose(select.value));
+  listen(select, "change", () => choose(select.value));
   const pill = element(document, "label", { class: "law-pill" }, element(document, "i", {}, lead), select);
   let shown: readonly Choice[] = [];
   return {
@@ -121,10 +121,10 @@ function segments({ document }: Place, name: string, choose: (name: string) => v
     if (next instanceof HTMLElement) next.focus();
     next?.dispatchEvent(new Event("click"));
   };
-  group.addEventListener("keydown", step);
+  listen(group, "keydown", step);
   const button = (choice: Choice) => {
     const made = element(document, "button", { type: "button", role: "radio", title: choice.about }, choice.label);
-    made.addEventListener("click", () => choose(choice.name));
+    listen(made, "click", () => choose(choice.name));
     return made;
   };
   return {

@@ -1,6 +1,6 @@
 /** All that stands beside the matrix, put together: kept runs, comparing, the drawer, the steps of trust. */
 import type { Comparison, Side } from "../comparison";
-import { buttonOf, type Place, setAttributes, setText } from "../dom";
+import { buttonOf, listen, type Place, setAttributes, setText } from "../dom";
 import { featureLabel } from "../format";
 import { courseOf, type History, strongestCell } from "../history";
 import type { Palette } from "../paint";
@@ -83,9 +83,9 @@ export function createBeside(place: Place, actions: BesideActions): Beside {
   );
   const steps = createSteps(place, { ...actions, figures: () => drawer.toggle("check") });
   const what = buttonOf(document, "pill law-button law-what", "What if");
-  what.addEventListener("click", () => drawer.toggle("what_if"));
+  listen(what, "click", () => drawer.toggle("what_if"));
   const pause = buttonOf(document, "pill law-button law-pause");
-  pause.addEventListener("click", () => (data?.live.phase === "paused" ? actions.resume() : actions.pause()));
+  listen(pause, "click", () => (data?.live.phase === "paused" ? actions.resume() : actions.pause()));
   return {
     buttons: [runs.element, what],
     pause,
@@ -93,7 +93,7 @@ export function createBeside(place: Place, actions: BesideActions): Beside {
     drawer: drawer.element,
     steps: steps.element,
     opensCourse(button) {
-      button.addEventListener("click", () => drawer.toggle("course"));
+      listen(button, "click", () => drawer.toggle("course"));
     },
     update(now) {
       data = now;

@@ -1,6 +1,6 @@
 /** Two runs compared: which, what of them is shown, and how far they agree. */
 import type { Comparison, Side } from "../comparison";
-import { closeButton, element, type Place, setAttributes, setText } from "../dom";
+import { closeButton, element, listen, type Place, setAttributes, setText } from "../dom";
 import type { Kept } from "../kept";
 import type { RunName } from "../protocol";
 import { nameOf } from "./runs";
@@ -58,7 +58,7 @@ export function createCompare(place: Place, actions: CompareActions): Compare {
     paired: (chosen: number, pair: readonly [number, number]) => readonly [number, number],
   ) => {
     const select = element(document, "select", { "aria-label": `Run ${letter}` });
-    select.addEventListener("change", () => {
+    listen(select, "change", () => {
       const pair = pairOf(data);
       if (pair) actions.compare(paired(Number(select.value), pair));
     });
@@ -74,18 +74,18 @@ export function createCompare(place: Place, actions: CompareActions): Compare {
   });
   const buttons = SIDES.map(([side, text]) => {
     const made = element(document, "button", { type: "button", "aria-label": `Show ${text}` }, text);
-    made.addEventListener("click", () => {
+    listen(made, "click", () => {
       blinking(false);
       actions.side(side);
     });
     return made;
   });
   const blink = element(document, "button", { type: "button", title: "A and B in turn, on the same scale" }, "Blink");
-  blink.addEventListener("click", () => blinking(timer === null));
+  listen(blink, "click", () => blinking(timer === null));
   group.append(...buttons, blink);
   const says = element(document, "span", { class: "law-agreement", role: "status" });
   const close = closeButton(document, "End comparing");
-  close.addEventListener("click", () => {
+  listen(close, "click", () => {
     blinking(false);
     actions.compare(null);
   });

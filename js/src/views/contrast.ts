@@ -1,5 +1,5 @@
 /** "Why this and not that": a second answer, or another word in the place of one, typed beside the first. */
-import { buttonOf, element, type Place, setText } from "../dom";
+import { buttonOf, element, listen, type Place, setText } from "../dom";
 import { featureLabel, shorten } from "../format";
 import type { Chart } from "../protocol";
 
@@ -87,18 +87,18 @@ export function createContrast({ document }: Place, actions: ContrastActions): C
     const chosenAt = stretches.findLastIndex(([from, to]) => from === chosen?.[0] && to === chosen[1]);
     asked.selectedIndex = Math.max(0, chosenAt);
   };
-  open.addEventListener("click", () => {
+  listen(open, "click", () => {
     form.hidden = !form.hidden;
     offer();
     if (!form.hidden) other.focus();
   });
   // What had the focus goes away: the keys of the widget still work.
   const settle = () => root.closest<HTMLElement>("[tabindex]")?.focus();
-  end.addEventListener("click", () => {
+  listen(end, "click", () => {
     settle();
     actions.uncontrast();
   });
-  form.addEventListener("submit", (event) => {
+  listen(form, "submit", (event) => {
     event.preventDefault();
     const stretch = stretches[asked.selectedIndex];
     if (!chart || !stretch || other.value.trim() === "") return;
@@ -106,7 +106,7 @@ export function createContrast({ document }: Place, actions: ContrastActions): C
     form.hidden = true;
     actions.contrast(...answersOf(chart, stretch, other.value));
   });
-  form.addEventListener("keydown", (event) => {
+  listen(form, "keydown", (event) => {
     // The notebook must not take what is typed here for its own shortcuts.
     event.stopPropagation();
     if (event.key !== "Escape") return;

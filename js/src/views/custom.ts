@@ -1,5 +1,5 @@
 /** What to look at: matches of a pattern put together, or left out of the view; so are pinned parts and whole roles. */
-import { element, type Place, setText, toolButton } from "../dom";
+import { element, listen, type Place, setText, toolButton } from "../dom";
 import type { Chart } from "../protocol";
 import { pieceRanges, type Range } from "../sources";
 import { createPopover } from "./popover";
@@ -20,6 +20,8 @@ export interface CustomData {
   readonly groups: readonly Range[];
   /** How many features are left out of the view, and the parts of the prompt that are pinned. */
   readonly hidden: number;
+  /** How many stretches the locked prompt is cut into; null: there is no model for another run. */
+  readonly locked: number | null;
   readonly pinned: readonly Range[];
 }
 
@@ -27,6 +29,7 @@ export interface CustomActions {
   groups(ranges: readonly Range[]): void;
   hide(ranges: readonly Range[]): void;
   showAll(): void;
+  lock(ranges: readonly Range[], on: boolean): void;
 }
 
 export interface Custom {
@@ -50,12 +53,29 @@ export function createCustom(place: Place, actions: CustomActions): Custom {
     setText(said, "");
     actions.groups([]);
   });
-  const matches = toolButton(document, "Matches", "Matches of the pattern: leave them out of the view", () =>
-    find(actions.hide),
+  /** What a choice of parts leads to: `what` is done with them, until `back` undoes it. */
+  const choosing = (lead: string, what: string, act: (ranges: readonly Range[]) => void, back: HTMLButtonElement) => {
+    const matches = toolButton(document, "Matches", `Matches of the pattern: ${what}`, () => find(act));
+    const pins = toolButton(document, "Pinned", `Pinned: ${what}`, () => act(data.pinned));
+    const roles = tools();
+    const root = element(document, "div", {}, note(lead), tools(matches, pins, back), roles);
+    return { root, pins, back, roles, what, act };
+  };
+  const hiding = choosing(
+    "Or leave out of the view, with sums as they are:",
+    "leave out of the view",
+    actions.hide,
+    toolButton(document, "Show all", "Show all of the prompt again", () => actions.showAll()),
   );
-  const pins = toolButton(document, "Pinned", "Pinned: leave it out of the view", () => actions.hide(data.pinned));
-  const roles = tools();
-  const all = toolButton(document, "Show all", "Show all of the prompt again", () => actions.showAll());
+  const lock = (ranges: readonly Range[]) => actions.lock(ranges, true);
+  const locking = choosing(
+    "Or lock: always present from the next run on:",
+    "lock",
+    lock,
+    toolButton(document, "Unlock all", "Unlock all of the prompt", () =>
+      actions.lock([{ start: 0, end: Number.POSITIVE_INFINITY }], false),
+    ),
+  );
   const form = element(
     document,
     "form",
@@ -63,13 +83,12 @@ export function createCustom(place: Place, actions: CustomActions): Custom {
     note("Each match of this pattern (a regular expression) becomes one part. Or drag over words of the prompt."),
     input,
     tools(apply, none),
-    note("Or leave out of the view, with sums as they are:"),
-    tools(matches, pins, all),
-    roles,
+    hiding.root,
+    locking.root,
     said,
   );
   const popover = createPopover(place, "custom…", form);
-  let data: CustomData = { chart: null, groups: [], hidden: 0, pinned: [] };
+  let data: CustomData = { chart: null, groups: [], hidden: 0, locked: null, pinned: [] };
   function find(act: (found: readonly Range[]) => void): void {
     const text = data.chart?.pieces.map((piece) => piece.text).join("") ?? "";
     const found = matchesOf(text, input.value);
@@ -77,12 +96,12 @@ export function createCustom(place: Place, actions: CustomActions): Custom {
     setText(said, found.length === 0 ? "Nothing in the prompt matches." : `${found.length} matches.`);
     if (found.length > 0) act(found);
   }
-  form.addEventListener("submit", (event) => {
+  listen(form, "submit", (event) => {
     event.preventDefault();
     if (!apply.disabled) find(actions.groups);
   });
   // What is typed here is no shortcut of the notebook's; Escape still closes the panel.
-  form.addEventListener("keydown", (event) => {
+  listen(form, "keydown", (event) => {
     if (event.key !== "Escape") event.stopPropagation();
   });
   return {
@@ -94,9 +113,13 @@ export function createCustom(place: Place, actions: CustomActions): Custom {
       // Attributions that don't add up can't be put together.
       apply.disabled = !now.chart?.adds_up;
       none.disabled = now.groups.length === 0;
-      pins.disabled = now.pinned.length === 0;
-      all.disabled = now.hidden === 0;
-      if (fresh) roles.replaceChildren(...roleButtons(document, now.chart, actions.hide));
+      hiding.back.disabled = now.hidden === 0;
+      locking.back.disabled = now.locked === 0;
+      locking.root.hidden = now.locked === null;
+      for (const { pins, roles, what, act } of [hiding, locking]) {
+        pins.disabled = now.pinned.length === 0;
+        if (fresh) roles.replaceChildren(...roleButtons(document, now.chart, what, act));
+      }
       setText(popover.button, now.hidden > 0 ? `custom… (${now.hidden} out of view)` : "custom…");
       popover.button.setAttribute("aria-pressed", String(now.groups.length > 0 || now.hidden > 0));
     },
@@ -104,7 +127,12 @@ export function createCustom(place: Place, actions: CustomActions): Custom {
 }
 
 /** One for each role that has features, where there are several. */
-function roleButtons(document: Document, chart: Chart | null, hide: CustomActions["hide"]): readonly HTMLElement[] {
+function roleButtons(
+  document: Document,
+  chart: Chart | null,
+  what: string,
+  act: (ranges: readonly Range[]) => void,
+): readonly HTMLElement[] {
   if (!chart) return [];
   const ranges = pieceRanges(chart);
   const byRole = new Map<string, Range[]>();
@@ -112,7 +140,5 @@ function roleButtons(document: Document, chart: Chart | null, hide: CustomAction
     if (feature !== null && role !== "") byRole.set(role, [...(byRole.get(role) ?? []), ranges[at] as Range]);
   });
   if (byRole.size < 2) return [];
-  return [...byRole].map(([role, own]) =>
-    toolButton(document, role, `${role}: leave its words out of the view`, () => hide(own)),
-  );
+  return [...byRole].map(([role, own]) => toolButton(document, role, `${role}: ${what}`, () => act(own)));
 }

@@ -1,5 +1,5 @@
 /** A place below the matrix for one thing at a time: what if, the course of the run, the figures of a check. */
-import { closeButton, element, type Place, setText } from "../dom";
+import { closeButton, element, listen, type Place, setText } from "../dom";
 
 export type Drawn = "what_if" | "course" | "check";
 
@@ -34,8 +34,8 @@ export function createDrawer(
     for (const [name, view] of Object.entries(views)) view.hidden = name !== what;
     redraw();
   };
-  close.addEventListener("click", () => show(null));
-  root.addEventListener("keydown", (event) => {
+  listen(close, "click", () => show(null));
+  listen(root, "keydown", (event) => {
     // The notebook must not take what is typed here for its own shortcuts.
     event.stopPropagation();
     if (event.key === "Escape") show(null);

@@ -1,5 +1,5 @@
 /** Where the prompt and the answer are written. */
-import { buttonOf, element, type Place, setAttributes, setText } from "../dom";
+import { buttonOf, element, listen, type Place, setAttributes, setText } from "../dom";
 import type { Settings } from "../protocol";
 import type { Waiting } from "../session";
 
@@ -45,16 +45,16 @@ export function createEditor({ document }: Place, actions: EditorActions): Edito
     placeholder: "Another answer: explains why the one above and not this",
   });
   const write = buttonOf(document, "link", "Write");
-  prompt.addEventListener("input", () => actions.edit({ prompt: prompt.value }));
-  target.addEventListener("input", () => actions.edit({ target: target.value === "" ? null : target.value }));
-  against.addEventListener("input", () => {
+  listen(prompt, "input", () => actions.edit({ prompt: prompt.value }));
+  listen(target, "input", () => actions.edit({ target: target.value === "" ? null : target.value }));
+  listen(against, "input", () => {
     const other = against.value === "" ? null : against.value;
     // A contrast is a difference of log-probs.
     actions.edit(other === null ? { against: other } : { against: other, value: "log_prob" });
   });
-  write.addEventListener("click", () => actions.write());
+  listen(write, "click", () => actions.write());
   const root = element(document, "div", { class: "law-editor" });
-  root.addEventListener("keydown", (event) => {
+  listen(root, "keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       actions.run();

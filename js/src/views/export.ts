@@ -1,5 +1,5 @@
 /** The export menu: files made in the browser, from what is shown. */
-import { element, type Place, setAttributes } from "../dom";
+import { element, listen, type Place, setAttributes } from "../dom";
 import { filePalette, toPng, toSvg } from "../export";
 import { toCsv, toJson, toLatex, toPython } from "../files";
 import type { Palette } from "../paint";
@@ -17,7 +17,7 @@ export function createExport(place: Place, page: () => string): Exporting {
   const menu = element(document, "div", { class: "law-popover law-menu", role: "menu", "aria-label": "Export" });
   const { element: root, button, open } = createPopover(place, "Export", menu);
   setAttributes(button, { "aria-haspopup": "menu" });
-  button.addEventListener("click", () => !menu.hidden && (menu.firstElementChild as HTMLElement).focus());
+  listen(button, "click", () => !menu.hidden && (menu.firstElementChild as HTMLElement).focus());
   let data: { picture: Picture; progress: Progress | null; palette: Palette } | null = null;
   const canvas = () => element(document, "canvas");
   const make: Readonly<Record<string, () => Promise<Blob> | null>> = {
@@ -31,7 +31,7 @@ export function createExport(place: Place, page: () => string): Exporting {
   const names: Readonly<Record<string, string>> = { HTML: "HTML, interactive", TEX: "LaTeX" };
   const add = (label: string, act: () => unknown) => {
     const item = element(document, "button", { type: "button", role: "menuitem", tabindex: -1 }, label);
-    item.addEventListener("click", () => {
+    listen(item, "click", () => {
       open(false);
       button.focus();
       act();
@@ -44,7 +44,7 @@ export function createExport(place: Place, page: () => string): Exporting {
       if (made) download(document, made, `attribution.${name.toLowerCase()}`);
     });
   add("Copy as Python", () => data && copy(document, toPython(data.picture.matrix.chart.settings)));
-  root.addEventListener("keydown", (event) => {
+  listen(root, "keydown", (event) => {
     if (!step(menu, event)) return;
     event.preventDefault();
     event.stopPropagation();

@@ -1,5 +1,5 @@
 /** What went wrong, in plain words, with the traceback folded. */
-import { closeButton, element, type Place, setText } from "../dom";
+import { closeButton, element, listen, type Place, setText } from "../dom";
 import type { Failure } from "../session";
 
 export interface FailureView {
@@ -18,7 +18,7 @@ export function createFailure({ document }: Place, dismiss: () => void): Failure
     trace,
   );
   const close = closeButton(document, "Dismiss");
-  close.addEventListener("click", dismiss);
+  listen(close, "click", dismiss);
   const body = element(document, "div", {}, message, details);
   const root = element(document, "div", { class: "law-failure", role: "alert" }, body, close);
   return {

@@ -1,5 +1,5 @@
 /** Finding a token by its text, behind `/`. */
-import { element, type Place, setText } from "../dom";
+import { element, listen, type Place, setText } from "../dom";
 import type { Table } from "../table";
 
 export interface Match {
@@ -40,11 +40,11 @@ export function createFind({ document }: Place, table: () => Table | null, light
     light(match ?? null);
     setText(count, input.value === "" ? "" : match ? `${(at % found.length) + 1} of ${found.length}` : "none");
   };
-  input.addEventListener("input", () => {
+  listen(input, "input", () => {
     at = 0;
     show();
   });
-  root.addEventListener("keydown", (event) => {
+  listen(root, "keydown", (event) => {
     event.stopPropagation();
     if (event.key === "Enter") {
       at++;

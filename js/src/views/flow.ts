@@ -1,5 +1,5 @@
 /** Mouse and keys on flowing text: hover, click to pin, drag for a span; the arrow keys do the same. */
-import type { Place } from "../dom";
+import { listen, type Place } from "../dom";
 import type { FlowActions } from "./text";
 
 /** `lines`: the line of every stretch, in reading order (-1: none). */
@@ -21,7 +21,7 @@ export function listenFlow(
     return span ? [...root.querySelectorAll("[data-line]")].indexOf(span) : -1;
   };
   const known = () => lines().filter((line) => line >= 0);
-  root.addEventListener("pointerover", (event) => {
+  listen(root, "pointerover", (event) => {
     const line = lineOf(event);
     actions.hover(line);
     const start = known()[from] ?? -1;
@@ -31,8 +31,8 @@ export function listenFlow(
     // What is explained now is the span, not the word under the pointer.
     actions.hover(-1);
   });
-  root.addEventListener("pointerleave", () => actions.hover(-1));
-  root.addEventListener("pointerdown", (event) => {
+  listen(root, "pointerleave", () => actions.hover(-1));
+  listen(root, "pointerdown", (event) => {
     if (event.button !== 0 || !actions.span) return;
     from = placeOf(event);
     dragged = false;
@@ -46,8 +46,8 @@ export function listenFlow(
   const release = () => {
     from = -1;
   };
-  document.addEventListener("pointerup", release, { signal });
-  root.addEventListener("click", (event) => {
+  listen(document, "pointerup", release, { signal });
+  listen(root, "click", (event) => {
     const line = lineOf(event);
     if (line >= 0 && !dragged) actions.pin(line);
     dragged = false;
@@ -72,11 +72,11 @@ export function nextLine(key: string, lines: readonly number[], at: number): num
 function listenKeys(root: HTMLElement, actions: FlowActions, lines: () => readonly number[]): void {
   let at = -1;
   let anchor = -1;
-  root.addEventListener("blur", () => {
+  listen(root, "blur", () => {
     at = -1;
     anchor = -1;
   });
-  root.addEventListener("keydown", (event) => {
+  listen(root, "keydown", (event) => {
     delete root.dataset["pressed"];
     // Keys on a fold belong to the fold.
     if (event.target !== root || event.altKey || event.metaKey) return;

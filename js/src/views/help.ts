@@ -1,5 +1,5 @@
 /** The list of keys, behind `?`. */
-import { closeButton, element, type Place } from "../dom";
+import { closeButton, element, listen, type Place } from "../dom";
 import { KEYS } from "./keys";
 
 export interface Help {
@@ -25,8 +25,8 @@ export function createHelp({ document }: Place): Help {
       root.focus();
     } else if (before instanceof HTMLElement) before.focus();
   };
-  close.addEventListener("click", toggle);
-  root.addEventListener("keydown", (event) => {
+  listen(close, "click", toggle);
+  listen(root, "keydown", (event) => {
     if (event.key !== "Escape" && event.key !== "?") return;
     event.stopPropagation();
     event.preventDefault();

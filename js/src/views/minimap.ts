@@ -1,5 +1,5 @@
 /** The whole matrix in small, with a frame around what is in sight; a press moves it. */
-import { element, type Place } from "../dom";
+import { element, listen, type Place } from "../dom";
 import type { Layout } from "../layout";
 import { type Context, paintCells, type Scene } from "../paint";
 import { createPyramid, type Pyramid } from "../pyramid";
@@ -29,8 +29,8 @@ export function createMinimap({ document }: Place, ratio: () => number, move: (x
     const box = canvas.getBoundingClientRect();
     move((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
   };
-  root.addEventListener("pointerdown", go);
-  root.addEventListener("pointermove", go);
+  listen(root, "pointerdown", go);
+  listen(root, "pointermove", go);
   const pyramid = createPyramid();
   let stale = true;
   return {

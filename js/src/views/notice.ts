@@ -1,5 +1,5 @@
 /** One line above the matrix where what is shown is not simply what was run, and what to do about it. */
-import { buttonOf, element, type Place } from "../dom";
+import { buttonOf, element, listen, type Place } from "../dom";
 import type { Chart, Choices, Settings } from "../protocol";
 import { coarser } from "../segments";
 
@@ -34,6 +34,8 @@ export function noticeOf({ chart, settings, choices, added, busy }: NoticeData):
       : `This was run by ${ran.granularity}, and a ${ran.granularity} can’t be split afterwards.`;
     return { text: why, rerun: `Recompute by ${level}` };
   }
+  if (ran.locked.join("\0") !== settings.locked.join("\0"))
+    return { text: "What is locked is always present from the next run on.", rerun: "Run again" };
   const changed = (["method", "value", "budget", "trials", "seed"] as const).filter(
     (name) => ran[name] !== settings[name],
   );
@@ -55,7 +57,7 @@ export interface NoticeView {
 export function createNotice({ document }: Place, run: () => void): NoticeView {
   const text = element(document, "span", {});
   const button = buttonOf(document, "link");
-  button.addEventListener("click", run);
+  listen(button, "click", run);
   const root = element(document, "div", { class: "law-notice", role: "status" }, text, button);
   return {
     element: root,

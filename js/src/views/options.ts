@@ -1,5 +1,5 @@
 /** The method's few parameters, in a small panel behind one button. */
-import { element, type Place } from "../dom";
+import { element, listen, type Place } from "../dom";
 import type { Settings } from "../protocol";
 import { createPopover } from "./popover";
 
@@ -38,7 +38,7 @@ function field(document: Document, name: string, about: string, attributes: { mi
     element: label,
     /** Whole numbers from `min` on; anything else shows the last good one again. */
     onChange(changed: (value: number | null) => void, empty: number | null): void {
-      input.addEventListener("change", () => {
+      listen(input, "change", () => {
         const value = input.value.trim() === "" ? empty : Number(input.value);
         if (value !== null && !(Number.isInteger(value) && value >= attributes.min)) input.value = input.defaultValue;
         else changed(value);

@@ -1,8 +1,9 @@
 /** The left side: prompt and answer, painted, or the editor that changes them. */
-import { buttonOf, element, type Place, setAttributes } from "../dom";
+import { buttonOf, element, listen, type Place, setAttributes } from "../dom";
 import { decimalsFor, featureLabel, percent, plain, shorten, signed } from "../format";
 import type { Cell } from "../layout";
 import type { Lighting } from "../lighting";
+import { lockedPieces } from "../locks";
 import type { Palette } from "../paint";
 import { featureTint, type Photo } from "../photo";
 import type { Picture } from "../picture";
@@ -10,10 +11,12 @@ import type { Chart, Settings } from "../protocol";
 import { addBox, spansAdd } from "../regroup";
 import { uncertain } from "../scale";
 import type { Waiting } from "../session";
+import type { Range } from "../sources";
 import type { Table } from "../table";
 import { apart, type ContrastActions, createContrast } from "./contrast";
 import { createEditor } from "./editor";
 import { createFind } from "./find";
+import { createLocks, type LocksActions } from "./locks";
 import { createPhoto, type PhotoData } from "./photo";
 import { createFlow, type Paint } from "./text";
 
@@ -24,12 +27,14 @@ export interface PanelData {
   readonly hasModel: boolean;
   readonly picture: Picture | null;
   readonly lighting: Lighting | null;
+  /** The part of the prompt that was pinned last. */
+  readonly pinned: Range | null;
   readonly palette: Palette;
   /** The prompt's image, where it has one. */
   readonly photo: Photo | null;
 }
 
-export interface PanelActions extends ContrastActions {
+export interface PanelActions extends ContrastActions, LocksActions {
   edit(patch: Partial<Settings>): void;
   run(): void;
   write(): void;
@@ -71,6 +76,7 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
     redraw: actions.redraw,
   });
   const contrast = createContrast(place, actions);
+  const locks = createLocks(place, actions);
   const edit = buttonOf(document, "link", "Edit");
   const find = createFind(
     place,
@@ -86,6 +92,7 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
     find.element,
     heading("Prompt", edit),
     prompt.element,
+    locks.element,
     heading("Answer", contrast.button),
     answer.element,
     contrast.element,
@@ -100,7 +107,7 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
     painted,
   );
   let editing = false;
-  edit.addEventListener("click", () => {
+  listen(edit, "click", () => {
     editing = true;
     actions.redraw();
     editor.focus();
@@ -147,7 +154,9 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
         lit: lit.column,
         span: none,
         pins: lighting.columnPins,
+        locked: lockedPieces(picture.matrix.chart, data.settings.locked),
       });
+      locks.update({ ...data, picture, locked: data.settings.locked });
       answer.update({
         stretches: picture.answer,
         paint: lighting.answerPaint,
@@ -157,6 +166,7 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
         lit: lit.row,
         span: lit.span,
         pins: lighting.rowPins,
+        locked: [],
       });
       photo.update(data.photo && photoData(data.photo, palette, picture, lighting));
       explain(document, say, picture, lighting);

@@ -1,6 +1,6 @@
 /** The parts of the widget and where each stands. */
 import type { Comparison } from "../comparison";
-import { buttonOf, element, type Place, setAttributes } from "../dom";
+import { buttonOf, element, listen, type Place, setAttributes } from "../dom";
 import { featureLabel } from "../format";
 import { courseOf, type History, strongestCell } from "../history";
 import type { Cell } from "../layout";
@@ -64,6 +64,8 @@ export interface PartsActions extends BesideActions, ContrastActions {
   /** Stretches of the prompt left out of the view, beside those that are already; and all of them back. */
   hide(ranges: readonly Range[]): void;
   showAll(): void;
+  /** Stretches of the prompt locked from the next run on, or no more. */
+  lock(ranges: readonly Range[], on: boolean): void;
   /** Sign by pattern, too, or no more. */
   hatch(): void;
   scale(mode: ScaleMode): void;
@@ -121,6 +123,7 @@ export function createParts(place: Place, actions: PartsActions): Parts {
       chart: picture?.matrix.chart ?? null,
       groups: data.selection.groups,
       hidden: picture?.hidden ?? 0,
+      locked: state.hasModel ? state.settings.locked.length : null,
       pinned: data.selection.pins.flatMap((pin) => pin.feature ?? []),
     });
     failure.update(state.failure);
@@ -138,7 +141,8 @@ export function createParts(place: Place, actions: PartsActions): Parts {
     // Calls and errors are those of one run, not of a difference.
     trust.element.hidden = data.comparison !== null && data.selection.side === "difference";
     if (picture) course.update(...courseFor(picture, data));
-    panel.update({ ...state, busy, picture, lighting, palette, photo: data.photo });
+    const pinned = data.selection.pins.findLast((pin) => pin.feature !== null)?.feature ?? null;
+    panel.update({ ...state, busy, picture, lighting, palette, pinned, photo: data.photo });
     trust.update({ ...state, chart: picture?.matrix.chart ?? null, limit: picture?.limit ?? 1 });
   };
   listenEverywhere(main, {
@@ -215,7 +219,7 @@ function listenEverywhere(
     ".": keys.stop,
     g: keys.coarser,
   };
-  main.addEventListener("keydown", (event) => {
+  listen(main, "keydown", (event) => {
     const typing = event.target instanceof Element && event.target.closest("input, textarea, select");
     const act = acts[event.key];
     if (typing || !act || event.ctrlKey || event.metaKey || event.altKey) return;

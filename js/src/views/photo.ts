@@ -1,5 +1,5 @@
 /** The picture of a prompt with its segments tinted; zoomed, and as it was while a button is held. */
-import { element, type Place, setAttributes, setText, toolButton } from "../dom";
+import { element, listen, type Place, setAttributes, setText, toolButton } from "../dom";
 import { decimalsOf, featureLabel, plain, signed } from "../format";
 import { clamp } from "../layout";
 import type { Palette } from "../paint";
@@ -115,7 +115,7 @@ class PhotoStage implements PhotoView {
       toolButton(document, "−", "Zoom the picture out", () => this.#zoomBy(1 / STEP)),
       toolButton(document, "+", "Zoom the picture in", () => this.#zoomBy(STEP)),
     );
-    for (const input of [this.#opacity, this.#outlines]) input.addEventListener("input", () => this.#draw());
+    for (const input of [this.#opacity, this.#outlines]) listen(input, "input", () => this.#draw());
     this.element = element(
       document,
       "div",
@@ -213,23 +213,24 @@ class PhotoStage implements PhotoView {
 
   #listen(): void {
     const frame = this.#frame;
-    frame.addEventListener("pointerdown", () => {
+    listen(frame, "pointerdown", () => {
       this.#moved = false;
     });
-    frame.addEventListener("pointermove", (event) => {
+    listen(frame, "pointermove", (event) => {
       if (event.buttons === 1 && this.#view.zoom > 1) {
         this.#moved = true;
         this.#view = { ...this.#view, x: this.#view.x - event.movementX, y: this.#view.y - event.movementY };
         this.#draw();
       } else this.#actions.hover(this.#under(event));
     });
-    frame.addEventListener("pointerleave", () => this.#actions.hover(-1));
-    frame.addEventListener("click", (event) => {
+    listen(frame, "pointerleave", () => this.#actions.hover(-1));
+    listen(frame, "click", (event) => {
       const feature = this.#under(event);
       if (feature >= 0 && !this.#moved) this.#actions.pin(feature);
     });
-    frame.addEventListener("dblclick", () => this.#zoomBy(1 / this.#view.zoom));
-    frame.addEventListener(
+    listen(frame, "dblclick", () => this.#zoomBy(1 / this.#view.zoom));
+    listen(
+      frame,
       "wheel",
       (event) => {
         if (!event.ctrlKey && !event.metaKey) return;
@@ -239,7 +240,7 @@ class PhotoStage implements PhotoView {
       },
       { passive: false },
     );
-    frame.addEventListener("keydown", (event) => this.#key(event));
+    listen(frame, "keydown", (event) => this.#key(event));
   }
 
   #key(event: KeyboardEvent): void {
@@ -307,11 +308,11 @@ class PhotoStage implements PhotoView {
     const held = ["pointerdown", "keydown"] as const;
     const free = ["pointerup", "pointerleave", "keyup", "blur"] as const;
     for (const type of held)
-      button.addEventListener(type, (event) => {
+      listen(button, type, (event) => {
         if (event instanceof KeyboardEvent && event.key !== " " && event.key !== "Enter") return;
         this.#show(true);
       });
-    for (const type of free) button.addEventListener(type, () => this.#original && this.#show(false));
+    for (const type of free) listen(button, type, () => this.#original && this.#show(false));
     return button;
   }
 }

@@ -1,5 +1,5 @@
 /** The mouse on the matrix: hover, click to pin, drag to brush, space-drag to scroll, Ctrl-wheel to zoom. */
-import type { Place } from "../dom";
+import { listen, type Place } from "../dom";
 import type { Cell } from "../layout";
 
 export interface PointerActions {
@@ -24,7 +24,7 @@ export function listenPointer(grid: HTMLElement, { document, signal }: Place, ac
   let press: { x: number; y: number; cell: Cell | null; moved: boolean; pan: boolean } | null = null;
   const space = spaceHeld(grid, { document, signal });
 
-  grid.addEventListener("pointermove", (event) => {
+  listen(grid, "pointermove", (event) => {
     const [x, y] = place(event);
     if (press) press.moved ||= Math.hypot(x - press.x, y - press.y) > CLICK;
     if (press?.pan) {
@@ -36,14 +36,14 @@ export function listenPointer(grid: HTMLElement, { document, signal }: Place, ac
     actions.hover(cell);
     if (press?.moved && isCell(press.cell) && isCell(cell)) actions.brush(press.cell, cell);
   });
-  grid.addEventListener("pointerdown", (event) => {
+  listen(grid, "pointerdown", (event) => {
     if (event.button > 1) return;
     const [x, y] = place(event);
     press = { x, y, cell: actions.at(x, y), moved: false, pan: space() || event.button === 1 };
     if (press.pan) event.preventDefault();
   });
-  grid.addEventListener("pointerleave", () => actions.hover(null));
-  grid.addEventListener("click", (event) => {
+  listen(grid, "pointerleave", () => actions.hover(null));
+  listen(grid, "click", (event) => {
     const moved = press?.moved === true || press?.pan === true;
     press = null;
     const cell = actions.at(...place(event));
@@ -55,9 +55,10 @@ export function listenPointer(grid: HTMLElement, { document, signal }: Place, ac
       press = null;
     });
   };
-  document.addEventListener("pointerup", release, { signal });
-  grid.addEventListener("dblclick", (event) => actions.zoom(null, ...place(event)));
-  grid.addEventListener(
+  listen(document, "pointerup", release, { signal });
+  listen(grid, "dblclick", (event) => actions.zoom(null, ...place(event)));
+  listen(
+    grid,
     "wheel",
     (event) => {
       // The plain wheel scrolls the notebook. A pinch on a trackpad comes as a wheel with Ctrl.
@@ -78,14 +79,15 @@ function isCell(cell: Cell | null): cell is Cell {
 function spaceHeld(grid: HTMLElement, { document, signal }: Place): () => boolean {
   let over = false;
   let held = false;
-  grid.addEventListener("pointerenter", () => {
+  listen(grid, "pointerenter", () => {
     over = true;
   });
-  grid.addEventListener("pointerleave", () => {
+  listen(grid, "pointerleave", () => {
     over = false;
   });
-  const listen = (type: "keydown" | "keyup") =>
-    document.addEventListener(
+  for (const type of ["keydown", "keyup"] as const)
+    listen(
+      document,
       type,
       (event) => {
         const typing = event.target instanceof Element && event.target.closest("input, textarea, [contenteditable]");
@@ -97,7 +99,5 @@ function spaceHeld(grid: HTMLElement, { document, signal }: Place): () => boolea
       },
       { signal, capture: true },
     );
-  listen("keydown");
-  listen("keyup");
   return () => held;
 }

@@ -1,5 +1,5 @@
 /** A button that opens a small panel; it closes on Escape and on a press elsewhere. */
-import { element, type Place, setAttributes, uniqueId } from "../dom";
+import { element, listen, type Place, setAttributes, uniqueId } from "../dom";
 
 export interface Popover {
   readonly element: HTMLElement;
@@ -24,8 +24,8 @@ export function createPopover({ document, signal }: Place, label: string, panel:
     if (on) keepInside(panel, root.closest(".law"));
   };
   open(false);
-  button.addEventListener("click", () => open(panel.hidden !== false));
-  root.addEventListener("keydown", (event) => {
+  listen(button, "click", () => open(panel.hidden !== false));
+  listen(root, "keydown", (event) => {
     if (event.key !== "Escape" || panel.hidden) return;
     event.stopPropagation();
     event.preventDefault();
@@ -36,7 +36,7 @@ export function createPopover({ document, signal }: Place, label: string, panel:
   const outside = (event: Event) => {
     if (!event.composedPath().includes(root)) open(false);
   };
-  document.addEventListener("pointerdown", outside, { signal });
+  listen(document, "pointerdown", outside, { signal });
   return { element: root, button, panel, open };
 }
 

@@ -1,5 +1,5 @@
 /** The runs that are kept: shown again, named, or put beside the one on show. */
-import { buttonOf, element, type Place, setText } from "../dom";
+import { buttonOf, element, listen, type Place, setText } from "../dom";
 import { count } from "../format";
 import type { Kept } from "../kept";
 import type { RunName } from "../protocol";
@@ -33,7 +33,7 @@ export function createRuns(place: Place, actions: RunsActions): Runs {
   const panel = element(document, "div", { class: "law-popover law-runs", role: "group", "aria-label": "Runs" });
   const { element: root, button, open } = createPopover(place, "Runs", panel);
   // The notebook must not take what is typed here for its own shortcuts.
-  root.addEventListener("keydown", (event) => event.stopPropagation());
+  listen(root, "keydown", (event) => event.stopPropagation());
   let drawn = "";
   return {
     element: root,
@@ -66,14 +66,14 @@ function line(
   const on = chart.run === data.shown;
   const act = (text: string, label: string, then: () => void) => {
     const made = buttonOf(document, "link", text, { "aria-label": label });
-    made.addEventListener("click", () => {
+    listen(made, "click", () => {
       close();
       then();
     });
     return made;
   };
   const input = element(document, "input", { value: name, "aria-label": `Name of run ${chart.run}` });
-  input.addEventListener("change", () => actions.rename(chart.run, input.value.trim() || `Run ${chart.run}`));
+  listen(input, "change", () => actions.rename(chart.run, input.value.trim() || `Run ${chart.run}`));
   const about = `${chart.label} · ${count(progress.calls)} calls${progress.phase === "stopped" ? ", stopped" : ""}`;
   const buttons = on
     ? [element(document, "span", {}, "on show")]

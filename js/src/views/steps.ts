@@ -1,5 +1,5 @@
 /** What can be done about trust: more calls, and a check of the run on show. */
-import { buttonOf, element, type Place, setAttributes, setText } from "../dom";
+import { buttonOf, element, listen, type Place, setAttributes, setText } from "../dom";
 import type { Chart, Verdict } from "../protocol";
 import type { Phase } from "../session";
 
@@ -30,7 +30,7 @@ export function createSteps({ document }: Place, actions: StepsActions): Steps {
   let data: StepsData | null = null;
   const button = (then: (run: number) => void) => {
     const made = buttonOf(document, "tool");
-    made.addEventListener("click", () => data?.chart && then(data.chart.run));
+    listen(made, "click", () => data?.chart && then(data.chart.run));
     return made;
   };
   const settled = element(document, "span", { "data-stat": "settled" });

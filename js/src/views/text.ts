@@ -1,5 +1,5 @@
 /** Prompt and answer as flowing text, painted with the numbers of what is selected. */
-import { element, type Place, setAttributes } from "../dom";
+import { element, listen, type Place, setAttributes } from "../dom";
 import { decimalsFor, visible } from "../format";
 import { type Colours, cellColour, css, inkOn } from "../scale";
 import type { Line, Table } from "../table";
@@ -25,6 +25,8 @@ export interface FlowData {
   readonly lit: number;
   readonly span: ReadonlySet<number>;
   readonly pins: readonly Mark[];
+  /** For each stretch whether it is always present from the next run on. */
+  readonly locked: readonly boolean[];
   /** Whether values may be added up: then folded text shows the sum of what is in it. */
   readonly adds: boolean;
   /** Negative values hatched, so that colour is not the only sign. */
@@ -103,7 +105,7 @@ export function createFlow(place: Place, name: string, actions: FlowActions): Fl
     sight = wordsInSight(root, words);
     if (last) paintSight(last);
   };
-  root.addEventListener("scroll", again, { passive: true });
+  listen(root, "scroll", again, { passive: true });
   listenFlow(root, place, actions, () => shown.map(({ line }) => line));
   return {
     element: root,
@@ -123,7 +125,7 @@ export function createFlow(place: Place, name: string, actions: FlowActions): Fl
         sight = [0, words.length];
       }
       last = data;
-      for (const word of words) markWord(word, data);
+      words.forEach((word, at) => void markWord(word, data, data.locked[at] === true));
       paintSight(data);
       paintFolds(folds, data);
     },
@@ -216,16 +218,18 @@ function paintWord(word: Word, data: FlowData): void {
   }
 }
 
-function markWord(word: Word, data: FlowData): void {
+function markWord(word: Word, data: FlowData, locked: boolean): void {
   const { span, line } = word;
   const pins = data.pins.map((pin) => (line >= 0 && pin.line === line ? pin.letter : "")).join("");
-  const marks = `${line >= 0 && line === data.lit ? "lit" : ""} ${data.span.has(line) ? "span" : ""} ${pins}`;
+  const marks = `${line >= 0 && line === data.lit ? "lit" : ""} ${data.span.has(line) ? "span" : ""} ${locked} ${pins}`;
   if (marks === word.marks) return;
   word.marks = marks;
   setAttributes(span, {
     "data-lit": line >= 0 && line === data.lit,
     "data-span": data.span.has(line),
     "data-pin": pins || null,
+    "data-locked": locked,
+    title: locked ? "Locked: always present" : null,
   });
 }
 

@@ -1,5 +1,5 @@
 /** Below the matrix: how the colours are scaled, zoom, and the table of the largest values. */
-import { element, type Place, setAttributes, toolButton } from "../dom";
+import { element, listen, type Place, setAttributes, toolButton } from "../dom";
 import type { ScaleMode } from "../scale";
 
 export interface ToolsData {
@@ -33,7 +33,7 @@ const MODES: readonly (readonly [ScaleMode, string, string])[] = [
 export function createTools({ document }: Place, actions: ToolsActions): Tools {
   const select = element(document, "select", { "aria-label": "Colour scale" });
   select.append(...MODES.map(([value, label, title]) => element(document, "option", { value, title }, label)));
-  select.addEventListener("change", () => actions.scale(select.value as ScaleMode));
+  listen(select, "change", () => actions.scale(select.value as ScaleMode));
   const scale = element(
     document,
     "label",

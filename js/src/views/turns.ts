@@ -1,5 +1,5 @@
 /** A conversation in the text view: turns that fold, and the chat template's own text folded away. */
-import { element } from "../dom";
+import { element, listen } from "../dom";
 import { signed, visible } from "../format";
 import { type Colours, cellColour, css, inkOn } from "../scale";
 import type { Paint, Stretch } from "./text";
@@ -67,7 +67,7 @@ export function createFold(
     body.hidden = !open;
     button.setAttribute("aria-expanded", String(open));
   };
-  button.addEventListener("click", (event) => {
+  listen(button, "click", (event) => {
     event.stopPropagation();
     open = !open;
     show();

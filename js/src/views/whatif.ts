@@ -1,6 +1,6 @@
 /** What if: parts of the prompt left out or replaced by other words, and what the model makes of the rest. */
 import { align } from "../align";
-import { buttonOf, element, type Place, setAttributes, setText } from "../dom";
+import { buttonOf, element, listen, type Place, setAttributes, setText } from "../dom";
 import { featureLabel, plain, probability, signed, visible } from "../format";
 import type { Chart, Replacement } from "../protocol";
 import { type Colours, cellColour, css, inkOn, niceCeil } from "../scale";
@@ -97,14 +97,14 @@ export function createWhatIf({ document }: Place, actions: WhatIfActions): WhatI
       else draw();
       chipAt(feature)?.focus();
     };
-    input.addEventListener("keydown", (event) => {
+    listen(input, "keydown", (event) => {
       event.stopPropagation();
       if (event.key !== "Enter" && event.key !== "Escape") return;
       // The focus goes back to the part: Enter must not press it.
       event.preventDefault();
       end(event.key === "Enter");
     });
-    input.addEventListener("blur", () => end(true));
+    listen(input, "blur", () => end(true));
     chip.replaceWith(input);
     input.focus();
     input.select();
@@ -119,16 +119,16 @@ export function createWhatIf({ document }: Place, actions: WhatIfActions): WhatI
       { type: "button", "data-feature": feature, "data-state": state, "aria-pressed": String(absent.has(feature)) },
       shown === "" ? "␣" : shown,
     );
-    chip.addEventListener("click", () => {
+    listen(chip, "click", () => {
       if (!absent.delete(feature)) absent.add(feature);
       ask();
       chipAt(feature)?.focus();
     });
-    chip.addEventListener("dblclick", () => {
+    listen(chip, "dblclick", () => {
       absent.delete(feature);
       edit(chipAt(feature) ?? chip, feature);
     });
-    chip.addEventListener("keydown", (event) => {
+    listen(chip, "keydown", (event) => {
       if (event.key !== "F2") return;
       event.preventDefault();
       edit(chip, feature);
@@ -148,7 +148,7 @@ export function createWhatIf({ document }: Place, actions: WhatIfActions): WhatI
     prompt.replaceChildren(...others.map(([feature, text]) => chipOf(feature, text)), ...parts);
     reset.hidden = absent.size + words.size === 0;
   };
-  reset.addEventListener("click", () => {
+  listen(reset, "click", () => {
     absent.clear();
     words.clear();
     ask();

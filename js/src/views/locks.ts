@@ -1,0 +1,89 @@
+/** Below the prompt: what can be done with the part that was pinned last, what is locked, what is out of view. */
+import { buttonOf, element, listen, type Place, toolButton } from "../dom";
+import { featureLabel, shorten, signed } from "../format";
+import { lockedParts } from "../locks";
+import type { Picture } from "../picture";
+import type { Range } from "../sources";
+import { lineAt } from "../table";
+
+export interface LocksData {
+  readonly picture: Picture;
+  /** Of the next run; see `Settings`. */
+  readonly locked: readonly string[];
+  /** The part of the prompt that was pinned last. */
+  readonly pinned: Range | null;
+  readonly hasModel: boolean;
+}
+
+export interface LocksActions {
+  lock(ranges: readonly Range[], on: boolean): void;
+  hide(ranges: readonly Range[]): void;
+  showAll(): void;
+}
+
+export interface Locks {
+  readonly element: HTMLElement;
+  update(data: LocksData): void;
+}
+
+export function createLocks({ document }: Place, actions: LocksActions): Locks {
+  const root = element(document, "div", { class: "law-locks" });
+  let shown = "";
+  const line = (...content: readonly (Node | string)[]) => element(document, "div", {}, ...content);
+  const named = (text: string) => element(document, "bdi", {}, shorten(featureLabel(text), 24));
+  const linked = (label: string, act: () => void, ...content: readonly (Node | string)[]) => {
+    const made = buttonOf(document, "link", "", { "aria-label": label });
+    made.append(...content);
+    listen(made, "click", act);
+    return made;
+  };
+  return {
+    element: root,
+    update({ picture, locked, pinned, hasModel }) {
+      const { table, hidden, matrix } = picture;
+      const parts = lockedParts(matrix.chart, locked);
+      const chosen = pinned && table.columns[lineAt(table.columns, pinned)];
+      const mass = hidden > 0 ? massOutOfView(picture) : null;
+      const key = JSON.stringify([parts, chosen?.ranges, hidden, mass, hasModel]);
+      if (key === shown) return;
+      shown = key;
+      // The focus stays where it was, though its button is made anew.
+      const focused = [...root.querySelectorAll("button")].indexOf(document.activeElement as HTMLButtonElement);
+      root.replaceChildren(
+        ...(chosen ? [line(named(chosen.text), ...toolsFor(chosen.ranges))] : []),
+        ...(hasModel && parts.length > 0 ? [line("Always present: ", ...parts.map(unlocking))] : []),
+        ...(hidden > 0 ? [line(outOfView(hidden, mass, matrix.chart.unit), showing())] : []),
+      );
+      if (focused >= 0) [...root.querySelectorAll("button")].at(Math.min(focused, 1))?.focus();
+      function toolsFor(ranges: readonly Range[]): readonly HTMLElement[] {
+        const hide = toolButton(document, "Hide", "Hide: leave this part out of the view", () => actions.hide(ranges));
+        // What lies in an image has no place in the text.
+        const inText = hasModel && ranges.every(({ start }) => start >= 0);
+        const lock = () => actions.lock(ranges, true);
+        return inText
+          ? [toolButton(document, "Lock", "Lock: this part is always present from the next run on", lock), hide]
+          : [hide];
+      }
+    },
+  };
+
+  function unlocking({ text, range }: { readonly text: string; readonly range: Range }): HTMLElement {
+    return linked(`Unlock ${featureLabel(text)}`, () => actions.lock([range], false), named(text), " ×");
+  }
+
+  function showing(): HTMLElement {
+    return linked("Show what is out of view", () => actions.showAll(), "Show all");
+  }
+}
+
+function outOfView(count: number, mass: number | null, unit: string): string {
+  const sum = mass === null ? "" : `, together ${signed(mass, 2)} ${unit}`;
+  return `${count} out of view${sum}`;
+}
+
+/** What the features that are left out of the view have of the whole answer; null where they can't be added up. */
+export function massOutOfView({ matrix, axes }: Picture): number | null {
+  if (!matrix.chart.adds_up) return null;
+  const seen = new Set(axes.columns.flatMap(({ members }) => members));
+  return matrix.sequence.reduce((sum, value, feature) => (seen.has(feature) ? sum : sum + value), 0);
+}
