@@ -45,7 +45,7 @@ def test_every_kind_has_a_sample() -> None:
 
 SETTINGS = {
     "prompt": "a b", "target": None, "against": None, "method": "shapley", "granularity": "word", "value": "log_prob",
-    "budget": None, "trials": 1, "seed": 0,
+    "budget": None, "trials": 1, "seed": 0, "locked": [],
 }  # fmt: skip
 
 
@@ -60,6 +60,7 @@ SETTINGS = {
         ({"kind": "run", "settings": {**SETTINGS, "budget": "many"}}, "Settings.budget: expected int, got 'many'"),
         ({"kind": "run", "settings": {**SETTINGS, "trials": True}}, "Settings.trials: expected int, got True"),
         ({"kind": "run", "settings": {**SETTINGS, "seed": 1.5}}, "Settings.seed: expected int, got 1.5"),
+        ({"kind": "run", "settings": {**SETTINGS, "locked": [3]}}, "Settings.locked: expected str, got 3"),
     ],
 )
 def test_bad_commands_are_refused_in_plain_words(message: object, said: str) -> None:

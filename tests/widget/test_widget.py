@@ -63,7 +63,7 @@ def test_hello_and_resend_are_answered_with_everything() -> None:
 def test_run_and_stop_as_commands() -> None:
     w = widget(slow(10), features=10)
     front = Front(w)
-    names = ("prompt", "target", "against", "granularity", "value", "trials", "seed")
+    names = ("prompt", "target", "against", "granularity", "value", "trials", "seed", "locked")
     settings = {name: getattr(w, name) for name in names}
     front.says({"kind": "run", "settings": {**settings, "method": "kernel_shap", "budget": 900}})
     assert w.budget == 900
@@ -187,7 +187,7 @@ def test_large_matrices_travel_in_messages_of_less_than_a_megabyte() -> None:
 
 
 def test_settings_and_status_are_synced() -> None:
-    synced = {"prompt", "target", "method", "granularity", "value", "budget", "trials", "seed", "status"}
+    synced = {"prompt", "target", "method", "granularity", "value", "budget", "trials", "seed", "locked", "status"}
     assert synced <= set(widget().keys)
 
 

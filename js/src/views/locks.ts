@@ -3,7 +3,7 @@ import { buttonOf, element, listen, type Place, toolButton } from "../dom";
 import { featureLabel, shorten, signed } from "../format";
 import { lockedParts } from "../locks";
 import type { Picture } from "../picture";
-import type { Range } from "../sources";
+import { overlap, type Range } from "../sources";
 import { lineAt } from "../table";
 
 export interface LocksData {
@@ -58,9 +58,11 @@ export function createLocks({ document }: Place, actions: LocksActions): Locks {
       function toolsFor(ranges: readonly Range[]): readonly HTMLElement[] {
         const hide = toolButton(document, "Hide", "Hide: leave this part out of the view", () => actions.hide(ranges));
         // What lies in an image has no place in the text.
-        const inText = hasModel && ranges.every(({ start }) => start >= 0);
+        const free = ranges.every(
+          ({ start, end }) => start >= 0 && !parts.some(({ range }) => overlap(range, { start, end })),
+        );
         const lock = () => actions.lock(ranges, true);
-        return inText
+        return hasModel && free
           ? [toolButton(document, "Lock", "Lock: this part is always present from the next run on", lock), hide]
           : [hide];
       }
