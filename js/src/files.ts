@@ -121,18 +121,13 @@ export function toPython(settings: Settings): string {
   return [
     "from llm_attr_widget import attribute",
     ...(locks
-      ? [
-          "from llm_attr_widget.inputs import make_input",
-          "from llm_attr_widget.inputs.locking import locked_in",
-          "",
-          `prompt = ${made}`,
-        ]
+      ? ["from llm_attr_widget.inputs import make_input", "from llm_attr_widget.inputs.locking import locked_in"]
       : []),
     "",
     "result = attribute(",
     "    model,",
     "    tokenizer,",
-    `    ${locks ? `locked_in(prompt, ${JSON.stringify(settings.locked)})` : text(settings.prompt)},`,
+    `    ${locks ? `locked_in(${made}, ${JSON.stringify(settings.locked)})` : text(settings.prompt)},`,
     `    ${settings.target === null ? "None" : text(settings.target)},`,
     ...options.map((option) => `    ${option},`),
     ")",

@@ -100,6 +100,11 @@ export function featureLabel(text: string): string {
   return shown === "" ? tokenLabel(text) : shown;
 }
 
+/** As it is cited in a sentence. */
+export function quoted(text: string, length = 40): string {
+  return `“${shorten(featureLabel(text), length)}”`;
+}
+
 /** Shortened with an ellipsis to at most `length` characters, never through a character. */
 export function shorten(text: string, length: number): string {
   if (text.length <= length) return text;

@@ -77,7 +77,9 @@ describe("what is locked", () => {
 
   test("goes along when the call is copied", () => {
     const settings = { ...chart.settings, locked: ["", "Dave", " lives in Palm Coast."] };
-    expect(toPython(settings)).toContain('locked_in(prompt, ["","Dave"," lives in Palm Coast."]),');
+    expect(toPython(settings)).toContain(
+      'locked_in(make_input(tokenizer, "Dave lives in Palm Coast.", granularity="word"), ["","Dave"," lives in Palm Coast."]),',
+    );
     expect(toPython(settings)).toContain('make_input(tokenizer, "Dave lives in Palm Coast.", granularity="word")');
     expect(toPython(chart.settings)).not.toContain("locked");
   });

@@ -8,7 +8,8 @@ import { coloursOn } from "../src/scale";
 import { createSeen, runsOf } from "../src/seen";
 import { type Answer, Session } from "../src/session";
 import { agreement, createCompare } from "../src/views/compare";
-import { axesFor, bandOf, createConvergence, traceOf } from "../src/views/convergence";
+import { axesFor, bandOf, createConvergence } from "../src/views/convergence";
+import { tracePaths } from "../src/views/course";
 import { createRuns } from "../src/views/runs";
 import { createSteps } from "../src/views/steps";
 import { createVerdict, curvePath, figuresOf } from "../src/views/verdict";
@@ -201,7 +202,7 @@ describe("convergence", () => {
     if (!axes) throw new Error("no axes");
     expect(axes.low).toBe(0);
     expect(axes.high).toBeCloseTo(2 + 1.96 / 20, 6);
-    const { line: path, band } = traceOf(points.slice(3), axes);
+    const { line: path, band } = tracePaths(points.slice(3), axes, bandOf);
     expect(path).toBe(`M${axes.x(40).toFixed(1)},${axes.y(2).toFixed(1)}`);
     expect(band).toContain(axes.y(2 - 1.96 / 40).toFixed(1));
   });

@@ -1,6 +1,6 @@
 /** "Why this and not that": a second answer, or another word in the place of one, typed beside the first. */
 import { buttonOf, element, listen, type Place, setText } from "../dom";
-import { featureLabel, shorten } from "../format";
+import { quoted } from "../format";
 import type { Chart } from "../protocol";
 
 /** chosen: the output tokens that the user has pinned or spanned, from the first to one before the second. */
@@ -141,8 +141,4 @@ export function createContrast({ document }: Place, actions: ContrastActions): C
 function stretchesOf(count: number, chosen: Stretch | null): readonly Stretch[] {
   const longer = chosen && chosen[1] - chosen[0] > 1;
   return [[0, count], ...(longer ? [chosen] : []), ...Array.from({ length: count }, (_, at): Stretch => [at, at + 1])];
-}
-
-function quoted(text: string, length = 40): string {
-  return `“${shorten(featureLabel(text), length)}”`;
 }

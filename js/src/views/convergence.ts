@@ -1,7 +1,7 @@
 /** How the pinned cells settled over the run, each with its 95% band. */
 import { drawn, element, type Place, setText } from "../dom";
 import { count, decimalsOf, plain, signed } from "../format";
-import type { Point } from "./course";
+import { type Point, type Scales, tracePaths } from "./course";
 
 export interface Trace {
   /** Letter of the pin; empty for the strongest cell, which stands in where nothing is pinned. */
@@ -19,11 +19,7 @@ export interface Convergence {
 const Z95 = 1.96;
 const SIZE = { width: 560, height: 190, left: 66, right: 12, top: 10, bottom: 24 };
 
-export interface Axes {
-  readonly x: (calls: number) => number;
-  readonly y: (value: number) => number;
-  readonly low: number;
-  readonly high: number;
+export interface Axes extends Scales {
   readonly calls: number;
 }
 
@@ -48,18 +44,6 @@ export function axesFor(traces: readonly Trace[]): Axes | null {
 
 export function bandOf({ error }: Point): number {
   return Number.isFinite(error) ? Z95 * error : 0;
-}
-
-/** The line and its band, in the plot's own units. */
-export function traceOf(points: readonly Point[], { x, y, low, high }: Axes): { line: string; band: string } {
-  const at = (point: Point, value: number) =>
-    `${x(point.calls).toFixed(1)},${y(Math.max(low, Math.min(high, value))).toFixed(1)}`;
-  const up = points.map((point) => at(point, point.value + bandOf(point)));
-  const down = points.map((point) => at(point, point.value - bandOf(point))).reverse();
-  return {
-    line: `M${points.map((point) => at(point, point.value)).join("L")}`,
-    band: `M${[...up, ...down].join("L")}Z`,
-  };
 }
 
 export function createConvergence({ document }: Place): Convergence {
@@ -96,7 +80,7 @@ export function createConvergence({ document }: Place): Convergence {
 const NOTHING = "The course of a run is seen while it runs: run again to watch how the numbers settle.";
 
 function drawing(document: Document, { points }: Trace, at: number, axes: Axes): readonly SVGElement[] {
-  const { line, band } = traceOf(points, axes);
+  const { line, band } = tracePaths(points, axes, bandOf);
   return [
     drawn(document, "path", { class: "law-band", "data-trace": at, d: band }),
     drawn(document, "path", { class: "law-line", "data-trace": at, d: line }),

@@ -20,13 +20,31 @@ export function pathsOf(points: readonly Point[]): { line: string; band: string 
   const settled = points.slice(Math.floor(points.length / 4));
   const low = Math.min(...settled.map((point) => point.value - spread(point)));
   const high = Math.max(...settled.map((point) => point.value + spread(point)));
-  const x = (point: Point) => (((point.calls - first) / (last - first)) * SIZE.width).toFixed(1);
-  const share = (value: number) => (Math.max(low, Math.min(high, value)) - low) / (high - low || 1);
-  const y = (value: number) => (1 + (1 - share(value)) * (SIZE.height - 2)).toFixed(1);
-  const up = points.map((point) => `${x(point)},${y(point.value + spread(point))}`);
-  const down = points.map((point) => `${x(point)},${y(point.value - spread(point))}`).reverse();
+  const x = (calls: number) => ((calls - first) / (last - first)) * SIZE.width;
+  const y = (value: number) => 1 + (1 - (value - low) / (high - low || 1)) * (SIZE.height - 2);
+  return tracePaths(points, { x, y, low, high }, spread);
+}
+
+/** Where a course stands in a drawing; what is beyond `low` and `high` stays at the edge. */
+export interface Scales {
+  readonly x: (calls: number) => number;
+  readonly y: (value: number) => number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Paths of a line and of the band around it. spread: half the width of the band. */
+export function tracePaths(
+  points: readonly Point[],
+  { x, y, low, high }: Scales,
+  spread: (point: Point) => number,
+): { line: string; band: string } {
+  const at = ({ calls }: Point, value: number) =>
+    `${x(calls).toFixed(1)},${y(Math.max(low, Math.min(high, value))).toFixed(1)}`;
+  const up = points.map((point) => at(point, point.value + spread(point)));
+  const down = points.map((point) => at(point, point.value - spread(point))).reverse();
   return {
-    line: `M${points.map((point) => `${x(point)},${y(point.value)}`).join("L")}`,
+    line: `M${points.map((point) => at(point, point.value)).join("L")}`,
     band: `M${[...up, ...down].join("L")}Z`,
   };
 }

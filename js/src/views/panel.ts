@@ -1,6 +1,6 @@
 /** The left side: prompt and answer, painted, or the editor that changes them. */
 import { buttonOf, element, listen, type Place, setAttributes } from "../dom";
-import { decimalsFor, featureLabel, percent, plain, shorten, signed } from "../format";
+import { decimalsFor, featureLabel, percent, plain, quoted, shorten, signed } from "../format";
 import type { Cell } from "../layout";
 import type { Lighting } from "../lighting";
 import { lockedPieces } from "../locks";
@@ -197,10 +197,6 @@ function paintedFor({ table, spanned }: Picture, row: number): string {
   const text = words.map((at) => table.rows[at]?.text ?? "").join("");
   if (text === "" && against !== null) return apart(target, against).map(quoted).join(" rather than ");
   return text === "" ? "the whole answer" : quoted(text);
-}
-
-function quoted(text: string): string {
-  return `“${shorten(featureLabel(text), 40)}”`;
 }
 
 /** The picture before there are numbers for what is in the editor. */
