@@ -67,7 +67,7 @@ def dragged(page: Page) -> None:
 
 def contrast(page: Page) -> None:
     page.locator(".law-flow[aria-label=Answer] span").nth(2).click()
-    page.get_by_role("button", name="Why not another").click()
+    page.get_by_role("button", name="Why").click()
 
 
 # name: (query, width, what to do first)

@@ -253,12 +253,15 @@ def test_everything_by_keyboard(shown: Shown, saved: Saved) -> None:
     press("/")
     shown.page.keyboard.type("lawyer")
     expect(shown.root.locator(".law-find")).to_contain_text("1 of 1")
+    shown.settle()
     assert shown.view.lit("Prompt") == ["lawyer"]
     shown.root.get_by_role("searchbox").fill("ing")
     expect(shown.root.locator(".law-find")).to_contain_text("1 of 3")
+    shown.settle()
     assert shown.view.lit("Answer") == ["playing"]
     press("Enter")
     expect(shown.root.locator(".law-find")).to_contain_text("2 of 3")
+    shown.settle()
     assert shown.view.lit("Answer") == ["hiking"]
     press("Escape")
     answer = shown.root.get_by_role("group", name="Answer")
