@@ -65,6 +65,12 @@ def test_a_zoomed_matrix_past_200_has_a_minimap_that_moves_it(shown: Shown, brow
         assert framed is not None
         assert (framed["x"] - box["x"]) / box["width"] == pytest.approx(left, abs=0.03)
         assert (framed["x"] + framed["width"] - box["x"]) / box["width"] == pytest.approx(right, abs=0.05)
+    zooms: list[float] = []
+    for name in ("Zoom out", "Zoom in", "Fit: show the whole matrix"):
+        shown.root.get_by_role("button", name=name).click()
+        shown.settle()
+        zooms.append(at(shown, "zoom"))
+    assert zooms == pytest.approx([1.5**6 / 1.6, 1.5**6, 1])
     other = open_page(browser, saved_in(tmp_path, result_of(200)).path)
     for _ in range(6):
         other.view.grid.press("+")

@@ -183,6 +183,28 @@ def test_runs_are_kept_restored_compared_and_contrasted(lab: Lab) -> None:
     assert sums[0] == pytest.approx(sums[1] - sums[2], abs=1e-3) or lab.evaluate("not w.result.adds_up")
     assert lab.evaluate("w.chart['explains']") == "log_odds"
     lab.screenshot("contrast", view.root)
+    assert_settings_and_texts_are_those_of_the_next_run(lab, view)
+
+
+def assert_settings_and_texts_are_those_of_the_next_run(lab: Lab, view: View) -> None:
+    view.root.get_by_role("button", name="Options").click()
+    for name, good in (("Budget", "150"), ("Trials", "2"), ("Seed", "7")):
+        box = view.root.get_by_role("spinbutton", name=name)
+        for text in (good, "-3"):  # what makes no sense shows the last good one again
+            box.fill(text)
+            box.press("Tab")
+        expect(box).to_have_value(good)
+    view.root.get_by_role("button", name="Options").press("Escape")
+    view.root.get_by_role("button", name="Edit").click()
+    view.root.get_by_role("textbox", name="Why not this answer").fill("")
+    view.root.get_by_role("textbox", name="Answer", exact=True).fill("")
+    button(view, "Write").click()
+    written = lab.until(lambda: lab.evaluate("w.target"), bool)
+    expect(view.root.get_by_role("textbox", name="Answer", exact=True)).to_have_value(written)
+    view.root.get_by_role("textbox", name="Prompt").press("Control+Enter")
+    lab.until(lambda: lab.evaluate("[w.status, len(w.history)]"), lambda now: now == ["finished", 4])
+    assert lab.evaluate("[w.result.provenance.seed, w.budget, w.trials, w.against]") == [7, 150, 2, None]
+    assert lab.evaluate("''.join(w.result.outputs)") == written
 
 
 def test_results_are_shown_without_their_model_and_compared_from_python(lab: Lab) -> None:
