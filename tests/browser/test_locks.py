@@ -1,4 +1,4 @@
-"""A part of the prompt locked by a click or by a pattern, in JupyterLab: it is present in all that the model is asked."""
+"""A part of the prompt locked by a click or a pattern, in JupyterLab: it is present in all that the model is asked."""
 
 from __future__ import annotations
 
