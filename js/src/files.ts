@@ -120,9 +120,7 @@ export function toPython(settings: Settings): string {
   const made = `make_input(tokenizer, ${text(settings.prompt)}, granularity=${text(settings.granularity)})`;
   return [
     "from llm_attr_widget import attribute",
-    ...(locks
-      ? ["from llm_attr_widget.inputs import make_input", "from llm_attr_widget.inputs.locking import locked_in"]
-      : []),
+    ...(locks ? ["from llm_attr_widget.inputs import locked_in, make_input"] : []),
     "",
     "result = attribute(",
     "    model,",

@@ -22,8 +22,12 @@ export function photoFrom({ width, height, image, regions, members }: Picture): 
   return { width, height, image: bytes(image), regions: new Uint16Array(bytes(regions).buffer), members };
 }
 
-/** values, errors: one for each feature of the run; limit: where colours are full. */
+/**
+ * values, errors: one for each feature of the run; limit: where colours are full; out: features left out of the view,
+ * which have no colour.
+ */
 export interface Tint {
+  readonly out: ReadonlySet<number>;
   readonly values: ArrayLike<number>;
   readonly errors: ArrayLike<number>;
   readonly limit: number;
@@ -32,10 +36,11 @@ export interface Tint {
 /** How much of a region without a number yet is covered, of 255. */
 const UNKNOWN = 38;
 
-/** Value and standard error (an upper bound where segments overlap) of each region; NaN for what is always present. */
+/** Value and standard error (an upper bound where segments overlap) of each region; NaN where no segment is in view. */
 export function regionValues(photo: Photo, tint: Tint): { values: Float32Array; errors: Float32Array } {
+  const seen = photo.members.map((members) => members.filter((at) => !tint.out.has(at)));
   const add = (from: ArrayLike<number>) =>
-    Float32Array.from(photo.members, (members) =>
+    Float32Array.from(seen, (members) =>
       members.length === 0 ? Number.NaN : members.reduce((sum, at) => sum + (from[at] ?? Number.NaN), 0),
     );
   return { values: add(tint.values), errors: add(tint.errors) };
@@ -43,14 +48,14 @@ export function regionValues(photo: Photo, tint: Tint): { values: Float32Array; 
 
 /**
  * (regions, 4): RGBA of each region. Colour is the sign, how much of it the size, on the same curve as everywhere: zero
- * lets the picture through, and so does what is always present.
+ * lets the picture through, and so does what is always present or out of view.
  */
 export function regionShades(photo: Photo, tint: Tint, colours: Colours): Uint8ClampedArray {
   const { values, errors } = regionValues(photo, tint);
   const shades = new Uint8ClampedArray(4 * photo.members.length);
   for (const [region, members] of photo.members.entries()) {
     const [value, error] = [values[region] as number, errors[region] as number];
-    if (members.length === 0) continue;
+    if (members.every((at) => tint.out.has(at))) continue;
     if (Number.isNaN(value)) shades.set([...missing(colours), UNKNOWN], 4 * region);
     else {
       const share = Math.min(1, Math.abs(value) / tint.limit) ** CURVE * (uncertain(value, error) ? FADE : 1);
@@ -104,11 +109,13 @@ function stretches(length: number, holds: (at: number) => boolean): (readonly [n
   return found;
 }
 
-/** Index of the feature at a place (shares of width and height); where several overlap the first; -1: none. */
-export function featureAt(photo: Photo, x: number, y: number): number {
+/** The feature at a place (shares of width and height); where several overlap the smallest; -1: none. */
+export function featureAt(photo: Photo, places: ReadonlyMap<number, Spot>, x: number, y: number): number {
   if (!(x >= 0 && y >= 0 && x < 1 && y < 1)) return -1;
   const region = photo.regions[Math.floor(y * photo.height) * photo.width + Math.floor(x * photo.width)];
-  return photo.members[region ?? -1]?.[0] ?? -1;
+  const size = (feature: number) => places.get(feature)?.size ?? 0;
+  const members = photo.members[region ?? -1] ?? [];
+  return members.reduce((best, feature) => (best < 0 || size(feature) < size(best) ? feature : best), -1);
 }
 
 /** Features of the picture, in the order of their regions. */
@@ -116,14 +123,15 @@ export function photoFeatures(photo: Photo): readonly number[] {
   return [...new Set(photo.members.flat())].sort((a, b) => a - b);
 }
 
-/** A place in the picture, as shares of its width and height. */
-export interface Point {
+/** Where a feature lies: its middle, as shares of the picture's width and height, and how many pixels it has. */
+export interface Spot {
   readonly x: number;
   readonly y: number;
+  readonly size: number;
 }
 
-/** The middle of each feature's pixels. */
-export function featureCentres(photo: Photo): ReadonlyMap<number, Point> {
+/** Of each feature. */
+export function featureSpots(photo: Photo): ReadonlyMap<number, Spot> {
   const sums = photo.members.map(() => ({ count: 0, x: 0, y: 0 }));
   photo.regions.forEach((region, pixel) => {
     const sum = sums[region];
@@ -136,18 +144,19 @@ export function featureCentres(photo: Photo): ReadonlyMap<number, Point> {
     photoFeatures(photo).map((feature) => {
       const own = sums.filter((_, region) => photo.members[region]?.includes(feature));
       const total = (name: "count" | "x" | "y") => own.reduce((sum, part) => sum + part[name], 0);
-      const count = Math.max(1, total("count"));
-      return [feature, { x: total("x") / count / photo.width, y: total("y") / count / photo.height }];
+      const size = total("count");
+      const count = Math.max(1, size);
+      return [feature, { x: total("x") / count / photo.width, y: total("y") / count / photo.height, size }];
     }),
   );
 }
 
 /** The nearest feature below (down: 1) or above (-1) another one; what lies aside counts as further away. */
-export function below(centres: ReadonlyMap<number, Point>, from: number, down: 1 | -1): number {
-  const start = centres.get(from);
+export function below(spots: ReadonlyMap<number, Spot>, from: number, down: 1 | -1): number {
+  const start = spots.get(from);
   if (!start) return from;
   let [best, least] = [from, Number.POSITIVE_INFINITY];
-  for (const [feature, { x, y }] of centres) {
+  for (const [feature, { x, y }] of spots) {
     const ahead = (y - start.y) * down;
     const far = ahead + 2 * Math.abs(x - start.x);
     if (ahead > 1e-6 && far < least) [best, least] = [feature, far];
@@ -168,7 +177,9 @@ export function featureTint(table: Table, row: number, limit: number): Tint {
     });
     return found;
   };
-  return { values: spread(values), errors: spread(errors), limit };
+  const seen = new Set(table.columns.flatMap(({ members }) => members));
+  const out = new Set([...table.chart.features.keys()].filter((feature) => !seen.has(feature)));
+  return { values: spread(values), errors: spread(errors), limit, out };
 }
 
 /** The picture as something a canvas draws. */

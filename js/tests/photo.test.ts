@@ -4,7 +4,7 @@ import {
   below,
   calmShades,
   featureAt,
-  featureCentres,
+  featureSpots,
   featureTint,
   outlines,
   type Photo,
@@ -27,7 +27,7 @@ const photo: Photo = {
   members: [[0], [1], [0, 1], []],
 };
 const colours = coloursOn("light");
-const tint = { values: [1, -0.5], errors: [0, 0], limit: 1 };
+const tint: Tint = { values: [1, -0.5], errors: [0, 0], limit: 1, out: new Set() };
 
 /** What the pixels are painted with. */
 function painted(with_: Tint): Uint8ClampedArray {
@@ -57,6 +57,13 @@ describe("the picture", () => {
     expect([calm[3], calm[7], calm[15]]).toEqual([255, Math.round(2 * 0.7 * second), 0]);
   });
 
+  test("what is out of view has no colour, nor a share in what it overlaps", () => {
+    const out = new Set([1]);
+    const pixels = painted({ ...tint, values: [1, Number.NaN], out });
+    expect([pixels[3], pixels[2 * 4 + 3], pixels[5 * 4 + 3]]).toEqual([255, 0, 255]);
+    expect(painted({ ...tint, values: [1, Number.NaN] })[2 * 4 + 3]).toBeGreaterThan(0);
+  });
+
   test("an uncertain segment fades, as a cell does", () => {
     expect(painted({ ...tint, errors: [0.6, 0] })[3]).toBe(Math.round(255 * FADE));
   });
@@ -76,19 +83,27 @@ describe("the picture", () => {
     expect(outlines(photo, () => 0)).toEqual([]);
   });
 
-  test("a place belongs to the first segment that covers it", () => {
-    expect([featureAt(photo, 0.1, 0.1), featureAt(photo, 0.6, 0.1), featureAt(photo, 0.4, 0.9)]).toEqual([0, 1, 0]);
-    expect([featureAt(photo, 0.9, 0.1), featureAt(photo, 1, 0), featureAt(photo, -0.1, 0)]).toEqual([-1, -1, -1]);
+  test("a place belongs to the smallest segment that covers it", () => {
+    const at = (x: number, y: number) => featureAt(photo, featureSpots(photo), x, y);
+    // The left segment has five pixels, the right one four: what they share is the right one's.
+    expect([at(0.1, 0.1), at(0.6, 0.1), at(0.4, 0.9)]).toEqual([0, 1, 1]);
+    expect([at(0.9, 0.1), at(1, 0), at(-0.1, 0)]).toEqual([-1, -1, -1]);
+    const [frame, spot] = [1, 0];
+    const nested: Photo = { ...photo, members: [[frame], [frame], [frame, spot], [frame]] };
+    expect(featureAt(nested, featureSpots(nested), 0.4, 0.9)).toBe(spot);
+    const other: Photo = { ...photo, members: [[spot], [spot], [spot, frame], [spot]] };
+    expect(featureAt(other, featureSpots(other), 0.4, 0.9)).toBe(frame);
     expect(photoFeatures(photo)).toEqual([0, 1]);
   });
 
   test("a feature's middle is that of all its pixels", () => {
-    const centres = featureCentres(photo);
-    expect(centres.get(0)).toEqual({
+    const spots = featureSpots(photo);
+    expect(spots.get(0)).toEqual({
       x: (0.5 + 1.5 + 0.5 + 1.5 + 2.5) / 5 / 4,
       y: (0.5 + 0.5 + 1.5 + 1.5 + 1.5) / 5 / 2,
+      size: 5,
     });
-    expect(centres.size).toBe(2);
+    expect(spots.size).toBe(2);
   });
 
   test("up and down go to what lies nearest there, not to the next in order", () => {
@@ -99,9 +114,9 @@ describe("the picture", () => {
       regions: Uint16Array.from([0, 1, 2, 3, 4, 5]),
       members: [[0], [1], [2], [3], [4], [5]],
     };
-    const centres = featureCentres(grid);
-    expect([below(centres, 1, 1), below(centres, 5, -1)]).toEqual([4, 2]);
-    expect([below(centres, 1, -1), below(centres, 4, 1)]).toEqual([1, 4]);
+    const spots = featureSpots(grid);
+    expect([below(spots, 1, 1), below(spots, 5, -1)]).toEqual([4, 2]);
+    expect([below(spots, 1, -1), below(spots, 4, 1)]).toEqual([1, 4]);
   });
 
   test("a row of the table, or its total, as numbers of the segments", () => {
@@ -112,5 +127,8 @@ describe("the picture", () => {
     const table = tableOf(matrix, axesOf(matrix.chart));
     expect(featureTint(table, 1, 4)).toMatchObject({ values: Float32Array.from([3, 4]), limit: 4 });
     expect(featureTint(table, -1, 4).values).toEqual(Float32Array.from([4, 6]));
+    expect(featureTint(table, -1, 4).out).toEqual(new Set());
+    const half = { ...table, columns: table.columns.slice(0, 1) };
+    expect(featureTint(half, -1, 4).out).toEqual(new Set([1]));
   });
 });

@@ -8,6 +8,7 @@ from typing import Any, cast
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs.chat import ChatInput
 from llm_attr_widget.inputs.image import ImageInput
+from llm_attr_widget.inputs.locking import locked_in
 from llm_attr_widget.inputs.segmentation import Boxes, Grid, Labels, Masks, Slic
 from llm_attr_widget.inputs.template import ProductBaselines, SampledBaselines, TemplateInput
 from llm_attr_widget.inputs.text import TextInput
@@ -31,6 +32,7 @@ __all__ = [
     "TemplateInput",
     "TextInput",
     "TokenInput",
+    "locked_in",
     "make_input",
 ]
 

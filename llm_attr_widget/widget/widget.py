@@ -15,8 +15,7 @@ from llm_attr_widget.attribution import Attribution
 from llm_attr_widget.errors import AttributionError, CapabilityError
 from llm_attr_widget.export import img
 from llm_attr_widget.further import further
-from llm_attr_widget.inputs import make_input
-from llm_attr_widget.inputs.locking import locked_in
+from llm_attr_widget.inputs import locked_in, make_input
 from llm_attr_widget.inputs.pictures import ImageLike
 from llm_attr_widget.inputs.segmentation import Segments
 from llm_attr_widget.plan import Plan, PromptLike, as_model, plan

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, expect
 
 from llm_attr_widget import attribute
+from llm_attr_widget.picture import Picture
 from llm_attr_widget.targets import Target
 from tests.browser.pages import PicturedInput, Saved, Shown, open_page, quarters, saved_in
 from tests.browser.photo import Photo
@@ -130,6 +134,49 @@ def test_a_zoomed_picture_is_moved_by_dragging_which_pins_nothing(shown: Shown, 
     assert np.abs(after - before).max() > 20
     assert shown.pins("Prompt") == []
     assert photo.lit() == -1
+
+
+@dataclass(frozen=True)
+class Nested(PicturedInput):
+    """The first segment is the whole picture; the second lies in its middle, where both are present."""
+
+    @property
+    def picture(self) -> Picture:
+        regions = np.zeros((64, 64), dtype=np.int32)
+        regions[24:40, 24:40] = 1
+        return Picture(super().picture.pixels, regions, ((0,), (0, 3)))
+
+
+def test_the_pointer_finds_the_smallest_of_segments_that_overlap(browser: Browser, tmp_path: Path) -> None:
+    target = Target((0, 1), (" red", " blue"))
+    result = attribute(FunctionModel(quarters), None, Nested(), target, method="exact_shapley", progress=False)
+    shown = open_page(browser, saved_in(tmp_path, result).path)
+    photo = Photo(shown.root, 2, 2)
+    photo.canvas.wait_for()
+    photo.point_at(0.5, 0.5)
+    shown.settle()
+    assert [bool(color) for color in shown.painted("Answer")] == [False, True]  # what the fourth feature drives
+    photo.point_at(0.1, 0.1)
+    shown.settle()
+    assert [bool(color) for color in shown.painted("Answer")] == [True, False]
+    shown.page.close()
+
+
+def test_a_segment_out_of_view_shows_the_picture_as_it_is(shown: Shown, photo: Photo) -> None:
+    with photo.original():
+        original = photo.colours()
+    photo.point_at_cell(3)
+    shown.page.mouse.down()
+    shown.page.mouse.up()
+    shown.root.get_by_role("button", name="Hide: leave this part out of the view").click()
+    photo.leave()
+    shown.settle()
+    hidden = photo.colours()
+    np.testing.assert_allclose(hidden[3], original[3], atol=2)
+    np.testing.assert_allclose(hidden[0], ORANGE, atol=12)
+    shown.root.get_by_role("button", name="Show what is out of view").click()
+    photo.leave()
+    assert photo.colours()[3][0] > photo.colours()[3][2]  # orange again
 
 
 def test_axe_finds_nothing_wrong_with_the_picture(saved: Saved, browser: Browser) -> None:

@@ -80,7 +80,7 @@ export function createCustom(place: Place, actions: CustomActions): Custom {
     document,
     "form",
     { class: "law-popover", "aria-label": "Groups of your own" },
-    note("Each match of this pattern (a regular expression) becomes one part. Or drag over words of the prompt."),
+    note("Each match of this regular expression becomes one part. Or drag over words of the prompt."),
     input,
     tools(apply, none),
     hiding.root,

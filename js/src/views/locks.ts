@@ -1,5 +1,5 @@
 /** Below the prompt: what can be done with the part that was pinned last, what is locked, what is out of view. */
-import { buttonOf, element, listen, type Place, toolButton } from "../dom";
+import { element, type Place, toolButton } from "../dom";
 import { featureLabel, shorten, signed } from "../format";
 import { lockedParts } from "../locks";
 import type { Picture } from "../picture";
@@ -31,12 +31,6 @@ export function createLocks({ document }: Place, actions: LocksActions): Locks {
   let shown = "";
   const line = (...content: readonly (Node | string)[]) => element(document, "div", {}, ...content);
   const named = (text: string) => element(document, "bdi", {}, shorten(featureLabel(text), 24));
-  const linked = (label: string, act: () => void, ...content: readonly (Node | string)[]) => {
-    const made = buttonOf(document, "link", "", { "aria-label": label });
-    made.append(...content);
-    listen(made, "click", act);
-    return made;
-  };
   return {
     element: root,
     update({ picture, locked, pinned, hasModel }) {
@@ -47,14 +41,14 @@ export function createLocks({ document }: Place, actions: LocksActions): Locks {
       const key = JSON.stringify([parts, chosen?.ranges, hidden, mass, hasModel]);
       if (key === shown) return;
       shown = key;
-      // The focus stays where it was, though its button is made anew.
-      const focused = [...root.querySelectorAll("button")].indexOf(document.activeElement as HTMLButtonElement);
+      // The focus stays here, though its button is made anew.
+      const focused = root.contains(document.activeElement);
       root.replaceChildren(
         ...(chosen ? [line(named(chosen.text), ...toolsFor(chosen.ranges))] : []),
         ...(hasModel && parts.length > 0 ? [line("Always present: ", ...parts.map(unlocking))] : []),
         ...(hidden > 0 ? [line(outOfView(hidden, mass, matrix.chart.unit), showing())] : []),
       );
-      if (focused >= 0) [...root.querySelectorAll("button")].at(Math.min(focused, 1))?.focus();
+      if (focused) root.querySelector("button")?.focus();
       function toolsFor(ranges: readonly Range[]): readonly HTMLElement[] {
         const hide = toolButton(document, "Hide", "Hide: leave this part out of the view", () => actions.hide(ranges));
         // What lies in an image has no place in the text.
@@ -70,11 +64,12 @@ export function createLocks({ document }: Place, actions: LocksActions): Locks {
   };
 
   function unlocking({ text, range }: { readonly text: string; readonly range: Range }): HTMLElement {
-    return linked(`Unlock ${featureLabel(text)}`, () => actions.lock([range], false), named(text), " ×");
+    const name = featureLabel(text);
+    return toolButton(document, `${shorten(name, 24)} ×`, `Unlock ${name}`, () => actions.lock([range], false));
   }
 
   function showing(): HTMLElement {
-    return linked("Show what is out of view", () => actions.showAll(), "Show all");
+    return toolButton(document, "Show all", "Show what is out of view", () => actions.showAll());
   }
 }
 

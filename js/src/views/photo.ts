@@ -3,16 +3,7 @@ import { element, listen, type Place, setAttributes, setText, toolButton } from 
 import { decimalsOf, featureLabel, plain, signed } from "../format";
 import { clamp } from "../layout";
 import type { Palette } from "../paint";
-import {
-  below,
-  decodeImage,
-  featureAt,
-  featureCentres,
-  type Photo,
-  type Point,
-  photoFeatures,
-  type Tint,
-} from "../photo";
+import { below, decodeImage, featureAt, featureSpots, type Photo, photoFeatures, type Spot, type Tint } from "../photo";
 import { createLayers, type Layers } from "./layers";
 import { createLegend } from "./legend";
 
@@ -67,7 +58,7 @@ class PhotoStage implements PhotoView {
   readonly #layers: Layers;
   /** What only makes sense where there is a tint. */
   readonly #tinting: readonly HTMLElement[];
-  #centres: ReadonlyMap<number, Point> = new Map();
+  #spots: ReadonlyMap<number, Spot> = new Map();
   #original = false;
   /** Whether the pointer moved the picture since it went down: then its click pins nothing. */
   #moved = false;
@@ -148,7 +139,7 @@ class PhotoStage implements PhotoView {
   async #load(photo: Photo): Promise<void> {
     this.#bitmap?.close();
     this.#bitmap = null;
-    this.#centres = featureCentres(photo);
+    this.#spots = featureSpots(photo);
     this.#view = { zoom: 1, x: 0, y: 0 };
     setAttributes(this.#frame, { "data-zoom": 1 });
     const bitmap = await decodeImage(this.#place, photo);
@@ -208,7 +199,7 @@ class PhotoStage implements PhotoView {
       (client - start + scroll) / (size * this.#view.zoom);
     const x = at(event.clientX, box.left, this.#view.x, box.width);
     const y = at(event.clientY, box.top, this.#view.y, box.height);
-    return this.#data ? featureAt(this.#data.photo, x, y) : -1;
+    return this.#data ? featureAt(this.#data.photo, this.#spots, x, y) : -1;
   }
 
   #listen(): void {
@@ -270,12 +261,12 @@ class PhotoStage implements PhotoView {
     const all = photoFeatures(photo);
     const at = all.indexOf(lit);
     if (at < 0) return all[0] ?? -1;
-    return down ? below(this.#centres, lit, down) : (all[clamp(at + (along ?? 0), 0, all.length - 1)] ?? -1);
+    return down ? below(this.#spots, lit, down) : (all[clamp(at + (along ?? 0), 0, all.length - 1)] ?? -1);
   }
 
   /** Moves a zoomed picture so that the middle of a segment is in sight. */
   #reveal(feature: number): void {
-    const middle = this.#centres.get(feature);
+    const middle = this.#spots.get(feature);
     if (!middle) return;
     const { zoom, x, y } = this.#view;
     const { clientWidth: width, clientHeight: height } = this.#canvas;
@@ -291,6 +282,7 @@ class PhotoStage implements PhotoView {
     if (!data?.tint || feature < 0) return "";
     const value = data.tint.values[feature] ?? Number.NaN;
     const error = data.tint.errors[feature] ?? 0;
+    if (data.tint.out.has(feature)) return `${featureLabel(data.features[feature] ?? "")}: out of view`;
     const decimals = decimalsOf(value, error);
     const spread = error > 0 ? ` ± ${plain(error, decimals)}` : "";
     return `${featureLabel(data.features[feature] ?? "")} → ${data.name}: ${data.label} ${signed(value, decimals)}${spread} ${data.unit}`;
