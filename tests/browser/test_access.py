@@ -89,6 +89,7 @@ PHASES = ("running", "paused")  # with numbers: these come in frames
 ACTS: dict[str, Callable[[Shown], object]] = {
     "cell": lambda shown: shown.page.mouse.move(*shown.cell(1, 2)),
     "pinned": lambda shown: shown.words("Answer").first.click(),
+    "pinned in the prompt": lambda shown: shown.words("Prompt").first.click(),
     "help": lambda shown: shown.view.grid.press("?"),
     "find": lambda shown: shown.view.grid.press("/"),
     "custom": lambda shown: shown.root.get_by_role("button", name="custom…").click(),
