@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from llm_attr_widget import attribute
+from llm_attr_widget import Attribution, attribute
 from llm_attr_widget.demo import load_vision
 from llm_attr_widget.demo.vision_world import examples
 from llm_attr_widget.errors import CapabilityError, InputError, MethodError
@@ -210,6 +210,17 @@ def test_gradient_times_difference_is_taken_at_the_picture_itself() -> None:
         for b in BOXES
     ]
     np.testing.assert_allclose(ours.sequence, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_a_result_saves_spans_and_checks_like_any_other(tmp_path) -> None:
+    ours = explained("llava", soft(), granularity="word")
+    np.testing.assert_allclose(ours.span(0, 2).sequence, ours.values[:2].sum(axis=0))
+    assert ours.check(calls=16).held_out == 8
+    ours.save(tmp_path / "a.npz")
+    again = Attribution.load(tmp_path / "a.npz")
+    np.testing.assert_array_equal(again.values, ours.values)
+    np.testing.assert_array_equal(again.picture.regions, ours.picture.regions)
+    assert again.method == IG
 
 
 def test_gradient_shap_is_integrated_gradients_within_its_band() -> None:

@@ -58,13 +58,15 @@ class ImageInput:
         text with the processor's placeholder in it; or a ChatInput made with the processor, for all that it offers.
     segments: how the image is cut (`make_way`): n (an n × n grid), (rows, columns), "slic", a label map, masks, boxes;
         None: the image is always whole. Where segments overlap, a pixel is present while all that cover it are.
-    baseline_image: what absent segments show (`make_fill`): a colour, "mean", "blur" or "noise".
+    baseline_image: what absent segments show (`make_fill`): a colour, "mean", "blur", "noise" or `Painted`.
     granularity: how the text is cut into features, as of ChatInput; None: the text is always whole.
     baseline_text: what stands in for an absent feature of the text, as of TextInput.
 
     Raises InputError for an image, segments or a prompt that cannot be used, and for an input without features.
     Cost of `render`: one image through the processor per distinct set of visible regions, one encoding per distinct
-    text. Prompts whose images are equal have equal `extras_key`, so that a model can read such an image once.
+    text. Prompts whose images are equal have equal `extras_key`, so that a model can read such an image once. Of a
+    photo of 12 megapixels an image costs 0.2 s of a CPU core, most of it the processor's own resizing, which has
+    to see every pixel: where that is too slow, scale the photo down first, to some times what the model sees.
     """
 
     processor: Any = field(repr=False)

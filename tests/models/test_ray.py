@@ -7,13 +7,14 @@ LAW_RAY=1 python -m pytest tests/models/test_ray.py -W ignore::pytest.PytestUnra
 from __future__ import annotations
 
 import os
+import time
 
 import numpy as np
 import pytest
 
 from llm_attr_widget.errors import CapabilityError, InputError, ScoreError, TargetError
 from llm_attr_widget.models.ray import RayModel
-from llm_attr_widget.types import Generator, Prompt, Scorer
+from llm_attr_widget.types import Generator, Prompt, Scored, Scorer
 from tests.models.families import build
 from tests.models.reference import by_hand
 from tests.models.test_slopes import PROMPT, TARGET, Tok
@@ -44,6 +45,14 @@ def _make():
     return HuggingFaceModel(build("llama"), Tok())
 
 
+class Saying:
+    """A model that scores alone, and says of every token which process it lives in."""
+
+    def score(self, prompts, target):
+        time.sleep(0.1)  # long enough for the other replica to get its share
+        yield Scored(range(len(prompts)), np.full((len(prompts), len(target)), os.getpid(), dtype=np.float32))
+
+
 def test_scores_are_teacher_forcing_by_hand(replicas):
     assert isinstance(replicas, Scorer)
     assert isinstance(replicas, Generator)
@@ -55,11 +64,29 @@ def test_scores_are_teacher_forcing_by_hand(replicas):
     np.testing.assert_allclose(found, [by_hand(model, prompt.ids, TARGET) for prompt in PROMPTS], atol=1e-4)
     assert len(batches) == 4
     assert replicas.vocabulary == 97
+    assert replicas.max_positions == _make().max_positions
+    assert repr(replicas).endswith("replicas=2)")
 
 
 def test_it_writes_what_its_model_writes(replicas):
     expected = _make().generate(Prompt(PROMPT), max_new_tokens=3, options={})
     assert replicas.generate(Prompt(PROMPT), max_new_tokens=3, options={}) == expected
+    options = {"do_sample": True, "temperature": 9.0, "seed": 5}
+    drawn = _make().generate(Prompt(PROMPT), max_new_tokens=3, options=options)
+    assert replicas.generate(Prompt(PROMPT), max_new_tokens=3, options=options) == drawn != expected
+
+
+def test_all_replicas_work_and_closing_ends_them(replicas):
+    del replicas
+    tokenizer = Tok()
+    with RayModel(Saying, replicas=2, batch=1, resources={"num_cpus": 0.25}, tokenizer=tokenizer) as model:
+        assert model.tokenizer is tokenizer
+        assert len({float(batch.log_probs[0, 0]) for batch in model.score(PROMPTS, TARGET)}) == 2
+        with pytest.raises(CapabilityError, match="Saying only scores"):
+            model.generate(Prompt(PROMPT), max_new_tokens=1, options={})
+        actors = list(model._replicas)
+    with pytest.raises(ray.exceptions.RayActorError):
+        ray.get([actor.facts.remote() for actor in actors])
 
 
 def test_a_run_that_is_closed_leaves_the_replicas_ready(replicas):
@@ -84,5 +111,8 @@ def test_a_lost_replica_and_closed_replicas_say_so(replicas):
     other.close()
     with pytest.raises(CapabilityError, match="closed"):
         list(other.score(PROMPTS, TARGET))
-    with pytest.raises(InputError, match="replicas"):
-        RayModel(_make, replicas=0)
+    with pytest.raises(CapabilityError, match="closed"):
+        other.generate(Prompt(PROMPT), max_new_tokens=1, options={})
+    for options in ({"replicas": 0}, {"batch": 0}):
+        with pytest.raises(InputError, match="replicas"):
+            RayModel(_make, **options)
