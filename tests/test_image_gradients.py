@@ -223,6 +223,14 @@ def test_a_result_saves_spans_and_checks_like_any_other(tmp_path) -> None:
     assert again.method == IG
 
 
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_it_works_where_gradients_are_switched_off(mode) -> None:
+    expected = explained("llava", soft(), granularity="word")
+    with mode():
+        ours = explained("llava", soft(), granularity="word")
+    np.testing.assert_allclose(ours.values, expected.values, atol=1e-6)
+
+
 def test_gradient_shap_is_integrated_gradients_within_its_band() -> None:
     exact = explained("qwen2_vl", soft(), method=LayerIntegratedGradients(steps=32), granularity="word")
     drawn = explained("qwen2_vl", soft(), method=LayerGradientShap(samples=64), granularity="word")
@@ -340,8 +348,9 @@ def test_a_tower_without_gradients_is_told() -> None:
     model, _ = build("llava")
     handle = model.model.multi_modal_projector.register_forward_hook(lambda _, __, output: output.detach())
     try:
-        with pytest.raises(CapabilityError, match=r"reads its image without gradients.*'shapley'"):
-            explained("llava", soft(), granularity="word")
+        for granularity in (None, "word"):
+            with pytest.raises(CapabilityError, match=r"reads its image without gradients.*'shapley'"):
+                explained("llava", soft(), granularity=granularity)
     finally:
         handle.remove()
 

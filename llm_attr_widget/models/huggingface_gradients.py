@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from llm_attr_widget.errors import ScoreError
+from llm_attr_widget.errors import CapabilityError, ScoreError
 from llm_attr_widget.models.huggingface_anatomy import Anatomy, left_as_found
 from llm_attr_widget.models.huggingface_forward import forward, stacked, started
 from llm_attr_widget.models.huggingface_layers import Layer, captured, embedding_of, replaced
@@ -64,17 +64,25 @@ def gradients_at_pixels(
 
     points: `(points, positions, …)` for the layer, and `(points, …)` for what the model takes as its argument `name`
     for one prompt. Gradients are of these shapes.
+    Raises CapabilityError where the model reads its image without gradients.
     """
     embedded, pixels = points
-    # Side by side in one tensor, so that one backward pass through all of it is one through either.
-    leaf = torch.cat([embedded.flatten(1), pixels.to(embedded.dtype).flatten(1)], dim=1).detach().requires_grad_()
-    width = embedded[0].numel()
-    # Contiguous, as a processor's own tensors are: some models take views of them.
-    stand_in, seen = leaf[:, :width].reshape_as(embedded), leaf[:, width:].contiguous().reshape_as(pixels)
-    inlet = _inlet(anatomy)
-    with _with_gradients(anatomy.model), replaced(layer, stand_in), captured(inlet) as hidden:
-        log_probs = _said(anatomy, layer, prompt, target, rows=len(leaf), instead={name: seen.flatten(0, 1)})
-        found = _of_each_output(layer, log_probs, hidden, leaf, weights, inlet)
+    width, inlet = embedded[0].numel(), _inlet(anatomy)
+    reached: list[torch.Tensor] = []
+    with _with_gradients(anatomy.model):
+        # Side by side in one tensor, so that one backward pass through all of it is one through either.
+        leaf = torch.cat([embedded.flatten(1), pixels.to(embedded.dtype).flatten(1)], dim=1).detach().requires_grad_()
+        # Contiguous, as a processor's own tensors are: some models take views of them.
+        stand_in, seen = leaf[:, :width].reshape_as(embedded), leaf[:, width:].contiguous().reshape_as(pixels)
+        seen.register_hook(reached.append)
+        with replaced(layer, stand_in), captured(inlet) as hidden:
+            log_probs = _said(anatomy, layer, prompt, target, rows=len(leaf), instead={name: seen.flatten(0, 1)})
+            found = _of_each_output(layer, log_probs, hidden, leaf, weights, inlet)
+    if not reached:
+        raise CapabilityError(
+            f"No gradient comes back to {name}: {type(anatomy.core).__name__} reads its image without gradients. "
+            "Use a coalition method, such as 'shapley'."
+        )
     both = [(each[:, :width].reshape_as(embedded), each[:, width:].reshape_as(pixels)) for each in found]
     return log_probs.detach().cpu().numpy(), both
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from llm_attr_widget.errors import CapabilityError, InputError, ScoreError
+from llm_attr_widget.errors import InputError, ScoreError
 from llm_attr_widget.models.base import check_prompts, check_target
 from llm_attr_widget.models.huggingface_anatomy import Anatomy
 from llm_attr_widget.models.huggingface_forward import started
@@ -135,21 +135,12 @@ class _OfPixels:
     by: torch.Tensor
 
     def visit(self, shares: Sequence[float]) -> tuple[LogProbs, torch.Tensor]:
-        """The same, `(shares, outputs, segments + positions)`.
-
-        Raises CapabilityError where the model reads its image without gradients.
-        """
+        """The same, `(shares, outputs, segments + positions)`."""
         asked = self.asked
         points = _between(self.words.start, self.words.end, shares), _between(self.start, self.end, shares)
         log_probs, gradients = gradients_at_pixels(
             asked.anatomy, asked.layer, asked.line.end, asked.target, points, self.image.name, asked.weights
         )
-        if not any(bool(pixels.any()) for _, pixels in gradients):
-            raise CapabilityError(
-                f"The gradient with respect to {self.image.name} is zero everywhere: "
-                f"{type(asked.anatomy.core).__name__} reads its image without gradients. Use a coalition method, such "
-                "as 'shapley'."
-            )
         found = [
             torch.cat([self._per_segment(pixels), _per_position(words * self.words.factor)], dim=1)
             for words, pixels in gradients
