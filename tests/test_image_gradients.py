@@ -283,31 +283,32 @@ def test_refinement_goes_by_gradients_too() -> None:
 
 @dataclass
 class Otherwise:
-    """A processor whose output is changed by `change`, which is told whether the whole picture is among its images."""
+    """A processor whose output is changed by `change`, which is told which of its images are the whole picture."""
 
     inner: Any
-    change: Callable[[dict[str, Any], bool], None]
+    change: Callable[[dict[str, Any], list[bool]], None]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
     def __call__(self, *, images: Any, **more: Any) -> Any:
         returned = dict(self.inner(images=images, **more))
-        self.change(returned, any(np.array_equal(np.asarray(image), np.asarray(soft())) for (image,) in images))
+        self.change(returned, [np.array_equal(np.asarray(image), np.asarray(soft())) for (image,) in images])
         return returned
 
 
-def crops(returned: dict[str, Any], whole: bool) -> None:
-    if not whole:
+def crops(returned: dict[str, Any], whole: list[bool]) -> None:
+    if not any(whole):
         returned["pixel_values"] = returned["pixel_values"][..., :12]
 
 
-def masks(returned: dict[str, Any], whole: bool) -> None:
-    if not whole:
-        returned["pixel_attention_mask"] = torch.zeros_like(torch.as_tensor(returned["pixel_attention_mask"]))
+def masks(returned: dict[str, Any], whole: list[bool]) -> None:
+    mask = torch.as_tensor(returned["pixel_attention_mask"]).clone()
+    mask[[not each for each in whole]] = 0
+    returned["pixel_attention_mask"] = mask
 
 
-def keeps_levels(returned: dict[str, Any], whole: bool) -> None:
+def keeps_levels(returned: dict[str, Any], whole: list[bool]) -> None:
     del whole
     returned["pixel_values"] = (returned["pixel_values"] * 127).byte()
 
@@ -323,7 +324,7 @@ def keeps_levels(returned: dict[str, Any], whole: bool) -> None:
 def test_processors_that_do_not_stay_on_a_line_are_refused(kind, change, words) -> None:
     model, processor = build(kind)
     players = ImageInput(Otherwise(processor, change), soft(), QUESTION, segments=2, baseline_image=GREY)
-    if change is keeps_levels:  # seen before any model call
+    if change is not crops:  # of one call of the processor all images have one shape
         with pytest.raises(InputError, match=words):
             in_place(players, processor.tokenizer, RNG)
     with pytest.raises(InputError, match=words):
