@@ -23,7 +23,7 @@ from llm_attr_widget.models.huggingface import HuggingFaceModel
 from llm_attr_widget.refine import refine
 from llm_attr_widget.types import Line
 from tests.inputs.processors import KINDS, build, picture
-from tests.inputs.test_image import BOXES, QUESTION, blanked, by_hand
+from tests.inputs.test_image import BOXES, QUESTION, OfItsOwnMind, blanked, by_hand
 
 TARGET = "red, blue"
 GREY = (90, 90, 90)
@@ -386,6 +386,8 @@ def test_a_text_with_an_image_placeholder_knows_its_words() -> None:
     text = TextInput(processor.tokenizer, "<image> Describe the picture.", granularity="word")
     placed, owners = in_place(ImageInput(processor, soft(), text, segments=1), processor.tokenizer, RNG)
     (whole,) = placed.render(np.ones((1, 5), bool), RNG)
+    with pytest.raises(InputError, match="do not spell"):
+        in_place(ImageInput(OfItsOwnMind(processor, " more"), soft(), text, segments=1), processor.tokenizer, RNG)
     assert owners[0] == 0
     for feature, word in enumerate((" Describe", " the", " picture", "."), 1):
         own = [i for i, owner in zip(whole.ids, owners[1:], strict=True) if owner == feature]

@@ -167,6 +167,13 @@ def test_documents_tools_and_arguments_reach_the_template() -> None:
     assert whole.features == ("Nina has a cat. It sleeps.", "Omar has a dog.")
 
 
+def test_chosen_turns_are_messages_and_no_documents() -> None:
+    documents = [{"text": "Nina has a cat."}, {"text": "Omar has a dog."}]
+    messages = [{"role": "user", "content": "Who?"}, {"role": "user", "content": "Why?"}]
+    made = ChatInput(tokenizer(GROUNDED), messages, documents=documents, turns=[1], granularity="turn")
+    assert made.features == ("Why?",)
+
+
 def test_the_tree_has_documents_and_turns_with_their_sentences_below() -> None:
     documents = [{"title": "a", "text": "Nina has a cat. It sleeps."}, {"title": "b", "text": "Dogs."}]
     messages = [{"role": "system", "content": "Answer."}, {"role": "user", "content": "Who is it? Say."}]

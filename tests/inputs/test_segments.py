@@ -53,6 +53,10 @@ def test_a_sentence_in_chinese_ends_without_a_space() -> None:
     assert units("我喜欢吃饭。你呢？", "sentence") == ("我喜欢吃饭。", "你呢？")
 
 
+def test_sentences_that_are_said_again_are_cut_again() -> None:
+    assert units("Go. Go. Go.", "sentence") == ("Go.", " Go.", " Go.")
+
+
 def test_a_sentence_without_letters_is_not_lost() -> None:
     assert units("Yes! ??? \n--- No.", "sentence") == ("Yes! ???", " \n--- No.")
 
