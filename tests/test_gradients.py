@@ -15,6 +15,7 @@ from llm_attr_widget.inputs.replaced import ReplacedInput, kept_in_place
 from llm_attr_widget.inputs.text import TextInput
 from llm_attr_widget.inputs.tokens import TokenInput
 from llm_attr_widget.methods.gradients import LayerGradientShap, LayerIntegratedGradients
+from llm_attr_widget.types import Prompt
 from llm_attr_widget.values import Contrast, Custom, LogProb, Prob, SequenceLogProb
 from tests.support import BitsInput, table, table_model
 
@@ -157,6 +158,17 @@ def test_every_token_of_a_replaced_input_belongs_to_the_feature_whose_text_it_is
     }
 
 
+def test_all_tokens_of_a_character_belong_to_its_word(demo):
+    tokenizer = demo[1]
+    whole = TextInput(tokenizer, "Anna has a 🎈 in Oslo")
+    _, owners = kept_in_place(whole, tokenizer)
+    ids = tokenizer(whole.prompt)["input_ids"]
+    balloon = whole.features.index(" 🎈")
+    own = [token for token, owner in zip(ids, owners, strict=True) if owner == balloon]
+    assert len(own) > 1
+    assert tokenizer.decode(own).strip() == "🎈"
+
+
 def test_an_input_that_keeps_tokens_in_place_is_taken_as_it_is(demo):
     tokenizer = demo[1]
     unknown = TokenInput(tokenizer, PROMPT, baseline_token=",")
@@ -190,6 +202,12 @@ def test_what_has_no_gradient_is_said(demo):
         def render(self, coalitions, rng):
             return super().render(np.ones_like(coalitions), rng)
 
+    class ShareOneToken(BitsInput):
+        def render(self, coalitions, rng):
+            return [Prompt((int(row.all()), 5)) for row in coalitions]
+
+    with pytest.raises(InputError, match="do not spell"):
+        attribute(demo[0], demo[1], ShareOneToken(3), TARGET, method=IG, progress=False)
     with pytest.raises(CapabilityError, match="needs gradients"):
         attribute(table_model(table(4, 2), 4), demo[1], PROMPT, [0, 1], method=IG, progress=False)
     with pytest.raises(InputError, match="do not spell"):
