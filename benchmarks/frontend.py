@@ -171,9 +171,8 @@ def state_of(size: int) -> dict[str, Any]:
         settings=settings,
     )  # fmt: skip
     progress = Progress(1, "running", 1, 100_000, 1.0, 20.0, 10.0, 1, 0.05, 0.0, "", "")
-    names = ("prompt", "target", "against", "method", "granularity", "value", "budget", "trials", "seed")
     return {
-        **{name: getattr(settings, name) for name in names},
+        **encode(settings),
         "choices": encode(CHOICES),
         "chart": encode(chart),
         "progress": encode(progress),
