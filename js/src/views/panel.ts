@@ -195,7 +195,10 @@ function paintedFor({ table, spanned }: Picture, row: number): string {
   const { target, against } = table.chart;
   const words = row >= 0 ? [row] : [...spanned];
   const text = words.map((at) => table.rows[at]?.text ?? "").join("");
-  if (text === "" && against !== null) return apart(target, against).map(quoted).join(" rather than ");
+  if (text === "" && against !== null)
+    return apart(target, against)
+      .map((text) => quoted(text))
+      .join(" rather than ");
   return text === "" ? "the whole answer" : quoted(text);
 }
 
