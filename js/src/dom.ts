@@ -45,6 +45,12 @@ export function listen<K extends keyof HTMLElementEventMap>(
   target.addEventListener(type, act as EventListener, options);
 }
 
+/** The event is ours alone: neither the page nor the notebook does anything about it. */
+export function claim(event: Event): void {
+  event.preventDefault();
+  event.stopPropagation();
+}
+
 /** A button that submits nothing; `look`: its class, without the "law-". */
 export function buttonOf(
   document: Document,

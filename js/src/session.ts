@@ -5,18 +5,10 @@
  * for everything again, and the end of a run is read from the traits.
  */
 import type { AnyModel } from "@anywidget/types";
-import {
-  DecodeError,
-  decodeChart,
-  decodeChoices,
-  decodeEvent,
-  decodePhase,
-  decodeProgress,
-  decodeSettings,
-  floats,
-} from "./decode";
+import { DecodeError, decodeChoices, decodeEvent, floats } from "./decode";
 import { BESIDE, type Beside, NOTHING_BESIDE, readBeside } from "./kept";
-import { type Buffers, emptyMatrix, fullMatrix, type Matrix, withFrame } from "./matrix";
+import { emptyMatrix, fullMatrix, type Matrix, withFrame } from "./matrix";
+import { isBusy, isOver, type Phase } from "./phase";
 import type {
   Choices,
   Command,
@@ -31,8 +23,7 @@ import type {
 } from "./protocol";
 import { RESULT, SETTINGS, savedPage } from "./saved";
 import { createStore, type Store } from "./store";
-
-export type Phase = State["status"];
+import { fiveOf, readEnding, readSettings } from "./traits";
 
 export interface Failure {
   readonly message: string;
@@ -96,8 +87,9 @@ export class Session {
 
   constructor(model: Model) {
     this.#model = model;
+    const settings = () => readSettings((name) => model.get(name));
     this.store = createStore<SessionState>({
-      settings: readSettings(model),
+      settings: settings(),
       choices: decodeChoices(model.get("choices"), "choices"),
       phase: "idle",
       waiting: null,
@@ -118,7 +110,7 @@ export class Session {
       read();
     }
     this.#readResult();
-    for (const name of SETTINGS) this.#on(`change:${name}`, () => this.#patch({ settings: readSettings(model) }));
+    for (const name of SETTINGS) this.#on(`change:${name}`, () => this.#patch({ settings: settings() }));
     for (const name of RESULT) this.#on(`change:${name}`, () => this.#queueResult());
     this.#on("change:choices", () => this.#patch({ choices: decodeChoices(model.get("choices"), "choices") }));
     this.#on("msg:custom", (content: unknown, buffers: unknown) => this.#receive(content, buffers));
@@ -311,20 +303,14 @@ export class Session {
   }
 
   #readResult(): void {
-    const model = this.#model;
     const state = this.store.get();
-    const phase = decodePhase(model.get("status"), "status");
-    const progress = optional(model.get("progress"), (value) => decodeProgress(value, "progress"));
-    const chart = optional(model.get("chart"), (value) => decodeChart(value, "chart"));
+    const ending = readEnding((name) => this.#model.get(name));
+    const { phase, progress, chart } = ending;
     const newest = Math.max(state.progress?.run ?? -1, state.matrix?.chart.run ?? -1);
     if (progress !== null && isOver(progress.phase)) this.#ended = Math.max(this.#ended, progress.run);
     if (phase !== state.phase) this.#answered(phase);
     if (isBusy(phase) || progress === null || progress.run < newest) return this.#patch({ phase });
-    const buffers = fiveOf(
-      (["values", "errors", "ends", "sequence", "sequence_errors"] as const).map((name) =>
-        floats(model.get(name), name),
-      ),
-    );
+    const buffers = ending.buffers();
     const fits = chart !== null && buffers[0].length === chart.outputs.length * chart.features.length;
     const matrix = chart !== null && fits && chart.run >= newest ? fullMatrix(chart, buffers) : state.matrix;
     this.#patch({ ...outcome(progress), phase, progress, matrix, seq: matrix === state.matrix ? state.seq : 0 });
@@ -365,36 +351,12 @@ export class Session {
   }
 }
 
-export function isOver(phase: Phase): boolean {
-  return phase === "finished" || phase === "stopped" || phase === "failed";
-}
-
-/** A run is in progress, at work or on hold. */
-export function isBusy(phase: Phase): boolean {
-  return phase === "running" || phase === "paused";
-}
-
 function outcome(progress: Progress): Pick<SessionState, "phase" | "failure"> {
   const failed = progress.phase === "failed";
   return {
     phase: progress.phase,
     failure: failed ? { message: progress.message, traceback: progress.traceback } : null,
   };
-}
-
-function readSettings(model: Model): Settings {
-  return decodeSettings(Object.fromEntries(SETTINGS.map((name) => [name, model.get(name)])), "settings");
-}
-
-function optional<T>(value: unknown, decode: (value: unknown) => T): T | null {
-  return value === null || value === undefined ? null : decode(value);
-}
-
-function fiveOf(buffers: readonly Float32Array[]): Buffers {
-  const [values, errors, ends, sequence, sequenceErrors, ...rest] = buffers;
-  if (!values || !errors || !ends || !sequence || !sequenceErrors || rest.length > 0)
-    throw new DecodeError("frame", "5 buffers", buffers.length);
-  return [values, errors, ends, sequence, sequenceErrors];
 }
 
 function unreachable(event: never): never {

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
 import torch
 from captum.attr import TextTemplateInput, TextTokenInput
-from captum.attr._core import llm_attr
 
 from llm_attr_widget.errors import InputError, TargetError
 from llm_attr_widget.models.huggingface_extras import fingerprint
@@ -82,14 +80,6 @@ def _without(ids: Sequence[int], skip_tokens: SkipTokens, tokenizer: Any) -> lis
 
 def shown_tokens(ids: torch.Tensor, tokenizer: Any) -> list[str]:
     """Token texts as captum shows them, and right where captum's fallback is not (characters over several tokens)."""
-    try:
-        with warnings.catch_warnings(record=True) as doubts:
-            warnings.simplefilter("always")
-            shown = llm_attr._convert_ids_to_pretty_tokens(ids, tokenizer)  # pyright: ignore[reportPrivateUsage]  # its look is what we copy
-        if not doubts and len(shown) == len(ids):
-            return shown
-    except (NotImplementedError, TypeError, ValueError, KeyError, AttributeError, AssertionError, IndexError):
-        pass  # no offset mapping in this tokenizer: its own decoding tells
     texts: list[str] = []
     before = ""
     for text in token_texts(tokenizer, ids.tolist()):

@@ -1,7 +1,8 @@
 /** The bar above: method, granularity, value, options; Run or Stop; the progress line. */
 import { buttonOf, element, listen, type Place, setAttributes, setText } from "../dom";
+import { isBusy } from "../phase";
 import type { Choice, Choices, Progress, Settings } from "../protocol";
-import { isBusy, type Waiting } from "../session";
+import type { Waiting } from "../session";
 import { createOptions } from "./options";
 
 export interface BarData {

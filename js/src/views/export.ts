@@ -1,5 +1,5 @@
 /** The export menu: files made in the browser, from what is shown. */
-import { element, listen, type Place, setAttributes } from "../dom";
+import { claim, element, listen, type Place, setAttributes } from "../dom";
 import { filePalette, toPng, toSvg } from "../export";
 import { toCsv, toJson, toLatex, toPython } from "../files";
 import type { Palette } from "../paint";
@@ -46,8 +46,7 @@ export function createExport(place: Place, page: () => string): Exporting {
   add("Copy as Python", () => data && copy(document, toPython(data.picture.matrix.chart.settings)));
   listen(root, "keydown", (event) => {
     if (!step(menu, event)) return;
-    event.preventDefault();
-    event.stopPropagation();
+    claim(event);
   });
   return {
     element: root,

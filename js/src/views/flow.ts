@@ -1,5 +1,5 @@
 /** Mouse and keys on flowing text: hover, click to pin, drag for a span; the arrow keys do the same. */
-import { listen, type Place } from "../dom";
+import { claim, listen, type Place } from "../dom";
 import type { FlowActions } from "./text";
 
 /** `lines`: the line of every stretch, in reading order (-1: none). */
@@ -92,7 +92,6 @@ function listenKeys(root: HTMLElement, actions: FlowActions, lines: () => readon
       actions.hover(anchor >= 0 ? -1 : next);
     } else if (event.key === "Enter" && line >= 0) actions.pin(line);
     else return;
-    event.preventDefault();
-    event.stopPropagation();
+    claim(event);
   });
 }

@@ -1,4 +1,5 @@
 /** The matrix by keyboard. */
+import { claim } from "../dom";
 import { type Cell, clamp } from "../layout";
 
 export interface KeyActions {
@@ -40,8 +41,7 @@ export function listenKeys(grid: HTMLElement, actions: KeyActions): void {
       if (from) actions.brush(from, cell);
     } else if (!command(event.key, actions)) return;
     // The notebook must not take these keys for its own shortcuts.
-    event.preventDefault();
-    event.stopPropagation();
+    claim(event);
   });
 }
 

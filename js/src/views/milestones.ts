@@ -1,9 +1,9 @@
 /** A run in a few words, for screen readers: that it began, that half is done, how it ended. */
 import { element, type Place, setText } from "../dom";
 import { count, decimalsOf, featureLabel, signed } from "../format";
+import type { Phase } from "../phase";
 import type { Picture } from "../picture";
 import type { Progress } from "../protocol";
-import type { Phase } from "../session";
 import { largestCells } from "./list";
 
 export interface MilestonesData {

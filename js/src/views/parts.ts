@@ -1,6 +1,6 @@
 /** The parts of the widget and where each stands. */
 import type { Comparison } from "../comparison";
-import { buttonOf, element, listen, type Place, setAttributes } from "../dom";
+import { buttonOf, claim, element, listen, type Place, setAttributes } from "../dom";
 import { featureLabel } from "../format";
 import { courseOf, type History, strongestCell } from "../history";
 import type { Cell } from "../layout";
@@ -223,8 +223,7 @@ function listenEverywhere(
     const typing = event.target instanceof Element && event.target.closest("input, textarea, select");
     const act = acts[event.key];
     if (typing || !act || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    event.stopPropagation();
+    claim(event);
     act();
   });
 }

@@ -1,5 +1,5 @@
 /** The picture of a prompt with its segments tinted; zoomed, and as it was while a button is held. */
-import { element, listen, type Place, setAttributes, setText, toolButton } from "../dom";
+import { claim, element, listen, type Place, setAttributes, setText, toolButton } from "../dom";
 import { decimalsOf, featureLabel, plain, signed } from "../format";
 import { clamp } from "../layout";
 import type { Palette } from "../paint";
@@ -249,8 +249,7 @@ class PhotoStage implements PhotoView {
     else if (event.key === "Enter" && data.lit >= 0) this.#actions.pin(data.lit);
     else if (event.key === "o") this.#show(!this.#original);
     else return;
-    event.preventDefault();
-    event.stopPropagation();
+    claim(event);
   }
 
   /** Where an arrow key leads: along the order of the segments, or to the one above or below; null for other keys. */

@@ -1,5 +1,5 @@
 /** The mouse on the matrix: hover, click to pin, drag to brush, space-drag to scroll, Ctrl-wheel to zoom. */
-import { listen, type Place } from "../dom";
+import { claim, listen, type Place } from "../dom";
 import type { Cell } from "../layout";
 
 export interface PointerActions {
@@ -94,8 +94,7 @@ function spaceHeld(grid: HTMLElement, { document, signal }: Place): () => boolea
         if (event.key !== " " || typing) return;
         held = type === "keydown" && over;
         if (!held) return;
-        event.preventDefault();
-        event.stopPropagation();
+        claim(event);
       },
       { signal, capture: true },
     );

@@ -1,8 +1,9 @@
 /** The strip below: how much was computed and how far the numbers can be trusted. */
 import { element, type Place, setAttributes } from "../dom";
 import { count, decimalsOf, duration, plain, rate } from "../format";
+import type { Phase } from "../phase";
 import type { Chart, Progress } from "../protocol";
-import type { Phase, Waiting } from "../session";
+import type { Waiting } from "../session";
 
 export interface TrustData {
   readonly chart: Chart | null;
