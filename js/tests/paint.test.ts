@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createCanvas, loadImage } from "@napi-rs/canvas";
 import { describe, expect, test } from "vitest";
-import { paintEdges } from "../src/edges";
+import { paintEdges, widest } from "../src/edges";
 import { cellBox, layout, type Viewport } from "../src/layout";
 import { emptyMatrix, type Matrix } from "../src/matrix";
 import { type Context, type Lit, type Palette, paintCells, paintLit, type Scene } from "../src/paint";
@@ -241,4 +241,12 @@ test.each([
     worst = Math.max(worst, Math.abs(part - (b?.[at] as number)));
   });
   expect(worst).toBeLessThanOrEqual(3);
+});
+
+test("the widest of many labels is found by measuring a few", () => {
+  const context = createCanvas(1, 1).getContext("2d");
+  const labels = Array.from({ length: 200 }, (_, at) => (at === 77 ? "WWWWWWWW" : "il".repeat(1 + (at % 6)) + at));
+  context.font = "600 12px sans-serif";
+  const longest = Math.max(...labels.map((label) => context.measureText(label).width));
+  expect(widest(context as unknown as Context, labels, "sans-serif")).toBe(Math.ceil(longest));
 });

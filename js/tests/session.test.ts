@@ -114,16 +114,19 @@ describe("frames", () => {
     model.receive(frame(1, 1, { chart: chart(1) }), buffers(1));
     model.receive(frame(2, 1, { progress: makeProgress(1, "stopped") }), buffers(2));
     model.receive(frame(3, 1), buffers(3));
+    model.receive(frame(4, 1, { progress: makeProgress(1, "paused") }), buffers(4));
     expect(state().phase).toBe("stopped");
     expect(state().matrix?.values[0]).toBe(2);
   });
 
   test("buffers that don't fit are told, and don't break the widget", () => {
-    const { model, state } = open();
-    model.receive(frame(1, 1, { chart: chart(1) }), buffers(1, 1));
-    expect(state().failure?.message).toContain("Reload");
-    model.receive(frame(2, 1, { chart: chart(1) }), buffers(1));
-    expect(state().matrix?.values[0]).toBe(1);
+    for (const wrong of [buffers(1, 1), buffers(1).slice(1), [...buffers(1), bytes(1)]]) {
+      const { model, state } = open();
+      model.receive(frame(1, 1, { chart: chart(1) }), wrong);
+      expect(state().failure?.message).toContain("Reload");
+      model.receive(frame(2, 1, { chart: chart(1) }), buffers(1));
+      expect(state().matrix?.values[0]).toBe(1);
+    }
   });
 });
 
