@@ -62,7 +62,7 @@ test: install lint check
 	$(call stage,Package and browser (pytest),$(PY) -m pytest,Run '$(PY) -m pytest tests/FILE -k NAME' for one test; tests/artifacts has screenshots.)
 
 docs: install
-	$(call stage,Table of model families,$(PY) -m tests.models.families_table,A family's scores are off: see the error above.)
+	$(call stage,Table of model families,$(PY) -m tests.models.huggingface.families_table,A family's scores are off: see the error above.)
 	$(call stage,Notebooks and pictures,LAW_UPDATE_PICTURES=1 $(PY) -m pytest tests/browser tests/test_docs.py,See the screenshots in tests/artifacts.)
 
 bundle:

@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.cases import Case
 from benchmarks.timing import clock
-from llm_attr_widget.models.trie import grow
+from llm_attr_widget.models.huggingface.tree.trie import grow
 from llm_attr_widget.types import Prompt
 
 SHAPES = ((8, 64), (16, 64), (4, 128), (8, 128), (1, 512))

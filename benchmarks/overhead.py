@@ -13,7 +13,7 @@ from llm_attr_widget import attribute
 from llm_attr_widget.demo import load_text
 from llm_attr_widget.inputs import TokenInput
 from llm_attr_widget.methods import KernelShap, PermutationShapley
-from llm_attr_widget.models.huggingface import HuggingFaceModel
+from llm_attr_widget.models.huggingface.model import HuggingFaceModel
 from llm_attr_widget.types import Method, Prompt, Scored
 
 HEAD = ("method", "whole run", "model", "scoring around the model", "everything else")

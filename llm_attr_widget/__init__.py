@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llm_attr_widget.attribution import Attribution
+from llm_attr_widget.engine.run import Interrupted, Update, attribute, run
+from llm_attr_widget.engine.stopping import Separated
 from llm_attr_widget.errors import (
     AttributionError,
     CapabilityError,
@@ -15,10 +16,9 @@ from llm_attr_widget.errors import (
     ScoreError,
     TargetError,
 )
-from llm_attr_widget.ledger import Ledger, load_ledger
-from llm_attr_widget.run import Interrupted, Update, attribute, run
-from llm_attr_widget.stopping import Separated
-from llm_attr_widget.targets import Target
+from llm_attr_widget.game.ledger import Ledger, load_ledger
+from llm_attr_widget.game.targets import Target
+from llm_attr_widget.result.attribution import Attribution
 
 if TYPE_CHECKING:
     from llm_attr_widget.widget.compare import compare

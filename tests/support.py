@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from llm_attr_widget.errors import ScoreError
-from llm_attr_widget.game import Game
-from llm_attr_widget.targets import Target
+from llm_attr_widget.game.game import Game
+from llm_attr_widget.game.targets import Target
+from llm_attr_widget.game.values import LogProb, Value
 from llm_attr_widget.types import Coalitions, Piece, Prompt, Scored
-from llm_attr_widget.values import LogProb, Value
 
 
 class FunctionModel:

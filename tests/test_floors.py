@@ -14,25 +14,14 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = "llm_attr_widget"
-# Lowest first. A name is a file or a folder of the package; those on one floor do not import each other.
-FLOORS = (
-    ("errors",),
-    ("picture", "looks"),
-    ("types",),
-    ("tokens",),
-    ("inputs", "methods", "models"),
-    ("targets", "ledger", "plots"),
-    ("values", "files", "export", "heatmap", "svg"),
-    ("game", "trials", "storage", "drawing"),
-    ("check", "gradients", "stopping"),
-    ("attribution", "plan", "tempo"),
-    ("playing", "further"),
-    ("run",),
-    ("refine",),
-    ("captum", "demo", "widget"),
-    ("__init__",),
-)
-TORCH = ("models/huggingface*.py", "models/prefix.py", "methods/gradients.py", "captum/*.py", "demo/*.py")
+# Lowest first: what stands before a `<` knows nothing of what comes after it, and rooms beside each other (`|`) nothing
+# of each other. A name is a file or a folder of the package.
+LAW = """
+    errors < picture < types < tokens < inputs | methods | models | export
+    < game < result < engine < captum | demo | widget < __init__
+"""
+FLOORS = tuple(tuple(room.strip() for room in floor.split("|")) for floor in LAW.split("<"))
+TORCH = ("models/huggingface/*.py", "methods/gradients.py", "captum/*.py", "demo/*.py")
 HOMES = {
     "torch": TORCH,
     "transformers": TORCH,
@@ -104,16 +93,16 @@ def test_no_file_imports_itself_by_a_detour() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "import llm_attr_widget.run",
-        "import llm_attr_widget.run as later",
-        "from llm_attr_widget import run",
+        "import llm_attr_widget.engine.run",
+        "import llm_attr_widget.engine.run as later",
+        "from llm_attr_widget import engine",
         "from llm_attr_widget import AttrWidget",
-        "from llm_attr_widget.run import attribute",
-        "from .. import run",
-        "from ..run import attribute",
-        "def inside():\n    from llm_attr_widget import run",
-        "if TYPE_CHECKING:\n    from ..run import attribute",
-        "importlib.import_module('llm_attr_widget.run')",
+        "from llm_attr_widget.engine.run import attribute",
+        "from .. import engine",
+        "from ..engine.run import attribute",
+        "def inside():\n    from llm_attr_widget import engine",
+        "if TYPE_CHECKING:\n    from ..engine.run import attribute",
+        "importlib.import_module('llm_attr_widget.engine.run')",
     ],
 )
 def test_every_spelling_is_seen(line: str) -> None:

@@ -20,7 +20,7 @@ from llm_attr_widget.captum.slopes import Ask, GradientJob, Path, Visit
 from llm_attr_widget.captum.writing import written
 from llm_attr_widget.errors import CapabilityError, MethodError
 from llm_attr_widget.methods.gradients import Along, Rule, Side, quadrature
-from llm_attr_widget.models.huggingface_layers import name_of
+from llm_attr_widget.models.huggingface.layers import name_of
 from llm_attr_widget.types import Line, Prompt
 
 SHARED = ("attribute_to_layer_input", "grad_kwargs")

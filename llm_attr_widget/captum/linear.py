@@ -10,7 +10,7 @@ import torch
 from captum._utils.models.linear_model import SkLearnLasso, SkLearnLinearRegression, SkLearnRidge
 from captum._utils.models.model import Model
 
-from llm_attr_widget.methods.lasso import lasso
+from llm_attr_widget.methods.fits.lasso import lasso
 
 
 class Linear(Model):

@@ -27,7 +27,7 @@ from llm_attr_widget.captum.work import Inspect, PerturbationJob, Work, exactly,
 from llm_attr_widget.captum.writing import written
 from llm_attr_widget.errors import InputError, MethodError
 from llm_attr_widget.methods.shapley import ExactShapley
-from llm_attr_widget.models.huggingface import HuggingFaceModel
+from llm_attr_widget.models.huggingface.model import HuggingFaceModel
 from llm_attr_widget.types import Prompt, Scorer
 
 OURS = ("inputs", "additional_forward_args", "target", "kwargs")

@@ -13,7 +13,7 @@ from captum.attr import TextTemplateInput, TextTokenInput
 from llm_attr_widget.captum.prompts import to_prompt
 from llm_attr_widget.errors import CapabilityError, InputError
 from llm_attr_widget.inputs import TemplateInput
-from llm_attr_widget.inputs.replaced import kept_in_place
+from llm_attr_widget.inputs.changed.replaced import kept_in_place
 from llm_attr_widget.types import Prompt
 
 

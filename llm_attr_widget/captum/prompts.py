@@ -9,7 +9,7 @@ import torch
 from captum.attr import TextTemplateInput, TextTokenInput
 
 from llm_attr_widget.errors import InputError, TargetError
-from llm_attr_widget.models.huggingface_extras import fingerprint
+from llm_attr_widget.models.huggingface.fingerprint import fingerprint
 from llm_attr_widget.tokens import token_texts
 from llm_attr_widget.types import Prompt
 

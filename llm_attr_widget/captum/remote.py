@@ -15,7 +15,7 @@ from captum.attr._core.llm_attr import DEFAULT_GEN_ARGS
 from llm_attr_widget.captum.perturbation import LLMAttribution
 from llm_attr_widget.captum.prompts import model_input_of, to_prompt
 from llm_attr_widget.errors import CapabilityError, ScoreError
-from llm_attr_widget.models.huggingface_extras import fingerprint
+from llm_attr_widget.models.huggingface.fingerprint import fingerprint
 from llm_attr_widget.models.openai import OpenAIModel
 from llm_attr_widget.types import Prompt, Scored, Scorer
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from captum.attr import LLMAttributionResult as CaptumResult
 
-from llm_attr_widget.plots import sequence_figure, token_figure
+from llm_attr_widget.export.figures import sequence_figure, token_figure
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from llm_attr_widget.attribution import Attribution
+    from llm_attr_widget.result.attribution import Attribution
 
 FOR, AGAINST = "#4772b3", "#d0365b"
 """Captum's colours of bars."""

@@ -16,10 +16,10 @@ from llm_attr_widget.captum.positions import Positions
 from llm_attr_widget.captum.prompts import shown_tokens
 from llm_attr_widget.captum.result import LLMAttributionResult
 from llm_attr_widget.methods.gradients import Side
-from llm_attr_widget.models.huggingface import HuggingFaceModel
-from llm_attr_widget.models.huggingface_anatomy import Anatomy, look_at
-from llm_attr_widget.models.huggingface_gradients import activations, gradients_of, reads_forward
-from llm_attr_widget.models.huggingface_layers import Layer, layer_of
+from llm_attr_widget.models.huggingface.anatomy import Anatomy, look_at
+from llm_attr_widget.models.huggingface.gradients import activations, gradients_of, reads_forward
+from llm_attr_widget.models.huggingface.layers import Layer, layer_of
+from llm_attr_widget.models.huggingface.model import HuggingFaceModel
 from llm_attr_widget.types import Line, Prompt
 
 Array: TypeAlias = NDArray[np.float64]

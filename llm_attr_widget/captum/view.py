@@ -11,10 +11,12 @@ import numpy as np
 from captum._utils.models.linear_model import SkLearnLasso, SkLearnRidge
 from numpy.typing import NDArray
 
-from llm_attr_widget.attribution import Attribution, Provenance
 from llm_attr_widget.captum.shown import baseline_of, picture_of, pieces_of
 from llm_attr_widget.errors import InputError
-from llm_attr_widget.ledger import KEY_BYTES, Ledger
+from llm_attr_widget.game.fitting import ends
+from llm_attr_widget.game.ledger import KEY_BYTES, Ledger
+from llm_attr_widget.game.targets import Target
+from llm_attr_widget.game.values import LogProb, Prob
 from llm_attr_widget.methods import (
     ExactShapley,
     KernelShap,
@@ -26,10 +28,8 @@ from llm_attr_widget.methods import (
     PermutationShapley,
 )
 from llm_attr_widget.picture import Picture
-from llm_attr_widget.targets import Target
-from llm_attr_widget.trials import ends
+from llm_attr_widget.result.attribution import Attribution, Provenance
 from llm_attr_widget.types import GradientMethod, Method, Piece
-from llm_attr_widget.values import LogProb, Prob
 
 # KernelShap is a Lime, and ShapleyValues a ShapleyValueSampling: the narrower class stands first.
 KINDS: tuple[tuple[type, Method | GradientMethod], ...] = (

@@ -15,7 +15,7 @@ from llm_attr_widget.captum.groups import Groups, shown_groups
 from llm_attr_widget.captum.prompts import shown_tokens
 from llm_attr_widget.captum.recording import Asked, kept_randomness, replay, restore
 from llm_attr_widget.captum.result import LLMAttributionResult
-from llm_attr_widget.game import prompt_key
+from llm_attr_widget.game.game import prompt_key
 from llm_attr_widget.methods.base import fit
 from llm_attr_widget.methods.shapley import ExactShapley
 from llm_attr_widget.types import LogProbs, Prompt, Scorer

@@ -10,9 +10,9 @@ import torch
 from captum.attr._core.llm_attr import DEFAULT_GEN_ARGS
 from torch import nn
 
-from llm_attr_widget.models.huggingface import HuggingFaceModel
-from llm_attr_widget.models.huggingface_anatomy import left_as_found, look_at
-from llm_attr_widget.models.huggingface_forward import started
+from llm_attr_widget.models.huggingface.anatomy import left_as_found, look_at
+from llm_attr_widget.models.huggingface.forward import started
+from llm_attr_widget.models.huggingface.model import HuggingFaceModel
 from llm_attr_widget.types import Prompt
 
 

@@ -18,7 +18,7 @@ VISION_FOLDER = Path(__file__).parent / "vision"
 def load_text(folder: Path = TEXT_FOLDER) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
     """The text model that ships and its tokenizer, in evaluation mode and float32 on the CPU.
 
-    About one million parameters, trained by `llm_attr_widget.demo.train_text` on the texts of
+    About one million parameters, trained by `training.text` on the texts of
     `llm_attr_widget.demo.text_world`, which also has held-out examples with their known causes.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -30,7 +30,7 @@ def load_text(folder: Path = TEXT_FOLDER) -> tuple[LlamaForCausalLM, PreTrainedT
 def load_vision(folder: Path = VISION_FOLDER) -> tuple[LlavaForConditionalGeneration, LlavaProcessor]:
     """The vision-language model that ships and its processor, in evaluation mode and float32 on the CPU.
 
-    A LLaVA of about 1.5 million parameters, trained by `llm_attr_widget.demo.train_vision` on the pictures of
+    A LLaVA of about 1.5 million parameters, trained by `training.vision` on the pictures of
     `llm_attr_widget.demo.vision_world`, which also has held-out examples with their known causes.
     """
     from transformers import AutoModelForImageTextToText, AutoProcessor

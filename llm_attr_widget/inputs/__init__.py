@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from llm_attr_widget.errors import InputError
-from llm_attr_widget.inputs.chat import ChatInput
-from llm_attr_widget.inputs.image import ImageInput
-from llm_attr_widget.inputs.locking import locked_in
-from llm_attr_widget.inputs.segmentation import Boxes, Grid, Labels, Masks, Slic
-from llm_attr_widget.inputs.template import ProductBaselines, SampledBaselines, TemplateInput
-from llm_attr_widget.inputs.text import TextInput
-from llm_attr_widget.inputs.tokens import TokenInput
+from llm_attr_widget.inputs.changed.locked import locked_in
+from llm_attr_widget.inputs.image.prompt import ImageInput
+from llm_attr_widget.inputs.image.segmentation import Boxes, Grid, Labels, Masks, Slic
+from llm_attr_widget.inputs.text.chat import ChatInput
+from llm_attr_widget.inputs.text.spans import TextInput
+from llm_attr_widget.inputs.text.template import ProductBaselines, SampledBaselines, TemplateInput
+from llm_attr_widget.inputs.text.tokens import TokenInput
 from llm_attr_widget.tokens import tokenizer_of
 from llm_attr_widget.types import Granularity, Input, Tokenizer
 

@@ -14,9 +14,9 @@ from llm_attr_widget.methods.kernel_shap import KernelShap
 from llm_attr_widget.methods.lime import Lime
 from llm_attr_widget.methods.owen import Groups, Owen
 from llm_attr_widget.methods.permutation import PermutationShapley
+from llm_attr_widget.methods.registry import COALITION_METHODS, GRADIENT_METHODS, METHODS, Entry, make_method
 from llm_attr_widget.methods.shapley import ExactShapley
 from llm_attr_widget.methods.sparse import Sparse
-from llm_attr_widget.methods.table import COALITION_METHODS, GRADIENT_METHODS, METHODS, Entry, make_method
 
 __all__ = [
     "COALITION_METHODS",

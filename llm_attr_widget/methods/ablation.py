@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from llm_attr_widget.methods.base import everyone_and_no_one, in_blocks, require_features
-from llm_attr_widget.methods.table_of_values import ValueTable
+from llm_attr_widget.methods.fits.value_table import ValueTable
 from llm_attr_widget.types import Coalitions, Estimate, Values
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_attr_widget.methods.base import everyone_and_no_one, require_budget, require_features
-from llm_attr_widget.methods.least_squares import PairTable, solve
-from llm_attr_widget.methods.pairs import draw_pairs, pairs_in_class
+from llm_attr_widget.methods.fits.least_squares import PairTable, solve
+from llm_attr_widget.methods.fits.pairs import draw_pairs, pairs_in_class
 from llm_attr_widget.types import Coalitions, Estimate, Values
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from llm_attr_widget.methods import kriging
 from llm_attr_widget.methods.base import everyone_and_no_one, require_budget, require_features
-from llm_attr_widget.methods.least_squares import PairTable, solve
-from llm_attr_widget.methods.pairs import draw_pairs
+from llm_attr_widget.methods.fits import kriging
+from llm_attr_widget.methods.fits.least_squares import PairTable, solve
+from llm_attr_widget.methods.fits.pairs import draw_pairs
 from llm_attr_widget.types import Coalitions, Estimate, Values
 
 

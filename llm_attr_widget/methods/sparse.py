@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from llm_attr_widget.errors import MethodError
 from llm_attr_widget.methods.base import require_budget, require_features
-from llm_attr_widget.methods.regression import LassoFold
-from llm_attr_widget.methods.uniform import uniform_design
+from llm_attr_widget.methods.fits.linear import LassoFold
+from llm_attr_widget.methods.fits.uniform import uniform_design
 from llm_attr_widget.types import Coalitions
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llm_attr_widget.attribution import Attribution
+from llm_attr_widget.result.attribution import Attribution
 from llm_attr_widget.widget.widget import AttrWidget
 
 

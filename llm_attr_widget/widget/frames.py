@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_attr_widget import picture
-from llm_attr_widget.attribution import Attribution
-from llm_attr_widget.further import can_go_further
-from llm_attr_widget.playing import Update
-from llm_attr_widget.values import Contrast, LogProb, Prob, SequenceLogProb
+from llm_attr_widget.engine.extend import can_go_further
+from llm_attr_widget.engine.play import Update
+from llm_attr_widget.game.values import Contrast, LogProb, Prob, SequenceLogProb
+from llm_attr_widget.result.attribution import Attribution
 from llm_attr_widget.widget.protocol import (
     Chart,
     Explained,

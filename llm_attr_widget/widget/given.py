@@ -8,15 +8,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from llm_attr_widget.attribution import Attribution
+from llm_attr_widget.engine.plan import PromptLike
 from llm_attr_widget.errors import TargetError
+from llm_attr_widget.game.targets import Target, TargetLike, make_target
 from llm_attr_widget.inputs import ImageInput, TextInput, TokenInput
-from llm_attr_widget.inputs.image import cut_up
-from llm_attr_widget.inputs.pictures import ImageLike, read_image
-from llm_attr_widget.inputs.segmentation import Segments
+from llm_attr_widget.inputs.image.prompt import cut_up
+from llm_attr_widget.inputs.image.reading import ImageLike, read_image
+from llm_attr_widget.inputs.image.segmentation import Segments
 from llm_attr_widget.picture import Picture
-from llm_attr_widget.plan import PromptLike
-from llm_attr_widget.targets import Target, TargetLike, make_target
+from llm_attr_widget.result.attribution import Attribution
 from llm_attr_widget.tokens import tokenizer_of
 from llm_attr_widget.types import Granularity, Input, Tokenizer
 

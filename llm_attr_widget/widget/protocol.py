@@ -1,4 +1,4 @@
-"""The wire between kernel and front end, typed once. `typescript.py` prints js/src/protocol.ts from it.
+"""The wire between kernel and front end, typed once. `typescript.py` prints js/src/wire/protocol.ts from it.
 
 Traits hold what a reopened notebook must show; messages are commands (front end to kernel) and events (kernel to front
 end). Numbers travel as little-endian float32 buffers beside the JSON, so that NaN and infinity survive. Names are the

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_attr_widget.attribution import Attribution
-from llm_attr_widget.check import Check
 from llm_attr_widget.errors import AttributionError, CapabilityError, InputError
-from llm_attr_widget.game import Game, Player
-from llm_attr_widget.inputs.reworded import reworded
-from llm_attr_widget.targets import written_target
+from llm_attr_widget.game.game import Game, Player
+from llm_attr_widget.game.targets import written_target
+from llm_attr_widget.inputs.changed.reworded import reworded
+from llm_attr_widget.result.attribution import Attribution
+from llm_attr_widget.result.check import Check
 from llm_attr_widget.types import Coalitions, Generator, LogProbs, Prompt, Tokenizer
 from llm_attr_widget.widget.frames import float32
 from llm_attr_widget.widget.protocol import CurvePoint, Verdict, WhatIf, WhatIfAnswer

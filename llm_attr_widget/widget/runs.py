@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from llm_attr_widget.attribution import Attribution
-from llm_attr_widget.further import further
-from llm_attr_widget.plan import Plan
-from llm_attr_widget.playing import Update, play
+from llm_attr_widget.engine.extend import further
+from llm_attr_widget.engine.plan import Plan
+from llm_attr_widget.engine.play import Update, play
+from llm_attr_widget.result.attribution import Attribution
 from llm_attr_widget.widget.frames import BUFFERS, buffers_of, chart_of, progress_of
 from llm_attr_widget.widget.protocol import Chart, Progress, Settings
 from llm_attr_widget.widget.worker import Control

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 
-from llm_attr_widget.attribution import Attribution
 from llm_attr_widget.errors import AttributionError
+from llm_attr_widget.result.attribution import Attribution
 from llm_attr_widget.widget.frames import (
     BUFFERS,
     buffers_of,

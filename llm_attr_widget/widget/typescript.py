@@ -1,4 +1,4 @@
-"""Prints js/src/protocol.ts from protocol.py: `python -m llm_attr_widget.widget.typescript > js/src/protocol.ts`."""
+"""Prints the wire for TypeScript: `python -m llm_attr_widget.widget.typescript > js/src/wire/protocol.ts`."""
 
 from __future__ import annotations
 

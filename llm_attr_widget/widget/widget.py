@@ -11,16 +11,16 @@ from typing import Any
 import traitlets
 from IPython.display import HTML
 
-from llm_attr_widget.attribution import Attribution
+from llm_attr_widget.engine.extend import further
+from llm_attr_widget.engine.plan import Plan, PromptLike, as_model, plan
 from llm_attr_widget.errors import AttributionError, CapabilityError
-from llm_attr_widget.export import img
-from llm_attr_widget.further import further
+from llm_attr_widget.export.figures import png
+from llm_attr_widget.export.html import img
+from llm_attr_widget.game.targets import TargetLike
 from llm_attr_widget.inputs import locked_in, make_input
-from llm_attr_widget.inputs.pictures import ImageLike
-from llm_attr_widget.inputs.segmentation import Segments
-from llm_attr_widget.plan import Plan, PromptLike, as_model, plan
-from llm_attr_widget.plots import png
-from llm_attr_widget.targets import TargetLike
+from llm_attr_widget.inputs.image.reading import ImageLike
+from llm_attr_widget.inputs.image.segmentation import Segments
+from llm_attr_widget.result.attribution import Attribution
 from llm_attr_widget.types import Granularity, Scorer, Tokenizer
 from llm_attr_widget.widget import protocol
 from llm_attr_widget.widget.choices import CHOICES

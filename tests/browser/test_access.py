@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from llm_attr_widget import Attribution, attribute
-from llm_attr_widget.looks import nice_ceil
-from llm_attr_widget.targets import Target
+from llm_attr_widget.export.style import nice_ceil
+from llm_attr_widget.game.targets import Target
 from tests.browser.pages import Shown, open_page, saved_in
 from tests.support import BitsInput, table, table_model
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from llm_attr_widget import attribute, compare
-from llm_attr_widget.targets import Target
+from llm_attr_widget.game.targets import Target
 from tests.browser.pages import Shown, open_page
 from tests.browser.test_access import BEYOND, STREAM, in_state
 from tests.support import BitsInput, table, table_model

@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from llm_attr_widget import Attribution, attribute
-from llm_attr_widget.looks import COLOURS, cell_colour, nice_ceil
-from llm_attr_widget.targets import Target
+from llm_attr_widget.export.style import COLOURS, cell_colour, nice_ceil
+from llm_attr_widget.game.targets import Target
 from llm_attr_widget.widget.frames import float32
 from tests.browser.pages import Saved, Shown, open_page, saved_in
 from tests.browser.test_access import STREAM, in_state

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from llm_attr_widget import attribute
-from llm_attr_widget.targets import Target
+from llm_attr_widget.game.targets import Target
 from llm_attr_widget.types import Piece
 from tests.browser.lab import ARTIFACTS
 from tests.browser.pages import Saved, Shown, saved_in

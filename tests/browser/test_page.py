@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from llm_attr_widget.looks import nice_ceil
+from llm_attr_widget.export.style import nice_ceil
 from tests.browser.pages import Saved, Shown, added
 
 pytestmark = pytest.mark.timeout(120)

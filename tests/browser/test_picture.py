@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from llm_attr_widget import attribute
+from llm_attr_widget.game.targets import Target
 from llm_attr_widget.picture import Picture
-from llm_attr_widget.targets import Target
 from tests.browser.pages import PicturedInput, Saved, Shown, open_page, quarters, saved_in
 from tests.browser.photo import Photo
 from tests.support import FunctionModel

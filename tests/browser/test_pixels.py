@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from playwright.sync_api import Browser
 
 from llm_attr_widget import attribute
-from llm_attr_widget.looks import COLOURS, cell_colour, nice_ceil, uncertain
-from llm_attr_widget.targets import Target
+from llm_attr_widget.export.style import COLOURS, cell_colour, nice_ceil, uncertain
+from llm_attr_widget.game.targets import Target
 from llm_attr_widget.widget.frames import float32
 from tests.browser.pages import Saved, Shown, open_page, saved_in
 from tests.browser.test_access import in_state

@@ -19,8 +19,8 @@ from tests.captum.test_models_and_inputs import METHODS
 from tests.captum.test_own_inputs import Plain
 from tests.captum.test_remote import Starting
 from tests.captum.test_same_as_captum import close, seeded
-from tests.models.families import build
-from tests.models.test_slopes import PROMPT, TARGET, Tok
+from tests.models.huggingface.families import build
+from tests.models.huggingface.test_slopes import PROMPT, TARGET, Tok
 
 
 @pytest.fixture(scope="module")

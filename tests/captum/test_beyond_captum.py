@@ -12,9 +12,9 @@ import torch
 
 from llm_attr_widget import captum as ours
 from llm_attr_widget.errors import CapabilityError, TargetError
-from tests.models.families import build
-from tests.models.reference import by_hand
-from tests.models.test_slopes import BASELINE, PROMPT, TARGET, Tok
+from tests.models.huggingface.families import build
+from tests.models.huggingface.reference import by_hand
+from tests.models.huggingface.test_slopes import BASELINE, PROMPT, TARGET, Tok
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from llm_attr_widget import captum as ours
-from tests.models.families import build
-from tests.models.reference import by_hand
-from tests.models.test_slopes import PROMPT, TARGET, BothWays, Tok
+from tests.models.huggingface.families import build
+from tests.models.huggingface.reference import by_hand
+from tests.models.huggingface.test_slopes import PROMPT, TARGET, BothWays, Tok
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from llm_attr_widget.captum.groups import groups_of
 from llm_attr_widget.captum.slopes import GradientJob
 from llm_attr_widget.demo import load_text
 from llm_attr_widget.errors import Cancelled, InputError, MethodError, TargetError
-from tests.models.families import build
-from tests.models.reference import by_hand
-from tests.models.test_slopes import PROMPT, TARGET, Tok
+from tests.models.huggingface.families import build
+from tests.models.huggingface.reference import by_hand
+from tests.models.huggingface.test_slopes import PROMPT, TARGET, Tok
 
 TEXT = "Tom lives in Rome. Ann lives in Oslo. Tom lives in"
 SLOTS = {"template": "{} lives in {}. {} lives in {}. Tom lives in", "values": ["Tom", "Rome", "Ann", "Oslo"]}
@@ -317,7 +317,7 @@ def test_partial_is_the_mean_over_the_trials_that_are_complete(small, monkeypatc
 
 def test_a_gradient_attribution_grows_and_can_be_cancelled(small, monkeypatch):
     """Points of the line come one by one here; what is known of half of them is scaled up to the whole."""
-    monkeypatch.setattr("llm_attr_widget.models.huggingface_lines.ON_CPU", 1)
+    monkeypatch.setattr("llm_attr_widget.models.huggingface.lines.ON_CPU", 1)
     method = ca.LayerIntegratedGradients(small, small.model.embed_tokens)
     ask = ours.LLMGradientAttribution(method, Tok())._job(
         prompt(), torch.tensor(TARGET), n_steps=4, method="riemann_left"

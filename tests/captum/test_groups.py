@@ -12,9 +12,9 @@ from llm_attr_widget import captum as ours
 from llm_attr_widget.errors import InputError, MethodError
 from tests.captum.test_models_and_inputs import METHODS, SeesPixels, segmented
 from tests.captum.test_same_as_captum import close, seeded
-from tests.models.families import build
-from tests.models.reference import by_hand
-from tests.models.test_slopes import PROMPT, TARGET, Tok
+from tests.models.huggingface.families import build
+from tests.models.huggingface.reference import by_hand
+from tests.models.huggingface.test_slopes import PROMPT, TARGET, Tok
 
 MASK = torch.tensor([[3, 1, 3, 3, 1, 2]])
 """Ids out of order, and none of them 0."""

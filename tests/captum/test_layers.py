@@ -10,9 +10,9 @@ import torch
 from llm_attr_widget import captum as ours
 from llm_attr_widget.errors import CapabilityError, MethodError
 from tests.captum.test_same_as_captum import close, seeded
-from tests.models.families import build
-from tests.models.reference import by_hand
-from tests.models.test_slopes import PROMPT, TARGET, Tok
+from tests.models.huggingface.families import build
+from tests.models.huggingface.reference import by_hand
+from tests.models.huggingface.test_slopes import PROMPT, TARGET, Tok
 
 PLACES = [
     ("model.embed_tokens", False),

@@ -13,8 +13,8 @@ from torch import nn
 from llm_attr_widget import captum as ours
 from llm_attr_widget.captum.prompts import shown_tokens
 from llm_attr_widget.demo import load_text
-from tests.models.families import build
-from tests.models.test_slopes import PROMPT, TARGET, BothWays, Tok
+from tests.models.huggingface.families import build
+from tests.models.huggingface.test_slopes import PROMPT, TARGET, BothWays, Tok
 
 
 class SeesPixels(nn.Module):

@@ -16,9 +16,9 @@ from llm_attr_widget.errors import CapabilityError
 from tests.captum.test_models_and_inputs import METHODS, Bytes, SeesPixels, picture
 from tests.captum.test_same_as_captum import close, seeded
 from tests.inputs.kinds import tokenizer_of
-from tests.models.families import build
-from tests.models.reference import by_hand
-from tests.models.test_slopes import PROMPT, TARGET, BothWays, Tok
+from tests.models.huggingface.families import build
+from tests.models.huggingface.reference import by_hand
+from tests.models.huggingface.test_slopes import PROMPT, TARGET, BothWays, Tok
 
 WEIGHTS = (2.0, 3.0, 5.0)
 

@@ -10,10 +10,10 @@ import torch
 
 from llm_attr_widget import captum as ours
 from llm_attr_widget.errors import CapabilityError, ScoreError
-from tests.models.families import build
-from tests.models.reference import by_hand
+from tests.models.huggingface.families import build
+from tests.models.huggingface.reference import by_hand
+from tests.models.huggingface.test_slopes import PROMPT, TARGET, Tok
 from tests.models.served import serving
-from tests.models.test_slopes import PROMPT, TARGET, Tok
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from llm_attr_widget import captum as ours
-from tests.models.families import build
-from tests.models.test_slopes import PROMPT, TARGET, Tok
+from tests.models.huggingface.families import build
+from tests.models.huggingface.test_slopes import PROMPT, TARGET, Tok
 
 METHODS = [
     (ca.FeatureAblation, {}),

@@ -13,7 +13,7 @@ from llm_attr_widget import AttrWidget
 from llm_attr_widget import captum as ours
 from llm_attr_widget.demo import load_text
 from tests.captum.test_models_and_inputs import SeesPixels, picture, processor
-from tests.models.test_slopes import TARGET, Tok
+from tests.models.huggingface.test_slopes import TARGET, Tok
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from llm_attr_widget.demo import load_text
 from llm_attr_widget.demo.text_world import Example, bare, examples, words
 from llm_attr_widget.inputs import TextInput
 from llm_attr_widget.methods import METHODS
-from llm_attr_widget.models.huggingface import HuggingFaceModel
+from llm_attr_widget.models.huggingface.model import HuggingFaceModel
 from llm_attr_widget.types import Prompt
 
 OTHERWISE = {"add_one_in": 0.3, "layer_gradient_x_activation": 0.01}

@@ -12,7 +12,7 @@ from llm_attr_widget.demo import load_vision
 from llm_attr_widget.demo.vision_world import COLOURS, GRID, SHAPES, VisionExample, examples
 from llm_attr_widget.inputs import ImageInput
 from llm_attr_widget.methods import METHODS
-from llm_attr_widget.models.huggingface import HuggingFaceModel
+from llm_attr_widget.models.huggingface.model import HuggingFaceModel
 from llm_attr_widget.types import Prompt, Scored
 
 DRAWN = 10

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from llm_attr_widget.demo import VISION_FOLDER, load_vision
-from llm_attr_widget.demo.train_vision import accuracy, answer
 from llm_attr_widget.demo.vision_world import ABSENT, GRID, KINDS, examples
+from training.vision import accuracy, answer
 
 
 @pytest.fixture(scope="module")

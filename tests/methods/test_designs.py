@@ -21,7 +21,7 @@ from llm_attr_widget.methods import (
     PermutationShapley,
     Sparse,
 )
-from llm_attr_widget.methods.pairs import draw_pairs, pairs_in_class
+from llm_attr_widget.methods.fits.pairs import draw_pairs, pairs_in_class
 from llm_attr_widget.methods.permutation import chain, stratified_orders
 from llm_attr_widget.types import Method
 

@@ -21,7 +21,7 @@ from llm_attr_widget.methods import (
     fit,
     make_method,
 )
-from llm_attr_widget.methods.table import COALITION_METHODS
+from llm_attr_widget.methods.registry import COALITION_METHODS
 from llm_attr_widget.types import Estimate, Method
 from tests.methods.games import every_coalition, random_game, subset_banzhaf, subset_shapley
 

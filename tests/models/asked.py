@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 
 from llm_attr_widget.types import Prompt
-from tests.models.families import ENCODER_DECODER, build
-from tests.models.reference import by_hand
+from tests.models.huggingface.families import ENCODER_DECODER, build
+from tests.models.huggingface.reference import by_hand
 
 NATS = 1e-4
 TARGET = (20, 21, 22, 23)

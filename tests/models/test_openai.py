@@ -12,10 +12,10 @@ from llm_attr_widget import attribute
 from llm_attr_widget.errors import CapabilityError, InputError, ScoreError, TargetError
 from llm_attr_widget.models.openai import OpenAIModel
 from llm_attr_widget.types import Generator, Prompt, Scorer
-from tests.models.families import build
-from tests.models.reference import by_hand
+from tests.models.huggingface.families import build
+from tests.models.huggingface.reference import by_hand
+from tests.models.huggingface.test_slopes import PROMPT, TARGET, Tok
 from tests.models.served import serving
-from tests.models.test_slopes import PROMPT, TARGET, Tok
 
 PROMPTS = [Prompt(ids) for ids in (PROMPT, PROMPT[:3], PROMPT[1:], PROMPT[::-1], (9, 9), PROMPT[2:5], (40,))]
 

@@ -15,9 +15,9 @@ import pytest
 from llm_attr_widget.errors import CapabilityError, InputError, ScoreError, TargetError
 from llm_attr_widget.models.ray import RayModel
 from llm_attr_widget.types import Generator, Prompt, Scored, Scorer
-from tests.models.families import build
-from tests.models.reference import by_hand
-from tests.models.test_slopes import PROMPT, TARGET, Tok
+from tests.models.huggingface.families import build
+from tests.models.huggingface.reference import by_hand
+from tests.models.huggingface.test_slopes import PROMPT, TARGET, Tok
 
 ray = pytest.importorskip("ray", reason="Ray is large and no part of the test extra: pip install '.[ray]' runs these.")
 pytestmark = [
@@ -40,7 +40,7 @@ def replicas():
 
 
 def _make():
-    from llm_attr_widget.models.huggingface import HuggingFaceModel
+    from llm_attr_widget.models.huggingface.model import HuggingFaceModel
 
     return HuggingFaceModel(build("llama"), Tok())
 

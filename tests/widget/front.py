@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from llm_attr_widget import AttrWidget
-from llm_attr_widget.targets import Target
+from llm_attr_widget.game.targets import Target
 from tests.support import BitsInput, FunctionModel, table, table_model
 
 TARGET = Target((0, 1, 2), (" t0", " t1", " t2"))

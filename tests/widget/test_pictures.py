@@ -16,7 +16,7 @@ from llm_attr_widget.widget import protocol
 from llm_attr_widget.widget.frames import key_of
 from llm_attr_widget.widget.traits import SETTINGS
 from llm_attr_widget.widget.wire import decode
-from tests.inputs.processors import build, picture
+from tests.inputs.image.processors import build, picture
 from tests.widget.front import Front
 
 

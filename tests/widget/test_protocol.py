@@ -26,7 +26,7 @@ EVENTS = {kind_of(event): event for event in get_args(protocol.Event)}
 
 
 def test_protocol_ts_is_what_python_prints() -> None:
-    assert (ROOT / "js" / "src" / "protocol.ts").read_text(encoding="utf-8") == typescript()
+    assert (ROOT / "js" / "src" / "wire" / "protocol.ts").read_text(encoding="utf-8") == typescript()
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)

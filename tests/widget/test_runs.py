@@ -11,7 +11,7 @@ import pytest
 
 from llm_attr_widget import Attribution, AttrWidget, attribute, compare
 from llm_attr_widget.errors import AttributionError, CapabilityError, MethodError
-from llm_attr_widget.targets import Target
+from llm_attr_widget.game.targets import Target
 from llm_attr_widget.widget import protocol
 from llm_attr_widget.widget.runs import records_of
 from llm_attr_widget.widget.wire import decode

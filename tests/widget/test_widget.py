@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from llm_attr_widget import AttributionError, AttrWidget
-from llm_attr_widget.targets import Target
+from llm_attr_widget.game.targets import Target
 from tests.support import BitsInput, FunctionModel, table, table_model
 from tests.widget.front import Front, slow, widget
 

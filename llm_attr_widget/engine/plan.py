@@ -1,0 +1,162 @@
+"""Before a run: check every argument, fix the target, and say what will be played."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_attr_widget.engine.descend import differentiable
+from llm_attr_widget.engine.stopping import Separated
+from llm_attr_widget.errors import CapabilityError, LedgerError, MethodError
+from llm_attr_widget.game.game import Game
+from llm_attr_widget.game.ledger import Ledger
+from llm_attr_widget.game.targets import TargetLike, make_target, written_target
+from llm_attr_widget.game.values import Value, ValueName, make_value
+from llm_attr_widget.inputs import ChatInput, ImageInput, make_input
+from llm_attr_widget.inputs.changed.in_place import in_place
+from llm_attr_widget.inputs.text.cutting import tree
+from llm_attr_widget.methods import Owen, make_method
+from llm_attr_widget.methods.owen import leaves
+from llm_attr_widget.tokens import tokenizer_of
+from llm_attr_widget.types import (
+    Coalitions,
+    Generator,
+    GradientMethod,
+    Granularity,
+    Input,
+    LogProbs,
+    Method,
+    Scorer,
+    Tokenizer,
+)
+
+PromptLike: TypeAlias = "str | Sequence[Mapping[str, Any]] | Input"
+Block: TypeAlias = "tuple[int, Coalitions, np.random.Generator]"
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What an earlier run spent on the ledger that this one begins with."""
+
+    seconds: float = 0.0
+    scored: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run that is ready to start: the game, how it is played, and what to say of it.
+
+    owners: for a gradient method, the feature of each segment of the prompt's image, then of each token. spent:
+    counted in.
+    """
+
+    game: Game
+    method: Method | GradientMethod
+    trials: int
+    seed: int
+    model: str
+    granularity: str
+    known: Ledger | None = None
+    owners: tuple[int | None, ...] = ()
+    stop_when: Separated | None = None
+    spent: Spent = Spent()
+    budget: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.trials < 1:
+            raise MethodError(f"Expected at least one trial, got trials={self.trials}.")
+        if self.stop_when is not None:
+            self.stop_when.require(self.method, self.game.features)
+        object.__setattr__(self, "budget", self.trials * self.method.calls(self.game.features))
+
+    def blocks(self) -> Iterator[Block]:
+        """(trial, coalitions, generator for sampled baselines): depends on the seed alone, so that a run can resume."""
+        if isinstance(self.method, GradientMethod):
+            return
+        for trial in range(self.trials):
+            design = self.method.design(self.game.features, np.random.default_rng([self.seed, trial, 0]))
+            for number, coalitions in enumerate(design):
+                yield trial, coalitions, np.random.default_rng([self.seed, trial, 1, number])
+
+
+def plan(
+    model: Any,
+    tokenizer: Tokenizer | None,
+    prompt: PromptLike,
+    target: TargetLike | None = None,
+    *,
+    against: TargetLike | None = None,
+    method: str | Method | GradientMethod = "shapley",
+    granularity: Granularity = "word",
+    value: ValueName | Value | Callable[[LogProbs], NDArray[np.floating]] = "log_prob",
+    budget: int | None = None,
+    trials: int = 1,
+    seed: int = 0,
+    max_new_tokens: int = 32,
+    gen_args: Mapping[str, Any] | None = None,
+    resume: Ledger | None = None,
+    stop_when: Separated | None = None,
+) -> Plan:
+    """Check all arguments and fix the target. Cost: one generation when `target` is None, else no model call.
+
+    Arguments are those of `run`. Raises InputError, TargetError, MethodError or CapabilityError.
+    """
+    scorer = as_model(model, tokenizer)
+    given: Any = tokenizer if tokenizer is not None else getattr(scorer, "tokenizer", None)
+    players, words = make_input(given, prompt, granularity=granularity), tokenizer_of(given)
+    chosen = make_method(method, budget=budget) if isinstance(method, str) else method
+    if budget is not None and not isinstance(method, str):
+        raise MethodError(
+            f"Give the budget to the method itself, {method!r}, or name the method and keep budget={budget}."
+        )
+    chosen = _along_its_groups(chosen, players)
+    owners: tuple[int | None, ...] = ()
+    if isinstance(chosen, GradientMethod):
+        differentiable(scorer, chosen)
+        players, owners = in_place(players, words, np.random.default_rng([seed, 1]))
+    vocabulary = getattr(scorer, "vocabulary", None)
+    if target is None:
+        whole = players.render(np.ones((1, len(players.features)), dtype=bool), np.random.default_rng(seed))[0]
+        first = written_target(
+            words, _generator(scorer), whole, max_new_tokens=max_new_tokens, options=dict(gen_args or {})
+        )
+    else:
+        first = make_target(words, target, vocabulary=vocabulary)
+    second = None if against is None else make_target(words, against, vocabulary=vocabulary)
+    targets = (first,) if second is None else (first, second)
+    game = Game(players, scorer, targets, make_value(value, first, second))
+    if resume is not None and resume.game != game.fingerprint:
+        raise LedgerError(
+            "The ledger to resume from was played in another game: its features, target or baseline differ. "
+            "Give the same prompt, target and granularity as in the run that left it."
+        )
+    name = getattr(scorer, "name", type(scorer).__name__)
+    units = getattr(getattr(players, "whole", players), "units", granularity)
+    return Plan(game, chosen, trials, seed, name, units, resume, owners, stop_when)
+
+
+def _along_its_groups(method: Method | GradientMethod, players: Input) -> Method | GradientMethod:
+    """Owen values without groups of the caller's take the input's own: quarters of an image, turns, sentences, …"""
+    if not isinstance(method, Owen) or method.groups is not None:
+        return method
+    groups = players.tree() if isinstance(players, ChatInput | ImageInput) else tree(players.pieces)
+    return replace(method, groups=groups) if sorted(leaves(groups)) == list(range(len(players.features))) else method
+
+
+def as_model(model: Any, tokenizer: Tokenizer | None) -> Scorer:
+    """Whatever the caller has, as a Scorer: one already, or a Hugging Face (or similar torch) model."""
+    if isinstance(model, Scorer):
+        return model
+    from llm_attr_widget.models.huggingface.model import HuggingFaceModel
+
+    return HuggingFaceModel(model, tokenizer_of(tokenizer))
+
+
+def _generator(scorer: Scorer) -> Generator:
+    if not isinstance(scorer, Generator):
+        raise CapabilityError(f"Expected a model that can write the target, but {scorer!r} only scores. Give target=…")
+    return scorer

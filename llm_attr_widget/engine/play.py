@@ -1,0 +1,298 @@
+"""Playing a plan: design → play → fit, as events."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import inf
+from typing import TypeAlias
+
+import numpy as np
+
+from llm_attr_widget.engine.descend import descend
+from llm_attr_widget.engine.pacing import Tempo
+from llm_attr_widget.engine.plan import Block, Plan
+from llm_attr_widget.errors import Cancelled, ScoreError
+from llm_attr_widget.game.fitting import Trials, ends
+from llm_attr_widget.game.game import Asked, Player
+from llm_attr_widget.game.ledger import UNUSED, Ledger, LedgerWriter
+from llm_attr_widget.result.attribution import Attribution, Phase, Provenance
+from llm_attr_widget.types import Estimate, GradientMethod, Method, Pictured
+
+Clock: TypeAlias = Callable[[], float]
+
+PLAYED_PER_FIT = 100.0
+"""Seconds to play between two fits, for each second that a fit took."""
+
+CHEAP = 0.005
+"""Fits of so many seconds are always made: they do not show beside an event."""
+
+
+class Interrupted(ScoreError):
+    """The model failed in the middle of a run. The error that it raised is this one's cause.
+
+    attribution: what there was until then. `resume=error.attribution.ledger` goes on from there.
+    """
+
+    def __init__(self, attribution: Attribution, cause: Exception) -> None:
+        about = attribution.provenance
+        super().__init__(
+            f"The model failed after {about.calls} of {about.budget} calls: {type(cause).__name__}: {cause} "
+            "What was played is kept: give resume=error.attribution.ledger, with the error caught as `error`, to the "
+            "same call to go on from there."
+        )
+        self.attribution = attribution
+
+
+def never() -> bool:
+    """Not cancelled."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """An event of a run: everything as it stands now.
+
+    The first comes before anything was played (all values NaN), the last has phase "finished" or "stopped".
+    calls: coalitions played so far, of `budget` planned; seconds since the run began.
+    """
+
+    attribution: Attribution
+    calls: int
+    budget: int
+    seconds: float
+
+    @property
+    def phase(self) -> Phase:
+        return self.attribution.phase
+
+
+def play(
+    ready: Plan,
+    *,
+    cancelled: Callable[[], bool] = never,
+    seconds_per_update: float = 0.1,
+    clock: Clock = time.perf_counter,
+) -> Iterator[Update]:
+    """Play a plan. KeyboardInterrupt counts as a stop: what there is comes as the last event.
+
+    When the model fails in the middle, one more event with phase "stopped" comes before the error is raised: its
+    ledger holds all that was scored, so that a run with `resume` goes on from there.
+
+    clock: in seconds; whoever lets `cancelled` wait (a pause) gives one that stands still meanwhile.
+    """
+    if isinstance(ready.method, GradientMethod):
+        yield from _descended(ready, ready.method, cancelled, clock)
+    else:
+        yield from _sampled(ready, ready.method, cancelled, _Tick(seconds_per_update, clock))
+
+
+def _sampled(ready: Plan, method: Method, cancelled: Callable[[], bool], tick: _Tick) -> Iterator[Update]:
+    started = tick.clock() - ready.spent.seconds
+    player = Player(ready.game, known=ready.known)
+    record = _Record(ready, method)
+
+    def update(phase: Phase, estimate: Estimate | None, *, early: bool = False) -> Update:
+        seconds = tick.clock() - started
+        counts = len(record.writer), ready.spent.scored + player.scored
+        found = _attribution(ready, record.writer.snapshot(), estimate, phase, counts, seconds, early=early)
+        return Update(found, counts[0], ready.budget, seconds)
+
+    yield update("running", None)
+    phase: Phase = "finished"
+    early = False
+    fits = _Fits(tick.clock)
+    try:
+        for blocks, look in _gathered(ready, tick):
+            asked = player.ask_each([(coalitions, rng) for _, coalitions, rng in blocks])
+            try:
+                player.score(asked, cancelled)
+            finally:
+                record.add([trial for trial, _, _ in blocks], asked, player)
+            if not (look or fits.due()):
+                continue
+            estimate = fits.take(record.trials.estimate, len(record.writer))
+            early = look and _met(ready, estimate, len(record.writer))
+            yield update("running", estimate)
+            if early:
+                break
+    except (Cancelled, KeyboardInterrupt):
+        phase = "stopped"
+    except Exception:
+        yield update("stopped", record.trials.estimate())
+        raise
+    yield update(phase, fits.take(record.trials.estimate, len(record.writer)), early=early)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tick:
+    """How long a stretch between two events should take, by which clock."""
+
+    seconds: float
+    clock: Clock
+
+
+class _Fits:
+    """When to fit again: so seldom that what a fit costs stays small beside what is played between two of them."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._next = -inf
+        self._rows = -1
+        self._cost = 0.0
+        self._last: Estimate | None = None
+
+    def due(self) -> bool:
+        return self._clock() >= self._next
+
+    def take(self, fit: Callable[[], Estimate | None], rows: int) -> Estimate | None:
+        """The fit of so many rows; the last one where no row was added since."""
+        if rows == self._rows:
+            return self._last
+        began = self._clock()
+        found = self._last = fit()
+        self._rows = rows
+        now = self._clock()
+        cost = min(now - began, self._cost)  # of two, so that one that the machine interrupted delays nothing
+        self._cost = now - began
+        self._next = now + PLAYED_PER_FIT * cost if cost > CHEAP else now
+        return found
+
+
+class _Record:
+    """What was played so far: the ledger, and the trials' fits."""
+
+    def __init__(self, ready: Plan, method: Method) -> None:
+        game = ready.game
+        self._value = game.value
+        self.writer = LedgerWriter(game.features, game.tokens, game.fingerprint)
+        outputs = len(game.value.outputs(game.targets)) + 1
+        self.trials = Trials(method, game.features, outputs, random=game.input.random)
+
+    def add(self, trials: list[int], blocks: list[Asked], player: Player) -> None:
+        """Blocks up to the first that a stop or an error cut short; of the rest, what was scored goes unused."""
+        whole = True
+        for trial, asked in zip(trials, blocks, strict=True):
+            rows, log_probs = player.answers(asked)
+            whole = whole and len(rows) == len(asked.keys)
+            self.writer.append(asked.coalitions[rows], log_probs, asked.keys[rows], trial if whole else UNUSED)
+            if whole:
+                self.trials.add(trial, asked.coalitions, self._value(log_probs))
+
+
+def _met(ready: Plan, estimate: Estimate | None, calls: int) -> bool:
+    rule = ready.stop_when
+    if rule is None or estimate is None:
+        return False
+    return rule.met(estimate.values[-1], estimate.standard_errors[-1], calls)
+
+
+def _descended(ready: Plan, method: GradientMethod, cancelled: Callable[[], bool], clock: Clock) -> Iterator[Update]:
+    """The same events for a gradient method. Its ledger holds both ends of the line, so that the gap can be told."""
+    started = clock()
+    game = ready.game
+    player = Player(game, known=ready.known)
+    writer = LedgerWriter(game.features, game.tokens, game.fingerprint)
+
+    def update(phase: Phase, points: int, estimate: Estimate | None) -> Update:
+        seconds = clock() - started
+        counts = points, player.scored + points
+        attribution = _attribution(ready, writer.snapshot(), estimate, phase, counts, seconds)
+        return Update(attribution, points, ready.budget, seconds)
+
+    yield update("running", 0, None)
+    phase: Phase = "finished"
+    points, estimate = 0, None
+    try:
+        both = np.array([[True], [False]]).repeat(game.features, axis=1)
+        asked = player.ask(both, np.random.default_rng(ready.seed))
+        player.score([asked], cancelled)
+        writer.append(both, player.answers(asked)[1], asked.keys, 0)
+        seeds = [(ready.seed, trial, 0) for trial in range(ready.trials)]
+        for progress in descend(game, method, ready.owners, seeds=seeds, cancelled=cancelled):
+            points, estimate = progress.points, progress.estimate
+            yield update("running", points, estimate)
+    except (Cancelled, KeyboardInterrupt):
+        phase = "stopped"
+    yield update(phase, points, estimate)
+
+
+def _gathered(ready: Plan, tick: _Tick) -> Iterator[tuple[list[Block], bool]]:
+    """Blocks put together so that playing them takes about a tick; the first at once, so that there is something.
+
+    With each, whether the rule to end early is to be tested after it: that depends on the calls alone, not on time.
+    """
+    tempo, gathered = Tempo(tick.seconds, tick.clock), list[Block]()
+    looks = iter(()) if ready.stop_when is None else ready.stop_when.looks(ready.game.features)
+    next_look, before, size = next(looks, inf), 0, 0
+    for block in ready.blocks():
+        gathered.append(block)
+        size += len(block[1])
+        due = before + size >= next_look
+        if due or size >= tempo.wanted():
+            tempo.begin()
+            yield gathered, due
+            tempo.end(size)
+            gathered, before, size = [], before + size, 0
+            while before >= next_look:
+                next_look = next(looks, inf)
+    if gathered:
+        yield gathered, False
+
+
+def _attribution(
+    ready: Plan,
+    ledger: Ledger,
+    estimate: Estimate | None,
+    phase: Phase,
+    counts: tuple[int, int],
+    seconds: float,
+    *,
+    early: bool = False,
+) -> Attribution:
+    """counts: calls as they are told of the run, and prompts that went through the model."""
+    game, method = ready.game, ready.method
+    outputs = game.value.outputs(game.targets)
+    if estimate is None:
+        nothing = np.full((len(outputs) + 1, game.features), np.nan)
+        estimate = Estimate(nothing, nothing)
+    both = ends(ledger, game.value)
+    return Attribution(
+        values=estimate.values[:-1],
+        standard_errors=estimate.standard_errors[:-1],
+        sequence=estimate.values[-1],
+        sequence_errors=estimate.standard_errors[-1],
+        ends=both[:-1],
+        sequence_ends=both[-1],
+        features=game.input.features,
+        outputs=outputs,
+        pieces=game.input.pieces,
+        target=game.targets[0],
+        label=method.label,
+        unit=game.value.unit,
+        adds_up=method.adds_up,
+        sampled=method.sampled,
+        random=game.input.random,
+        phase=phase,
+        method=method,
+        value=game.value,
+        ledger=ledger,
+        provenance=Provenance(
+            model=ready.model,
+            method=repr(method),
+            baseline=game.input.baseline,
+            granularity=ready.granularity,
+            seed=ready.seed,
+            trials=ready.trials,
+            budget=ready.budget,
+            calls=counts[0],
+            scored=counts[1],
+            seconds=seconds,
+            stop_when="" if ready.stop_when is None else str(ready.stop_when),
+            early=early,
+        ),
+        game=game,
+        against=game.targets[1] if len(game.targets) > 1 else None,
+        picture=game.input.picture if isinstance(game.input, Pictured) else None,
+    )

@@ -1,0 +1,108 @@
+"""The picture of a prompt with its segments tinted by their attribution, as a matplotlib figure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_attr_widget.errors import InputError
+from llm_attr_widget.export.figures import AGAINST, CURVE, FADE, FOR, blank_figure, limit_of
+from llm_attr_widget.picture import Picture
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Array: TypeAlias = NDArray[np.float64]
+
+LUMINANCE = np.array([0.3, 0.59, 0.11])
+"""Of red, green and blue, as the blend modes of the web weigh them (Compositing and Blending Level 1, 13.2)."""
+
+_SHOWN = 1_000
+"""Pixels of the longer side: more than that a figure does not show."""
+
+
+def image_figure(
+    picture: Picture,
+    scores: NDArray[np.float64],
+    errors: NDArray[np.float64],
+    *,
+    name: str,
+    unit: str,
+    title: str = "",
+    opacity: float = 0.7,
+) -> Figure:
+    """The picture, each region tinted by the sum of its features' scores, with outlines and a legend: as the widget.
+
+    scores, errors: `(features,)`, of all features of the attribution. opacity: of the strongest tint, 0 to 1. Zero is
+    no tint at all; regions without a feature, and such without a score yet, are not tinted. Regions within two standard
+    errors of zero are faded.
+    Raises InputError for an opacity outside 0 to 1.
+    """
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.collections import LineCollection
+    from matplotlib.colors import ListedColormap, Normalize
+
+    if not 0 <= opacity <= 1:
+        raise InputError(f"Expected an opacity from 0 (the picture alone) to 1 (the tint alone), got {opacity}.")
+    small = picture.at_most(_SHOWN)
+    tints, spread = picture.tints(scores), picture.tints(np.nan_to_num(errors))
+    limit = limit_of(tints)
+    strengths = opacity * np.where(np.abs(tints) < 2 * spread, FADE, 1.0)
+    wide = min(2.0, max(0.5, picture.width / picture.height)) ** 0.5
+    figure = blank_figure(4.4 * wide + 1.2, 4.4 / wide + 0.3)
+    axes = figure.add_subplot()
+    axes.imshow(tinted(small, tints / limit, strengths), interpolation="nearest")
+    axes.add_collection(LineCollection(list(outlines(small.regions)), colors="#1d2430", linewidths=0.6, alpha=0.6))
+    axes.set_axis_off()
+    axes.set_title(title, fontsize=9)
+    on_white = mixed(np.ones((256, 3)), np.linspace(-1, 1, 256), np.full(256, opacity))
+    scale = ScalarMappable(Normalize(-limit, limit), ListedColormap(on_white))
+    figure.colorbar(scale, ax=axes, label=f"{name}, {unit}" if unit else name, shrink=0.8, pad=0.02)
+    return figure
+
+
+def tinted(picture: Picture, shares: NDArray[np.float64], strengths: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """`(height, width, 3)`: the picture under its tint; as it is where it has none.
+
+    shares: `(regions,)`, from -1 to 1; NaN where there is no tint. strengths: `(regions,)`, 0 to 1, of a full tint.
+    """
+    share = np.nan_to_num(shares)[picture.regions]
+    return np.rint(255 * mixed(picture.pixels / 255, share, strengths[picture.regions])).astype(np.uint8)
+
+
+def mixed(
+    ground: NDArray[np.float64], shares: NDArray[np.float64], strengths: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Colours `(…, 3)` on a ground of that shape: the sign is the colour, the size how much of it there is.
+
+    The ground loses its own colours under a tint, twice as fast as the tint comes, so that the tint can be read.
+    """
+    from matplotlib.colors import to_rgb
+
+    colours = np.where(shares[..., None] < 0, to_rgb(AGAINST), to_rgb(FOR))
+    much = (strengths * np.abs(shares) ** CURVE)[..., None]
+    grey = (ground @ LUMINANCE)[..., None]
+    calm = ground + np.minimum(1, 2 * much) * (grey - ground)
+    return (1 - much) * calm + much * colours
+
+
+def outlines(regions: NDArray[np.int32]) -> NDArray[np.float64]:
+    """`(lines, 2, 2)`: the edges between pixels of different regions, as (x, y) from and to, in pixels.
+
+    Pixel (row, column) is the square around (column, row). An edge of several pixels is one line.
+    """
+    across = _runs(regions[1:] != regions[:-1])
+    along = _runs((regions[:, 1:] != regions[:, :-1]).T)
+    lines = [((start, line + 0.5), (end, line + 0.5)) for line, start, end in across]
+    lines += [((line + 0.5, start), (line + 0.5, end)) for line, start, end in along]
+    return np.array(lines, dtype=np.float64).reshape(-1, 2, 2)
+
+
+def _runs(edge: NDArray[np.bool_]) -> list[tuple[int, float, float]]:
+    """Each row's stretches of True: (row, its beginning, its end), half a pixel out on both sides."""
+    steps = np.diff(np.pad(edge.astype(np.int8), ((0, 0), (1, 1))), axis=1)
+    rows, starts = np.nonzero(steps == 1)
+    ends = np.nonzero(steps == -1)[1]
+    return [(int(r), s - 0.5, e - 0.5) for r, s, e in zip(rows, starts, ends, strict=True)]

@@ -1,0 +1,295 @@
+"""An attribution as a drawing: the SVG and PNG that the widget's Export menu writes.
+
+js/src/export/matrix.ts draws the same with the widget's own painters; tests/exports holds what both make of one result.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from math import asin, ceil, degrees, isfinite, pi, sin
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_attr_widget.export.style import (
+    COLOURS,
+    MINUS,
+    Colours,
+    Rgb,
+    Theme,
+    cell_colour,
+    decimals_for,
+    feature_label,
+    ink_on,
+    nice_ceil,
+    plain_limit,
+    ramp,
+    signed,
+    token_label,
+    uncertain,
+)
+from llm_attr_widget.export.svg import Pen, short
+from llm_attr_widget.export.tables import Content, Floats
+
+FONT = "DejaVu Sans, Verdana, sans-serif"
+MUTED: dict[Theme, str] = {"light": "#5f6875", "dark": "#98a2b1"}
+GROUND: dict[Theme, str] = {"light": "#ffffff", "dark": "#15181d"}
+PNG_ZOOM = 2  # dots to a pixel
+
+LABEL_LENGTH = 18
+LABELS_FROM, LABEL_LINE = 11, 12.3
+VALUES_FROM = (44, 17)
+BOXES_FROM = 9
+STEPS = 1024  # colours of a picture of small cells
+CELL, LABEL_CELL, PLOT_HEIGHT = (48, 30), 12, 480
+BAR_HEIGHT, BAR_WIDTH, BAR_NUMBER, BAR_GAP = 22, 44, 40, 10
+LABEL_GAP, LEAST_WIDTH, MOST_WIDTH = 12, 280, 1200
+LEGEND_HEIGHT, LEGEND_WIDTH, LEGEND_STRIP, LEGEND_STEPS = 44, 200, 8, 40
+
+
+def to_svg(content: Content, theme: Theme = "light") -> str:
+    """The matrix with its labels, the total above it, the sums of its rows beside it, and the scale of its colours."""
+    return _Drawing(content, theme).svg()
+
+
+def to_png(content: Content, theme: Theme = "light") -> bytes:
+    """The same drawing as pixels, two dots to a pixel."""
+    import matplotlib as mpl
+    from resvg_py import svg_to_bytes
+
+    # matplotlib brings the font that the drawing asks for first, so that it looks the same on every machine.
+    fonts = Path(mpl.get_data_path()) / "fonts" / "ttf"
+    return bytes(
+        svg_to_bytes(
+            svg_string=to_svg(content, theme),
+            zoom=PNG_ZOOM,
+            font_files=[str(fonts / "DejaVuSans.ttf")],
+            sans_serif_family="DejaVu Sans",
+            image_rendering="optimize_speed",
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Pixels. x, y, across, down: the plot; cell: width and height of one; tilt: of the labels above, in radians."""
+
+    width: float
+    height: float
+    x: float
+    y: float
+    across: float
+    down: float
+    cell: tuple[float, float]
+    tilt: float
+
+    @property
+    def bars(self) -> float:
+        """Top of the bars above the plot."""
+        return self.y - 4 - BAR_HEIGHT
+
+
+def _layout(row_labels: list[str], column_labels: list[str]) -> _Layout:
+    rows, columns = len(row_labels), len(column_labels)
+    left = _widest(row_labels) + LABEL_GAP
+    right = BAR_GAP + BAR_WIDTH + BAR_NUMBER
+    room = max(LEAST_WIDTH, min(MOST_WIDTH, columns * CELL[0]))
+    cell = (
+        min(CELL[0], room / max(1, columns)),
+        min(CELL[1], max(PLOT_HEIGHT / max(1, rows), LABEL_CELL if rows <= 50 else 0)),
+    )
+    tilt = pi / 3 if cell[0] < LABELS_FROM else max(pi / 4, asin(min(1, LABEL_LINE / cell[0])))
+    top = ceil(_widest(column_labels) * sin(tilt)) + 16 + BAR_HEIGHT + 4
+    down = cell[1] * rows
+    return _Layout(left + room + right, top + down + 6, left, top, min(room, cell[0] * columns), down, cell, tilt)
+
+
+class _Drawing:
+    """Numbers as float32 holds them, as the widget has them."""
+
+    def __init__(self, content: Content, theme: Theme) -> None:
+        self._about = content.about
+        self._values, self._errors = _single(content.values), _single(content.errors)
+        self._total, self._total_errors = _single(content.total), _single(content.total_errors)
+        # Added up in double precision and kept in single, as the widget does; plain sums, not NumPy's pairwise ones.
+        self._sums = [float(np.float32(sum(row))) for row in self._values.tolist()]
+        self._limit, self._total_limit = _limit(self._values), _limit(self._total)
+        self._rows = [_shorten(token_label(text)) for text in content.outputs]
+        self._columns = [_shorten(feature_label(text)) for text in content.features]
+        self._at = _layout(self._rows, self._columns)
+        self._theme: Theme = theme
+        self._colours: Colours = COLOURS[theme]
+        self._muted = MUTED[theme]
+        self._pen = Pen(FONT)
+
+    def svg(self) -> str:
+        at, pen = self._at, self._pen
+        pen.clip(at.x, at.y, at.across, at.down)
+        pen.move = f"translate({short(at.x)} {short(at.y)})"
+        if min(at.cell) >= BOXES_FROM:
+            self._boxes()
+        else:
+            self._picture()
+        pen.move = ""
+        pen.unclip()
+        self._labels()
+        self._column_bars()
+        pen.text("total", at.x - 10, at.bars + BAR_HEIGHT - 7, size=11, fill=self._muted, align="end")
+        if self._about["adds_up"]:
+            self._row_bars()
+        self._scale()
+        title = f"{self._about['label']} ({self._about['unit']})"
+        return pen.document(at.width, at.height + LEGEND_HEIGHT, GROUND[self._theme], title)
+
+    def _boxes(self) -> None:
+        width, height = self._at.cell
+        gap = 1 if min(width, height) >= 16 else 0.5
+        for row, (values, errors) in enumerate(zip(self._values.tolist(), self._errors.tolist(), strict=True)):
+            for column, (value, error) in enumerate(zip(values, errors, strict=True)):
+                # Out of the plot and back into it, as the widget reckons: the last digit is the same then.
+                x = self._at.x + column * width - self._at.x
+                y = self._at.y + row * height - self._at.y
+                self._box(x, y, gap, value, error)
+                if width >= VALUES_FROM[0] and height >= VALUES_FROM[1]:
+                    self._number(x, y, value, error)
+
+    def _box(self, x: float, y: float, gap: float, value: float, error: float) -> None:
+        width, height = self._at.cell
+        colour = cell_colour(value, error, self._limit, self._colours)
+        self._pen.box(x + gap, y + gap, width - 2 * gap, height - 2 * gap, gap * 3, _css(colour))
+        if abs(value) > self._limit * 1.000001:
+            size, right = min(7, width / 3, height / 3), x + width
+            self._pen.polygon(((right, y), (right - size, y), (right, y + size)), GROUND[self._theme])
+
+    def _number(self, x: float, y: float, value: float, error: float) -> None:
+        if isfinite(value) and (abs(value) < 0.14 * self._limit or uncertain(value, error)):
+            return
+        width, height = self._at.cell
+        text = signed(value, max(1, decimals_for(self._limit) - 1))
+        ink = ink_on(cell_colour(value, error, self._limit, self._colours))
+        self._pen.text(text, x + width / 2, y + height / 2 + 0.5, size=11, fill=ink, align="middle")
+
+    def _picture(self) -> None:
+        """Cells too small for boxes: one picture, each pixel the strongest of the cells that share it."""
+        from PIL import Image
+
+        (across, down), (width, height) = [max(1, ceil(1 / size - 1e-6)) for size in self._at.cell], self._at.cell
+        strongest = _strongest(self._values, down, across)
+        pixels = _painted(self._values, self._errors, self._limit, self._colours)
+        rows, columns = strongest.shape
+        png = io.BytesIO()
+        Image.fromarray(pixels.reshape(-1, 3)[strongest]).save(png, format="PNG")
+        self._pen.image(png.getvalue(), 0, 0, width * across * columns, height * down * rows)
+
+    def _labels(self) -> None:
+        at, pen = self._at, self._pen
+        width, height = at.cell
+        for row in range(0, len(self._rows), _stride(height, pi / 2)):
+            y = at.y + row * height + height / 2
+            pen.text(self._rows[row], at.x - 10, y, size=12, fill=self._muted, align="end")
+        for column in range(0, len(self._columns), _stride(width, at.tilt)):
+            x = at.x + column * width + width / 2
+            pen.move = f"translate({short(x + 1)} {short(at.bars - 8)})rotate({short(degrees(-at.tilt))})"
+            pen.text(self._columns[column], 0, 0, size=12, fill=self._muted, align="start")
+            pen.move = ""
+
+    def _column_bars(self) -> None:
+        at, pen, width = self._at, self._pen, self._at.cell[0]
+        inset = min(5, width * 0.14)
+        pen.clip(at.x, at.bars, at.across, BAR_HEIGHT)
+        for column, (value, error) in enumerate(zip(self._total.tolist(), self._total_errors.tolist(), strict=True)):
+            if not isfinite(value):
+                continue
+            size = max(1, abs(value) / self._total_limit * BAR_HEIGHT)
+            colour = cell_colour(value, error, self._total_limit * 0.8, self._colours)
+            x = at.x + column * width + inset
+            pen.rectangle(x, at.bars + BAR_HEIGHT - size, max(0.5, width - 2 * inset), size, _css(colour))
+        pen.unclip()
+
+    def _row_bars(self) -> None:
+        at, pen, height = self._at, self._pen, self._at.cell[1]
+        left = at.x + at.across + BAR_GAP
+        largest = max((abs(value) for value in self._sums if isfinite(value)), default=0) or 1
+        pen.clip(left, at.y, at.width, at.down)
+        for row, value in enumerate(self._sums):
+            if not isfinite(value):
+                continue
+            y, inset, size = at.y + row * height, height * 0.27, abs(value) / largest * BAR_WIDTH
+            share = max(0.35, abs(value) / largest) * np.sign(value)
+            fill = _css(ramp(self._colours, share))
+            pen.rectangle(left, y + inset, size, max(0.5, height - 2 * inset), fill)
+            if height < LABELS_FROM or abs(value) < largest * 0.02:
+                continue
+            text = signed(value, max(1, decimals_for(largest) - 1))
+            pen.text(text, left + size + 5, y + height / 2 + 0.5, size=11, fill=self._muted, align="start")
+        pen.unclip()
+
+    def _scale(self) -> None:
+        """What the colours mean, with zero in the middle."""
+        pen, x, y = self._pen, self._at.x, self._at.height + 8
+        step = LEGEND_WIDTH / LEGEND_STEPS
+        for at in range(LEGEND_STEPS):
+            fill = _css(ramp(self._colours, (at + 0.5) / LEGEND_STEPS * 2 - 1))
+            pen.rectangle(x + at * step, y, step, LEGEND_STRIP, fill)
+        size, below = plain_limit(self._limit), y + LEGEND_STRIP + 10
+        pen.text(f"{MINUS}{size} against", x, below, size=11, fill=self._muted, align="start")
+        pen.text("0", x + LEGEND_WIDTH / 2, below, size=11, fill=self._muted, align="middle")
+        pen.text(f"for +{size}", x + LEGEND_WIDTH, below, size=11, fill=self._muted, align="end")
+        name = f"{self._about['label']}, {self._about['unit']}"
+        pen.text(name, x + LEGEND_WIDTH + 16, y + LEGEND_STRIP / 2, size=11, fill=self._muted, align="start")
+
+
+def _css(colour: Rgb) -> str:
+    return "rgb({},{},{})".format(*colour)
+
+
+def _single(array: Floats) -> NDArray[np.float64]:
+    return np.asarray(array, dtype=np.float32).astype(np.float64)
+
+
+def _limit(values: NDArray[np.float64]) -> float:
+    finite = np.abs(values[np.isfinite(values)])
+    return nice_ceil(float(finite.max())) if finite.size else 1.0
+
+
+def _widest(labels: list[str]) -> int:
+    """Pixels that the widest label takes, a little generous: reckoned, as no two machines have the same type."""
+    return ceil(max((sum(7.5 if ord(char) < 0x1100 else 13 for char in label) for label in labels), default=0))
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= LABEL_LENGTH else text[: LABEL_LENGTH - 1] + "…"
+
+
+def _stride(cell: float, tilt: float) -> int:
+    """Every how-many-th label has room."""
+    if cell >= LABELS_FROM and cell * sin(tilt) > LABEL_LINE - 1.5:
+        return 1
+    return max(1, ceil(LABEL_LINE / sin(tilt) / cell - 1e-6))
+
+
+def _strongest(values: NDArray[np.float64], down: int, across: int) -> NDArray[np.intp]:
+    """Which cell of each block has the largest |value|; NaN loses against any number."""
+    rows, columns = values.shape
+    sizes = np.where(np.isnan(values), -0.5, np.abs(values))
+    sizes = np.pad(sizes, ((0, -rows % down), (0, -columns % across)), constant_values=-1)
+    blocks = sizes.reshape(sizes.shape[0] // down, down, sizes.shape[1] // across, across).swapaxes(1, 2)
+    best = blocks.reshape(*blocks.shape[:2], -1).argmax(axis=2)
+    row = np.arange(blocks.shape[0])[:, None] * down + best // across
+    column = np.arange(blocks.shape[1])[None, :] * across + best % across
+    return row * columns + column
+
+
+def _painted(
+    values: NDArray[np.float64], errors: NDArray[np.float64], limit: float, colours: Colours
+) -> NDArray[np.uint8]:
+    """`(rows, columns, 3)`: each cell's colour, of STEPS that there are."""
+    steps = [ramp(colours, step / (STEPS - 1) * 2 - 1) for step in range(STEPS)]
+    faded = [cell_colour(step / (STEPS - 1) * 2 - 1, 1.0, 1.0, colours) for step in range(STEPS)]
+    table = np.array([*steps, *faded, cell_colour(float("nan"), 0, 1.0, colours)], dtype=np.uint8)
+    unsure = (errors > 0) & (np.abs(values) < 2 * errors)
+    shares = np.clip(np.nan_to_num(values, nan=0.0) / limit, -1, 1)
+    index = np.floor((shares + 1) / 2 * (STEPS - 1) + 0.5).astype(np.intp) + np.where(unsure, STEPS, 0)
+    return table[np.where(np.isnan(values), 2 * STEPS, index)]

@@ -1,0 +1,136 @@
+"""An attribution as text that other programs read: CSV, JSON, LaTeX.
+
+The widget's Export menu writes the very same: js/src/export/tables.ts is held against this file by tests/exports.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_attr_widget.export.style import (
+    COLOURS,
+    MINUS,
+    as_javascript,
+    cell_colour,
+    decimals_for,
+    feature_label,
+    ink_on,
+    nice_ceil,
+    signed,
+    token_label,
+)
+from llm_attr_widget.types import Piece
+
+Floats: TypeAlias = NDArray[np.floating]
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is written. values, errors: `(outputs, features)`; ends: `(outputs, 2)`; total: `(features,)`.
+
+    about: label, unit, adds_up, sampled, baseline, model, seed, calls: written to JSON as they are.
+    """
+
+    values: Floats
+    errors: Floats
+    ends: Floats
+    total: Floats
+    total_errors: Floats
+    features: Sequence[str]
+    outputs: Sequence[str]
+    pieces: Sequence[Piece]
+    about: Mapping[str, Any]
+
+
+def to_csv(content: Content) -> str:
+    """One line a cell, with the columns of `to_dataframe()` (RFC 4180); numbers as float32 holds them."""
+    lines: list[list[object]] = [["output", "output_text", "feature", "feature_text", "value", "standard_error"]]
+    for row, output in enumerate(content.outputs):
+        for column, feature in enumerate(content.features):
+            numbers = float(content.values[row, column]), float(content.errors[row, column])
+            lines.append([row, output, column, feature, *map(_number, numbers)])
+    return "".join(",".join(_quoted(str(part)) for part in line) + "\r\n" for line in lines)
+
+
+def to_json(content: Content) -> str:
+    """The numbers with what they are. What is not a number or infinite becomes null."""
+    record: dict[str, Any] = {
+        **content.about,
+        "added_up": False,
+        "pieces": [{"text": p.text, "feature": p.feature, "role": p.role} for p in content.pieces],
+        "features": list(content.features),
+        "outputs": list(content.outputs),
+        "values": _plain(content.values),
+        "standard_errors": _plain(content.errors),
+        "ends": _plain(content.ends),
+        "total": _plain(content.total),
+        "total_standard_errors": _plain(content.total_errors),
+    }
+    return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+
+
+def to_latex(content: Content) -> str:
+    r"""A tabular with coloured cells; needs `\usepackage[table]{xcolor}` and `\usepackage{graphicx}`."""
+    finite = np.abs(content.values[np.isfinite(content.values)])
+    limit = nice_ceil(float(np.float32(finite.max())) if finite.size else 0.0)
+    decimals = max(1, decimals_for(limit) - 1)
+    head = [rf"\rotatebox{{60}}{{{_latex(feature_label(text))}}}" for text in content.features]
+    lines = [
+        " & ".join(
+            [_latex(token_label(text)), *(_cell(v, e, limit, decimals) for v, e in zip(row, errors, strict=True))]
+        )
+        for text, row, errors in zip(content.outputs, content.values.tolist(), content.errors.tolist(), strict=True)
+    ]
+    packages = r"\usepackage[table]{xcolor} and \usepackage{graphicx}"
+    note = f"% {content.about['label']}, {content.about['unit']}. Needs {packages}."
+    rows = [r" & ".join(["", *head]), *lines]
+    body = [rf"{row} \\" for row in rows]
+    return "\n".join([note, rf"\begin{{tabular}}{{r*{{{len(content.features)}}}{{c}}}}", *body, r"\end{tabular}", ""])
+
+
+def _number(value: float) -> str:
+    """The shortest decimal (from six digits on) that gives the same float32, as JavaScript writes it."""
+    single = np.float32(value)
+    if not np.isfinite(single):
+        return "nan" if np.isnan(single) else "inf" if single > 0 else "-inf"
+    texts = (f"{float(single):.{digits}g}" for digits in range(6, 10))
+    short = next((text for text in texts if np.float32(text) == single), f"{float(single):.9g}")
+    return as_javascript(float(short))
+
+
+def _plain(array: Floats) -> Any:
+    if array.ndim > 1:
+        return [_plain(row) for row in array]
+    texts = [_number(value) if np.isfinite(value) else None for value in array]
+    # A whole number is written without a point, as JavaScript does.
+    return [None if text is None else int(text) if re.fullmatch(r"-?\d+", text) else float(text) for text in texts]
+
+
+def _quoted(text: str) -> str:
+    special = re.search(r'[",\r\n]', text) or text != text.strip()
+    return '"' + text.replace('"', '""') + '"' if special else text
+
+
+def _cell(value: float, error: float, limit: float, decimals: int) -> str:
+    single, spread = float(np.float32(value)), float(np.float32(error))
+    colour = cell_colour(single, spread, limit, COLOURS["light"])
+    ink = "FFFFFF" if ink_on(colour) == "#ffffff" else "10141B"
+    paint = "".join(f"{part:02X}" for part in colour)
+    return rf"\cellcolor[HTML]{{{paint}}}\textcolor[HTML]{{{ink}}}{{{_latex(signed(single, decimals))}}}"
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "␣": r"\textvisiblespace{}",
+    MINUS: "$-$", "∞": r"$\infty$", "∅": r"$\emptyset$",
+}  # fmt: skip
+
+
+def _latex(text: str) -> str:
+    return re.sub(rf"[\\~^␣{MINUS}∞∅&%$#_{{}}]", lambda match: _LATEX.get(match[0], "\\" + match[0]), text)

@@ -1,0 +1,292 @@
+"""A prompt about an image: segments of the image, parts of the text, or both in one game."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
+from typing import Any, Literal, Protocol, TypeAlias, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_attr_widget.errors import InputError
+from llm_attr_widget.inputs.base import checked
+from llm_attr_widget.inputs.image.fills import Baseline, Fill, Painted, make_fill
+from llm_attr_widget.inputs.image.ground import Ground
+from llm_attr_widget.inputs.image.processing import Extras, Processing, check_processor, placeholder_in
+from llm_attr_widget.inputs.image.quadtree import quadtree
+from llm_attr_widget.inputs.image.reading import ImageLike, read_image
+from llm_attr_widget.inputs.image.segmentation import Segmentation, Segments, make_way, split
+from llm_attr_widget.inputs.text.chat import ChatInput
+from llm_attr_widget.inputs.text.conversation import Conversation, Message, check
+from llm_attr_widget.inputs.text.cutting import Tree, tree
+from llm_attr_widget.inputs.text.spans import Cut, TextInput
+from llm_attr_widget.picture import Picture
+from llm_attr_widget.types import Coalitions, Piece, Prompt
+
+_AT_ONCE = 1 << 26
+"""So many bytes of perturbed images are made before they go through the processor together."""
+
+
+class Words(Protocol):
+    """The text side of the prompt."""
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]: ...
+
+    @property
+    def features(self) -> tuple[str, ...]: ...
+
+    @property
+    def baseline(self) -> str: ...
+
+    @property
+    def units(self) -> str: ...
+
+    def texts(self, coalitions: Coalitions) -> list[str]: ...
+
+
+PromptLike: TypeAlias = "str | Sequence[Message] | ChatInput | TextInput"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInput:
+    """Features are segments of an image, numbered first, and parts of the text about it.
+
+    processor: the model's own (AutoProcessor). image: a PIL image, an array or a path, made upright RGB (`read_image`).
+    prompt: a question, which becomes the user's turn after the image; chat messages with one part of type "image"; a
+        text with the processor's placeholder in it; or a ChatInput made with the processor, for all that it offers.
+    segments: how the image is cut (`make_way`): n (an n × n grid), (rows, columns), "slic", a label map, masks, boxes;
+        None: the image is always whole. Where segments overlap, a pixel is present while all that cover it are.
+    baseline_image: what absent segments show (`make_fill`): a colour, "mean", "blur", "noise" or `Painted`.
+    granularity: how the text is cut into features, as of ChatInput; None: the text is always whole.
+    baseline_text: what stands in for an absent feature of the text, as of TextInput.
+
+    Raises InputError for an image, segments or a prompt that cannot be used, and for an input without features.
+    Cost of `render`: one image through the processor per distinct set of visible regions, one encoding per distinct
+    text. Prompts whose images are equal have equal `extras_key`, so that a model can read such an image once. Of a
+    photo of 12 megapixels an image costs 0.2 s of a CPU core, most of it the processor's own resizing, which has
+    to see every pixel: where that is too slow, scale the photo down first, to some times what the model sees.
+    """
+
+    processor: Any = field(repr=False)
+    image: ImageLike = field(repr=False)
+    prompt: PromptLike
+    _: KW_ONLY
+    segments: Segments | None = 4
+    baseline_image: Baseline = "mean"
+    granularity: Cut | Literal["turn"] | None = None
+    baseline_text: str = ""
+    pieces: tuple[Piece, ...] = field(init=False, repr=False)
+    features: tuple[str, ...] = field(init=False, repr=False)
+    baseline: str = field(init=False, repr=False)
+    picture: Picture = field(init=False, repr=False)
+    segmentation: Segmentation = field(init=False, repr=False)
+    _words: Words = field(init=False, repr=False)
+    _fill: Fill = field(init=False, repr=False)
+    _ground: Ground | None = field(init=False, repr=False)
+    _processing: Processing = field(init=False, repr=False)
+    _covers: NDArray[np.bool_] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        check_processor(self.processor)
+        image = read_image(self.image)
+        pixels = np.asarray(image)
+        cut = cut_up(pixels, self.segments)
+        words, fill = self._made_words(), make_fill(self.baseline_image)
+        first = len(cut.names)
+        features = (*cut.names, *words.features)
+        if not features:
+            raise InputError(
+                "Expected features, but both segments and granularity are None. Give segments for the image, "
+                "a granularity for the text, or both."
+            )
+        covers = np.zeros((len(cut.members), first), dtype=bool)
+        for region, members in enumerate(cut.members):
+            covers[region, list(members)] = True
+        picture = Picture(pixels, cut.regions, cut.members)
+        text = words.texts(np.ones((1, len(words.features)), dtype=bool))[0]
+        for name, value in {
+            "pieces": tuple(
+                piece if piece.feature is None else replace(piece, feature=piece.feature + first)
+                for piece in words.pieces
+            ),
+            "features": features,
+            "baseline": _in_words(cut, fill, words),
+            "picture": picture,
+            "segmentation": cut,
+            "_words": words,
+            "_fill": fill,
+            "_ground": None if fill.random else Ground(picture, fill.pixels(pixels, np.random.default_rng(0))),
+            "_processing": Processing(self.processor, text, image),
+            "_covers": covers,
+        }.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def units(self) -> str:
+        """In words, what the features are."""
+        told = [self.segmentation.about] if self.segmentation.names else []
+        if self._words.features:
+            told.append(f"text by {self._words.units}")
+        return "; ".join(told)
+
+    def split(self, segments: Collection[int]) -> ImageInput:
+        """The same input with the boxes of these segments split in four: one step down a quad-tree.
+
+        Raises InputError where segments are no boxes.
+        """
+        return replace(self, segments=split(self.segmentation, segments))
+
+    def tree(self) -> Tree:
+        """Features in nested groups, as hierarchical methods take: quarters of the image and theirs; the text's own."""
+        words, first = self._words, len(self.segmentation.names)
+        told = words.tree() if isinstance(words, ChatInput) else tree(words.pieces)
+        sides = [side for side in (quadtree(self.segmentation), _numbered_from(first, told)) if side]
+        return sides[0] if len(sides) == 1 else tuple(side[0] if len(side) == 1 else side for side in sides)
+
+    @property
+    def random(self) -> bool:
+        """Whether absent segments show noise, drawn once per call of `render` and shared by all its coalitions."""
+        return self._fill.random and self.segments is not None
+
+    @property
+    def fill_words(self) -> str:
+        """In words, what absent segments show."""
+        return f"segments {self._fill.words}"
+
+    @property
+    def expanded_pieces(self) -> tuple[Piece, ...]:
+        """The pieces with the image's own tokens in place of the placeholder, as the model reads them."""
+        expand = self._processing.expanded
+        return tuple(replace(piece, text=expand(piece.text)) for piece in self.pieces)
+
+    def drawn(self, rng: np.random.Generator) -> ImageInput:
+        """The same input with its baseline drawn once and for all; itself where nothing is drawn."""
+        if not self.random:
+            return self
+        pixels = self._fill.pixels(self.picture.pixels, rng)
+        return replace(
+            self, baseline_image=Painted(pixels, f"{self._fill.words.removesuffix(', drawn anew')}, drawn once")
+        )
+
+    def without_each_region(self) -> Iterator[tuple[tuple[int, ...], Extras]]:
+        """For each region that can change, the segments that cover it, and what the model takes as the image without.
+
+        Raises InputError for a baseline that is drawn. Cost: one image through the processor for each.
+        """
+        ground = self._ground
+        if ground is None:
+            raise InputError("Expected one baseline for the image, but it is drawn anew: use `drawn`.")
+        regions = [r for r, members in enumerate(self.picture.members) if members and ground.changed[r]]
+        visible = [np.arange(len(self.picture.members)) != region for region in regions]
+        for region, extras in zip(regions, self._pixel_extras(visible, ground), strict=True):
+            yield self.picture.members[region], extras
+
+    def render(self, coalitions: Coalitions, rng: np.random.Generator) -> list[Prompt]:
+        """Token ids with the image's own, and what the model takes as the image (pixel values and the like)."""
+        rows = checked(coalitions, len(self.features))
+        first = len(self.segmentation.names)
+        encoded = self._processing.encoded(self._words.texts(rows[:, first:]))
+        ground = self._ground or Ground(self.picture, self._fill.pixels(self.picture.pixels, rng))
+        visible = self._visible(rows[:, :first], ground)
+        keys = [f"{ground.name}/{row.tobytes().hex()}" for row in np.packbits(visible, axis=1)]
+        distinct = dict(zip(keys, visible, strict=True))
+        made = dict(zip(distinct, self._pixel_extras(list(distinct.values()), ground), strict=True))
+        return [Prompt(text.ids, {**made[key], **text.extras}, key) for text, key in zip(encoded, keys, strict=True)]
+
+    def _visible(self, rows: Coalitions, ground: Ground) -> NDArray[np.bool_]:
+        """`(coalitions, regions)`: where the image itself is shown, or its baseline looks the same."""
+        hidden = (~rows).astype(np.int32) @ self._covers.T.astype(np.int32) > 0
+        return ~(hidden & ground.changed)
+
+    def _pixel_extras(self, visible: Sequence[NDArray[np.bool_]], ground: Ground) -> Iterator[Extras]:
+        step = max(1, min(32, _AT_ONCE // self.picture.pixels.nbytes))
+        for start in range(0, len(visible), step):
+            yield from self._processing.pixels([ground.shown(row) for row in visible[start : start + step]])
+
+    def _made_words(self) -> Words:
+        prompt = self.prompt
+        if isinstance(prompt, ChatInput | TextInput):
+            if self.granularity is not None or self.baseline_text:
+                raise InputError(
+                    f"The {type(prompt).__name__} given as the prompt has its own granularity and baseline: give "
+                    "them there, not to ImageInput."
+                )
+            return prompt
+        if isinstance(prompt, str) and _shows_image(self.processor, prompt):
+            if self.granularity is None:
+                return _Fixed(prompt)
+            if self.granularity == "turn":
+                raise InputError("Expected a granularity of text, got 'turn': a text has no turns. Give messages.")
+            return TextInput(
+                self.processor.tokenizer, prompt, granularity=self.granularity, baseline_text=self.baseline_text
+            )
+        messages = _asked(prompt) if isinstance(prompt, str) else prompt
+        check(messages, ())
+        _check_one_image(messages)
+        if self.granularity is None:
+            conversation = Conversation(self.processor, messages, (), {"add_generation_prompt": True})
+            return _Fixed(conversation.rendered([slot.text for slot in conversation.slots]))
+        return ChatInput(self.processor, messages, granularity=self.granularity, baseline_text=self.baseline_text)
+
+
+def cut_up(pixels: NDArray[np.uint8], segments: Segments | None) -> Segmentation:
+    """The image in segments; None: all of it is always present. Raises InputError for segments that cannot be used."""
+    if segments is None:
+        return Segmentation(np.zeros(pixels.shape[:2], dtype=np.int32), ((),), (), "")
+    return make_way(segments).cut(pixels)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """A text without features."""
+
+    text: str
+    features: tuple[str, ...] = ()
+    baseline: str = ""
+    units: str = ""
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        return (Piece(self.text),)
+
+    def texts(self, coalitions: Coalitions) -> list[str]:
+        return [self.text] * len(coalitions)
+
+
+def _numbered_from(first: int, groups: Tree) -> Tree:
+    """The same groups of features with numbers higher by `first`."""
+    return tuple(first + node if isinstance(node, int) else _numbered_from(first, node) for node in groups)
+
+
+def _asked(question: str) -> list[Message]:
+    return [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": question}]}]
+
+
+def _shows_image(processor: Any, text: str) -> bool:
+    try:
+        placeholder_in(processor, text)
+    except InputError:
+        return False
+    return True
+
+
+def _check_one_image(messages: Sequence[Message]) -> None:
+    contents = [message.get("content") for message in messages]
+    parts = [
+        part for content in contents if isinstance(content, list) for part in cast("list[Mapping[str, Any]]", content)
+    ]
+    images = sum(part.get("type") == "image" for part in parts)
+    if images != 1:
+        raise InputError(
+            f"Expected messages with one part of type 'image', got {images}. Write the content as "
+            "[{'type': 'image'}, {'type': 'text', 'text': '…'}]."
+        )
+
+
+def _in_words(cut: Segmentation, fill: Fill, words: Words) -> str:
+    told = [f"segments {fill.words}"] if cut.names else []
+    if words.features:
+        told.append(f"text {words.baseline}" if told else words.baseline)
+    return "; ".join(told)

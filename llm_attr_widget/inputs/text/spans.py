@@ -1,0 +1,191 @@
+"""A text whose words, sentences or other spans are the features. An absent feature's text is taken out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from llm_attr_widget.errors import InputError
+from llm_attr_widget.inputs.base import Locked, checked, feature_texts, lock
+from llm_attr_widget.inputs.text import cutting
+from llm_attr_widget.tokens import aligned_texts, encode, special_texts
+from llm_attr_widget.types import TEMPLATE, Coalitions, Granularity, Piece, Prompt, Tokenizer
+
+Spans: TypeAlias = "Sequence[tuple[int, int]]"
+Cut: TypeAlias = "Granularity | cutting.Level | re.Pattern[str] | Spans"
+"""How a text is cut: by a name, into the matches of a pattern, or into spans (first character, one past the last)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextInput:
+    """Features are spans of text; the text without the absent ones is encoded anew.
+
+    prompt: the text. granularity: "token", "word", "phrase", "sentence", "paragraph", a pattern whose matches are the
+        features, or spans that ascend and do not overlap; what is in no span is always present.
+    baseline: what stands in for an absent feature's text, after its leading whitespace; "" takes it out altogether.
+    locked: units that are always present: a pattern that is found in them, or their positions.
+
+    Whitespace belongs to the feature after it. So that no prompt begins with whitespace when the whole one does not,
+    the first feature that is present loses its leading whitespace; the same after a special token.
+    Special tokens written in the text ("<|end|>") are always present, and nothing reaches over them.
+    Raises InputError for a prompt without features. Cost of `render`: one encoding per distinct text.
+    """
+
+    tokenizer: Tokenizer = field(repr=False)
+    prompt: str
+    _: KW_ONLY
+    granularity: Cut = "word"
+    baseline_text: str = ""
+    locked: Locked = ()
+    pieces: tuple[Piece, ...] = field(init=False, repr=False)
+    features: tuple[str, ...] = field(init=False, repr=False)
+    _parts: tuple[Part, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.prompt, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may not type
+            raise InputError(f"Expected the prompt as text, got {type(self.prompt).__name__}.")
+        texts, perturbable = cut(self.tokenizer, self.prompt, self.granularity)
+        special = special_texts(self.tokenizer)
+        pieces = tuple(
+            replace(piece, role=TEMPLATE) if piece.text in special else piece
+            for piece in lock(texts, perturbable, self.locked)
+        )
+        object.__setattr__(self, "pieces", pieces)
+        object.__setattr__(self, "features", feature_texts(pieces))
+        object.__setattr__(self, "_parts", parts(pieces, special))
+
+    @property
+    def baseline(self) -> str:
+        return f"replaced by {self.baseline_text!r}" if self.baseline_text else "removed"
+
+    @property
+    def units(self) -> str:
+        """In words, what the features are."""
+        return in_words(self.granularity)
+
+    @property
+    def random(self) -> bool:
+        return False
+
+    def render(self, coalitions: Coalitions, rng: np.random.Generator) -> list[Prompt]:
+        """Token ids, special tokens included, of each coalition's text. Draws nothing."""
+        del rng
+        return [Prompt(ids) for ids in encode(self.tokenizer, self.texts(coalitions))]
+
+    def texts(self, coalitions: Coalitions) -> list[str]:
+        """Each coalition's text, as it is encoded."""
+        rows = checked(coalitions, len(self.features))
+        return [compose(self._parts, row, self.baseline_text) for row in rows.tolist()]
+
+
+def in_words(granularity: Cut | Literal["turn"]) -> str:
+    """What the features are that this cut makes."""
+    if isinstance(granularity, re.Pattern):
+        return f"match of {granularity.pattern!r}"
+    return granularity if isinstance(granularity, str) else "span"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece as it is put back together.
+
+    bare: what it is at the beginning of a stretch. opens: a stretch begins after it.
+    """
+
+    text: str
+    bare: str
+    feature: int | None
+    opens: bool
+
+    def stand_in(self, baseline: str) -> str:
+        """The baseline after the whitespace that the text began with."""
+        return self.text[: len(self.text) - len(self.text.lstrip())] + baseline
+
+
+def parts(pieces: Sequence[Piece], special: Sequence[str]) -> tuple[Part, ...]:
+    """Pieces with what they are at the beginning of a stretch: of the prompt, or of what follows a special token."""
+    made: list[Part] = []
+    opens, spaced = True, False
+    for piece in pieces:
+        if opens:
+            spaced = piece.text[:1].isspace()
+        opens = piece.feature is None and piece.text in special
+        bare = piece.text if spaced or piece.feature is None else piece.text.lstrip()
+        made.append(Part(piece.text, bare, piece.feature, opens))
+    return tuple(made)
+
+
+def compose(parts: Sequence[Part], present: Sequence[bool], baseline: str) -> str:
+    """The text of one coalition."""
+    kept: list[str] = []
+    first = True
+    for part in parts:
+        if part.feature is None or present[part.feature]:
+            kept.append(part.bare if first else part.text)
+        elif baseline:
+            kept.append(part.stand_in(baseline))
+        else:
+            continue
+        first = part.opens
+    return "".join(kept)
+
+
+def cut(tokenizer: Tokenizer, text: str, granularity: Cut) -> tuple[list[str], list[bool]]:
+    """Units of the text, and which of them may be absent. Joined, they are the text."""
+    if isinstance(granularity, re.Pattern):
+        return _spans(text, [match.span() for match in granularity.finditer(text) if match.group()])
+    if not isinstance(granularity, str):
+        return _spans(text, _valid(granularity, len(text)))
+    texts: list[str] = []
+    perturbable: list[bool] = []
+    split: Callable[[str], Sequence[str]] = (
+        (lambda stretch: aligned_texts(tokenizer, stretch)[1])
+        if granularity == "token"
+        else (lambda stretch: cutting.units(stretch, granularity))
+    )
+    for stretch, is_special in stretches(text, special_texts(tokenizer)):
+        if is_special or not stretch.strip():
+            texts.append(stretch)
+            perturbable.append(False)
+            continue
+        units = [unit for unit in split(stretch) if unit]
+        texts += units
+        perturbable += [True] * len(units)
+    return texts, perturbable
+
+
+def stretches(text: str, special: Sequence[str]) -> list[tuple[str, bool]]:
+    """The text cut into special tokens (True) and what stands between them."""
+    if not special:
+        return [(text, False)] if text else []
+    pattern = re.compile(f"({'|'.join(re.escape(name) for name in special)})")
+    return [(stretch, i % 2 == 1) for i, stretch in enumerate(pattern.split(text)) if stretch]
+
+
+def _spans(text: str, spans: Sequence[tuple[int, int]]) -> tuple[list[str], list[bool]]:
+    texts: list[str] = []
+    perturbable: list[bool] = []
+    position = 0
+    for start, end in [*spans, (len(text), len(text))]:
+        for stretch, is_feature in ((text[position:start], False), (text[start:end], True)):
+            if stretch:
+                texts.append(stretch)
+                perturbable.append(is_feature)
+        position = end
+    return texts, perturbable
+
+
+def _valid(spans: Spans, length: int) -> Spans:
+    position = 0
+    for start, end in spans:
+        if not position <= start < end <= length:
+            raise InputError(
+                f"Expected spans (first character, one past the last) that ascend, do not overlap and lie in a text of "
+                f"{length} characters; got ({start}, {end}) after one that ended at {position}."
+            )
+        position = end
+    return spans

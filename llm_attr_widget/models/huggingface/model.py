@@ -1,0 +1,117 @@
+"""A local Hugging Face model, or any `nn.Module` with logits, as a scorer and a generator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from llm_attr_widget.models.base import check_prompts, check_target
+from llm_attr_widget.models.huggingface.anatomy import Anatomy, look_at
+from llm_attr_widget.models.huggingface.batching import TokenBudget
+from llm_attr_widget.models.huggingface.generate import generated
+from llm_attr_widget.models.huggingface.lines import slopes
+from llm_attr_widget.models.huggingface.paths import Job
+from llm_attr_widget.models.huggingface.probe import Settled, path_named, probe
+from llm_attr_widget.types import Line, Prompt, Scored, Slopes
+
+_settled: WeakKeyDictionary[nn.Module, dict[tuple[str, ...], Settled]] = WeakKeyDictionary()
+
+
+class HuggingFaceModel:
+    """Scores and generates with a model in this process. The model is left as it was found.
+
+    model: a causal or encoder-decoder model of transformers (also wrapped by PEFT, `torch.compile` or accelerate), or
+        an `nn.Module` whose `forward(input_ids, …)` returns an object with `logits`.
+    tokenizer: the one that belongs to it.
+    scoring: "one_pass" reads prompt and target at once; "stepwise" decodes the target by force, token by token with a
+        cache. They agree to rounding.
+    """
+
+    def __init__(
+        self, model: nn.Module, tokenizer: Any, *, scoring: Literal["one_pass", "stepwise"] = "one_pass"
+    ) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.scoring = scoring
+
+    @property
+    def name(self) -> str:
+        """For provenance: the checkpoint's name, or the class's."""
+        return look_at(self.model, self.tokenizer).name
+
+    @property
+    def vocabulary(self) -> int | None:
+        """Number of token ids the model knows, None where a module of one's own does not say."""
+        return look_at(self.model, self.tokenizer).limits.vocabulary
+
+    @property
+    def max_positions(self) -> int | None:
+        """Most tokens that prompt and target may have together, None where there is no limit."""
+        return look_at(self.model, self.tokenizer).limits.max_positions
+
+    def __repr__(self) -> str:
+        return f"HuggingFaceModel({self.name!r}, scoring={self.scoring!r})"
+
+    def score(self, prompts: Sequence[Prompt], target: Sequence[int]) -> Iterator[Scored]:
+        """log p(target token k | prompt, target tokens < k) in nats, batch by batch, in any order.
+
+        Prompt and target are joined as ids. A prompt without tokens is given the tokenizer's bos (or eos) token.
+        The first prompts are scored the plain way too, and a faster path is taken only where it agrees; what was found
+        is remembered for the model. Raises InputError and TargetError before the first batch, ScoreError for NaN
+        logits or lack of memory.
+        """
+        anatomy = look_at(self.model, self.tokenizer)
+        ids = check_target(target, anatomy.limits)
+        check_prompts(prompts, ids, anatomy.limits)
+        return _scored(anatomy, list(prompts), ids, self.scoring)
+
+    def generate(self, prompt: Prompt, *, max_new_tokens: int, options: Mapping[str, Any]) -> tuple[int, ...]:
+        """Token ids after the prompt, end-of-sequence token left out.
+
+        options: arguments of the model's `generate`, and `seed` (default 0) for sampling. Greedy where they do not ask
+        for sampling. A model without `generate` is decoded greedily and takes no options.
+        """
+        return generated(look_at(self.model, self.tokenizer), prompt, max_new_tokens=max_new_tokens, options=options)
+
+    def slopes(
+        self, line: Line, shares: Sequence[float], target: Sequence[int], weights: NDArray[np.float64]
+    ) -> Iterator[Slopes]:
+        """Gradients of the target's log-probs with respect to a layer (see `Differentiable.slopes`).
+
+        Raises InputError for ends of different length, CapabilityError for a layer that does not keep positions apart.
+        """
+        return slopes(look_at(self.model, self.tokenizer), line, shares, target, weights)
+
+
+def _scored(anatomy: Anatomy, prompts: list[Prompt], target: tuple[int, ...], scoring: str) -> Iterator[Scored]:
+    remembered = _settled.setdefault(anatomy.model, {})
+    extras = sorted({name for prompt in prompts for name in prompt.extras or ()})
+    key = (scoring, str(anatomy.attention), str(anatomy.dtype), *extras)
+    rest = sorted(range(len(prompts)), key=lambda index: len(prompts[index].ids))
+    longest = len(prompts[rest[-1]].ids) + len(target) if rest else 0
+    if rest and (key not in remembered or remembered[key].checked < longest):
+        # A sliding window or scaled positions may only show beyond some length: longer prompts are probed anew.
+        few = [rest.pop(len(rest) // 2), rest.pop()] if len(rest) > 1 else [rest.pop()]
+        path, scores = probe(anatomy, [prompts[index] for index in few], target, scoring)
+        budgets = remembered[key].budgets if key in remembered else {}
+        # One prompt alone says nothing about batches: the next prompts are probed again.
+        remembered[key] = Settled(path.name, longest if len(few) > 1 else 0, budgets)
+        yield Scored(few, scores)
+    if rest:
+        settled = remembered[key]
+        budget = settled.budgets.setdefault(settled.path, first_budget(anatomy.device.type, scoring))
+        job = Job(anatomy, [prompts[index] for index in rest], target, budget)
+        for batch in path_named(settled.path).score(job):
+            yield Scored([rest[row] for row in batch.rows], batch.log_probs)
+
+
+def first_budget(device: str, scoring: str) -> TokenBudget:
+    """Where to begin measuring: small passes lose little on a CPU, much on an accelerator or token by token."""
+    if device != "cpu":
+        return TokenBudget(4096, least=1024, most=65_536)
+    return TokenBudget(2048, least=512, most=8192) if scoring == "stepwise" else TokenBudget(640, most=5120)

@@ -1,0 +1,393 @@
+"""The attribution: what a run gives back. Immutable; what the ledger can answer later costs no model call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_attr_widget.errors import CapabilityError, InputError, MethodError, TargetError
+from llm_attr_widget.export import matrix, tables
+from llm_attr_widget.export.figures import visible
+from llm_attr_widget.export.style import Theme
+from llm_attr_widget.game.fitting import ends, refit
+from llm_attr_widget.game.game import Game
+from llm_attr_widget.game.ledger import UNUSED, Ledger
+from llm_attr_widget.game.targets import Target
+from llm_attr_widget.game.values import LogProb, Value
+from llm_attr_widget.picture import Picture
+from llm_attr_widget.result.check import Additive, Check, check, convergence, doubts
+from llm_attr_widget.result.saving import Stored, read, write
+from llm_attr_widget.types import GradientMethod, LogProbs, Method, Piece, Values
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+Phase: TypeAlias = Literal["running", "finished", "stopped"]
+Numbers: TypeAlias = NDArray[np.float64]
+
+_NUMBERS = ("values", "standard_errors", "sequence", "sequence_errors", "ends", "sequence_ends")
+_PLAIN = ("features", "outputs", "label", "unit", "adds_up", "sampled", "random", "phase")
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where the numbers come from.
+
+    budget: model calls planned; calls: coalitions played; scored: prompts that went through the model for them.
+    stop_when: the rule to end early by, in words, "" for none; early: whether it was met and ended the run.
+    """
+
+    model: str
+    method: str
+    baseline: str
+    granularity: str
+    seed: int
+    trials: int
+    budget: int
+    calls: int
+    scored: int
+    seconds: float
+    stop_when: str = ""
+    early: bool = False
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Which parts of the prompt made the model say this.
+
+    values: `(outputs, features)` in `unit`; standard_errors: the same shape, zero where the method is exact, NaN where
+    too little was played. sequence, sequence_errors: `(features,)`, of the target as a whole. ends: `(outputs, 2)`,
+    v(all) and v(none) of each output; sequence_ends: `(2,)`. features, outputs: their texts; pieces: the prompt as
+    shown; picture: its image, and where features lie in it, if it has one; label: what one number is ("Shapley value").
+    against: the second answer of a contrast.
+    phase: "stopped" when it was ended early.
+    """
+
+    values: Numbers
+    standard_errors: Numbers
+    sequence: Numbers
+    sequence_errors: Numbers
+    ends: Numbers
+    sequence_ends: Numbers
+    features: tuple[str, ...]
+    outputs: tuple[str, ...]
+    pieces: tuple[Piece, ...]
+    target: Target
+    label: str
+    unit: str
+    adds_up: bool
+    sampled: bool
+    random: bool
+    phase: Phase
+    method: Method | GradientMethod
+    value: Value
+    ledger: Ledger
+    provenance: Provenance
+    game: Game | None = field(default=None, repr=False, compare=False)
+    against: Target | None = None
+    picture: Picture | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def gap(self) -> float | None:
+        """Largest |sum of a row - (v(all) - v(none))|; None where the method does not promise that rows add up."""
+        if not self.adds_up or not len(self.ledger):
+            return None
+        rows = np.abs(self.values.sum(axis=1) - (self.ends[:, 0] - self.ends[:, 1]))
+        return float(rows.max()) if np.isfinite(rows).all() else None
+
+    @property
+    def largest_error(self) -> float | None:
+        """Largest standard error in the matrix; None while there is none."""
+        known = self.standard_errors[np.isfinite(self.standard_errors)]
+        return float(known.max()) if known.size else None
+
+    @property
+    def convergence(self) -> float | None:
+        """Largest standard error over the range of the target's attributions; 0 when exact, None while not known."""
+        return convergence(self.sequence, self.sequence_errors)
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why not to trust these numbers, as far as can be told without a model call; empty where nothing speaks
+        against them. `check()` tells more, for a few calls.
+        """
+        rows = self.ledger.trials != UNUSED
+        values = self.value(self.ledger.log_probs[rows])[:, -1]
+        change = np.abs(np.diff(self.ends, axis=1)).max(initial=0.0)
+        return doubts(
+            self._additive(),
+            (self.ledger.coalitions[rows], values),
+            gap=self.gap,
+            change=float(change),
+            converged=self.convergence,
+        )
+
+    def _additive(self) -> Additive:
+        return Additive(self.sequence, float(self.sequence_ends[0]), float(self.sequence_ends[1]), self.adds_up)
+
+    def span(self, start: int, stop: int) -> Attribution:
+        """The target tokens `start:stop` explained as one output. Fits the ledger again; costs no model call.
+
+        Needs a log-prob attribution, since log-probs are what adds up over tokens.
+        """
+        if not isinstance(self.value, LogProb):
+            raise TargetError(
+                f"Expected a log-prob attribution to add tokens up, got {self.value.label}. "
+                "Run again with value='log_prob'."
+            )
+        if not 0 <= start < stop <= len(self.target.ids):
+            raise TargetError(
+                f"Expected 0 <= start < stop <= {len(self.target.ids)} target tokens, got {start}:{stop}."
+            )
+        if isinstance(self.method, GradientMethod):
+            return self._added(start, stop)
+        return self._with(self.method, _Span(start, stop))
+
+    def _added(self, start: int, stop: int) -> Attribution:
+        """Gradients of a sum are sums of gradients. Standard errors are bounds: tokens may err together."""
+        whole, errors = self.values[start:stop].sum(axis=0), self.standard_errors[start:stop].sum(axis=0)
+        both = self.ends[start:stop].sum(axis=0)
+        return replace(
+            self,
+            values=whole[None],
+            standard_errors=errors[None],
+            sequence=whole,
+            sequence_errors=errors,
+            ends=both[None],
+            sequence_ends=both,
+            outputs=("".join(self.target.texts[start:stop]),),
+            value=_Span(start, stop),
+        )
+
+    def refit(self, method: Method) -> Attribution:
+        """What another method makes of the same coalitions. Costs no model call.
+
+        Raises MethodError when the method needs coalitions that were not played.
+        """
+        return self._with(method, self.value)
+
+    def _with(self, method: Method, value: Value) -> Attribution:
+        estimate = refit(self.ledger, method, value, random=self.random)
+        if estimate is None:
+            raise MethodError(
+                f"The {len(self.ledger)} coalitions in the ledger are not those that {method.label} needs. "
+                "Run that method, or refit with one that takes any coalitions, such as KernelShap or Lime."
+            )
+        both = ends(self.ledger, value)
+        return replace(
+            self,
+            values=estimate.values[:-1],
+            standard_errors=estimate.standard_errors[:-1],
+            sequence=estimate.values[-1],
+            sequence_errors=estimate.standard_errors[-1],
+            ends=both[:-1],
+            sequence_ends=both[-1],
+            outputs=value.outputs((self.target,)),
+            method=method,
+            value=value,
+            label=method.label,
+            adds_up=method.adds_up,
+            sampled=method.sampled,
+        )
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """One row per cell: output, feature, their texts, value, standard error. Needs pandas."""
+        import pandas as pd
+
+        output, feature = np.indices(self.values.shape).reshape(2, -1)
+        return pd.DataFrame(
+            {
+                "output": output,
+                "output_text": [self.outputs[i] for i in output],
+                "feature": feature,
+                "feature_text": [self.features[i] for i in feature],
+                "value": self.values.ravel(),
+                "standard_error": self.standard_errors.ravel(),
+            }
+        )
+
+    def to_csv(self) -> str:
+        """One line a cell, as `to_dataframe()`; numbers as float32. The widget's Export menu writes the same."""
+        return tables.to_csv(self._content())
+
+    def to_json(self) -> str:
+        """The numbers with what they are. The widget's Export menu writes the same."""
+        return tables.to_json(self._content())
+
+    def to_latex(self) -> str:
+        """A coloured tabular (packages xcolor, graphicx). The widget's Export menu writes the same."""
+        return tables.to_latex(self._content())
+
+    def to_svg(self, theme: Theme = "light") -> str:
+        """The matrix as a drawing that stands alone. The widget's Export menu writes the same."""
+        return matrix.to_svg(self._content(), theme)
+
+    def to_png(self, theme: Theme = "light") -> bytes:
+        """The same drawing as a PNG file, two dots to a pixel."""
+        return matrix.to_png(self._content(), theme)
+
+    def _content(self) -> tables.Content:
+        names = ("label", "unit", "adds_up", "sampled")
+        origin = ("baseline", "model", "seed", "calls")
+        about = {name: getattr(self, name) for name in names} | {n: getattr(self.provenance, n) for n in origin}
+        return tables.Content(
+            *(self.values, self.standard_errors, self.ends, self.sequence, self.sequence_errors),
+            *(self.features, self.outputs, self.pieces),
+            about=about,
+        )
+
+    def plot_token_attr(self, *, values: bool | None = None) -> Figure:
+        """The matrix, outputs × features, as a matplotlib figure. values: write numbers into cells (None: if fit)."""
+        from llm_attr_widget.export.figures import token_figure
+
+        return token_figure(
+            self.values,
+            self.standard_errors,
+            self.features,
+            self.outputs,
+            name=self.label,
+            unit=self.unit,
+            write=values,
+        )
+
+    def plot_seq_attr(self) -> Figure:
+        """A bar per feature for the target as a whole, with its 95% band, as a matplotlib figure."""
+        from llm_attr_widget.export.figures import sequence_figure
+
+        return sequence_figure(self.sequence, self.sequence_errors, self.features, name=self.label, unit=self.unit)
+
+    def plot_image_heatmap(self, output: int | None = None, *, opacity: float = 0.7) -> Figure:
+        """The picture with its segments tinted, outlined, and a legend with zero in the middle, as a matplotlib figure.
+
+        output: the output token whose attribution is shown; None: the target as a whole. For a stretch of tokens draw
+        its `span`. Raises InputError for a result without a picture, or an output that there is not.
+        """
+        from llm_attr_widget.export.heatmap import image_figure
+
+        if self.picture is None:
+            raise InputError("This result has no picture: its prompt had no image. Draw plot_seq_attr() instead.")
+        if output is not None and not 0 <= output < len(self.outputs):
+            raise InputError(f"Expected an output in range({len(self.outputs)}), or None for all, got {output}.")
+        whole = output is None
+        scores, errors = (
+            (self.sequence, self.sequence_errors) if whole else (self.values[output], self.standard_errors[output])
+        )
+        said = visible(self.target.text if whole else self.outputs[output])
+        return image_figure(self.picture, scores, errors, name=self.label, unit=self.unit, title=said, opacity=opacity)
+
+    def check(self, *, calls: int = 64, seed: int = 0) -> Check:
+        """How far to trust these numbers: about `calls` model calls on coalitions that they were not made from.
+
+        Raises CapabilityError for a result that was loaded from a file, and so has no model behind it.
+        """
+        if self.game is None:
+            raise CapabilityError(
+                "check() needs the model, but this result was loaded from a file. "
+                "Run check() before saving, or attribute again."
+            )
+        return check(self.game, self.ledger.coalitions, self._additive(), gap=self.gap, calls=calls, seed=seed)
+
+    def save(self, path: str | Path) -> None:
+        """One .npz file with the ledger, no pickle. The model is not saved, so a loaded result cannot `check()`.
+
+        Raises AttributionError for a method or value function of the caller's own, which a file cannot hold.
+        """
+        picture = self.picture
+        header = {name: getattr(self, name) for name in _PLAIN} | {
+            "members": picture and picture.members,
+            "pieces": [[piece.text, piece.feature, piece.role] for piece in self.pieces],
+            "target": [list(self.target.ids), list(self.target.texts)],
+            "against": self.against and [list(self.against.ids), list(self.against.texts)],
+            "provenance": asdict(self.provenance),
+            "game": self.ledger.game,
+        }
+        arrays = {name: getattr(self, name) for name in _NUMBERS} | {
+            "coalitions": np.packbits(self.ledger.coalitions, axis=1),
+            "log_probs": self.ledger.log_probs,
+            "played_in": self.ledger.trials,
+            "keys": self.ledger.keys,
+        }
+        if picture is not None:
+            arrays |= {"pixels": picture.pixels, "regions": picture.regions}
+        write(path, Stored(header, arrays, self.method, self.value))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Attribution:
+        """Read what `save` wrote. Raises LedgerError when the file is something else."""
+        stored = read(path)
+        header, arrays = stored.header, stored.arrays
+        features = tuple(header["features"])
+        coalitions = np.unpackbits(arrays["coalitions"], axis=1, count=len(features)).astype(bool)
+        plain: dict[str, Any] = {name: header[name] for name in _PLAIN} | {
+            "features": features,
+            "outputs": tuple(header["outputs"]),
+        }
+        numbers: dict[str, Any] = {name: arrays[name] for name in _NUMBERS}
+        members, second = header.get("members"), header.get("against")
+        return cls(
+            **numbers,
+            **plain,
+            pieces=tuple(Piece(*piece) for piece in header["pieces"]),
+            target=_target(header["target"]),
+            against=second and _target(second),
+            method=stored.method,
+            value=stored.value,
+            ledger=Ledger(coalitions, arrays["log_probs"], arrays["played_in"], header["game"], arrays["keys"]),
+            provenance=Provenance(**header["provenance"]),
+            picture=members and Picture(arrays["pixels"], arrays["regions"], tuple(map(tuple, members))),
+        )
+
+    def top(self, count: int = 3) -> tuple[tuple[str, float, float], ...]:
+        """The features with the largest |sequence attribution|: (text, value, standard error)."""
+        order = np.argsort(-np.abs(np.nan_to_num(self.sequence)), kind="stable")[:count]
+        return tuple((self.features[i], float(self.sequence[i]), float(self.sequence_errors[i])) for i in order)
+
+    def __repr__(self) -> str:
+        about = self.provenance
+        title = f"{self.label} of {len(self.features)} features for {self.target.text!r}"
+        lines = [f"{title} ({len(self.outputs)} outputs, {self.value.label}, {self.unit})"]
+        width = max((len(repr(text)) for text, _, _ in self.top()), default=0)
+        for text, value, error in self.top():
+            band = f" ± {error:.3f}" if np.isfinite(error) and error > 0 else ""
+            lines.append(f"  {text!r:<{width}}  {value:+.3f}{band}")
+        rule = f", {'' if about.early else 'not '}{about.stop_when}" if about.stop_when else ""
+        lines.append(
+            f"  {self.phase}: {about.calls} of {about.budget} calls{rule}, baseline: {about.baseline}, "
+            f"seed {about.seed}"
+        )
+        lines += [f"  not to be trusted: {doubt}" for doubt in self.doubts]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from llm_attr_widget.export.html import html_picture
+
+        title = f"{self.label}, {self.unit}: {self.phase}, baseline: {self.provenance.baseline}"
+        return html_picture(self.values, self.features, self.outputs, title=title)
+
+
+def _target(stored: Sequence[Any]) -> Target:
+    ids, texts = stored
+    return Target(tuple(ids), tuple(texts))
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Log-prob of a stretch of the target, as one output."""
+
+    start: int
+    stop: int
+    label: str = "log-prob"
+    unit: str = "nats"
+
+    def outputs(self, targets: Sequence[Target]) -> tuple[str, ...]:
+        return ("".join(targets[0].texts[self.start : self.stop]),)
+
+    def __call__(self, log_probs: LogProbs) -> Values:
+        whole = np.asarray(log_probs[:, self.start : self.stop], dtype=np.float64).sum(axis=1)
+        return np.column_stack([whole, whole])

@@ -1,0 +1,109 @@
+"""What Python writes is what the widget's Export menu writes: js/tests/tables.test.ts reads the same files."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import re
+from base64 import b64decode
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from llm_attr_widget.export import matrix, tables
+from llm_attr_widget.export.style import COLOURS, Theme
+from llm_attr_widget.types import Piece
+from llm_attr_widget.widget.page import page
+
+FOLDER = Path(__file__).parents[1] / "exports"
+
+
+def content() -> tables.Content:
+    given: dict[str, Any] = json.loads((FOLDER / "case.json").read_text(encoding="utf-8"))
+    roles = given.pop("roles")
+    arrays = {
+        name: np.array(given.pop(name), dtype=float) for name in ("values", "errors", "ends", "total", "total_errors")
+    }
+    features, outputs = given.pop("features"), given.pop("outputs")
+    pieces = [Piece(text, i, role) for i, (text, role) in enumerate(zip(features, roles, strict=True))]
+    return tables.Content(**arrays, features=features, outputs=outputs, pieces=pieces, about=given)
+
+
+def written(name: str) -> str:
+    return (FOLDER / name).read_bytes().decode("utf-8")
+
+
+def test_csv_is_the_front_ends() -> None:
+    assert tables.to_csv(content()) == written("case.csv")
+
+
+def test_latex_is_the_front_ends() -> None:
+    assert tables.to_latex(content()) == written("case.tex")
+
+
+def test_json_says_what_the_front_ends_says() -> None:
+    assert json.loads(tables.to_json(content())) == json.loads(written("written.json"))
+    assert list(json.loads(tables.to_json(content()))) == list(json.loads(written("written.json")))
+
+
+@pytest.mark.parametrize("theme", get_args(Theme))
+def test_svg_is_the_front_ends(theme: Theme) -> None:
+    assert matrix.to_svg(content(), theme) == written(f"case-{theme}.svg")
+
+
+def test_png_has_the_colours_of_the_numbers() -> None:
+    image = np.asarray(Image.open(io.BytesIO(matrix.to_png(content()))).convert("RGB"), dtype=int)
+    svg = written("case-light.svg")
+    cells = re.findall(
+        r'<path d="M([\d.]+),([\d.]+)h[^"]*" fill="rgb\((\d+),(\d+),(\d+)\)" transform="translate\(([\d.]+) ', svg
+    )
+    assert len(cells) == content().values.size
+    top = float(re.findall(r'transform="translate\([\d.]+ ([\d.]+)\)"', svg)[0])
+    for x, y, *colour, left in cells:
+        across, down = round(2 * (float(left) + float(x) + 3)), round(2 * (top + float(y) + 3))
+        np.testing.assert_allclose(image[down, across], [int(part) for part in colour], atol=2)
+
+
+def test_small_cells_are_one_picture_in_which_no_hot_cell_hides() -> None:
+    values = np.full((3, 2_500), 0.01)
+    values[1, 1234] = -1.0
+    one = replace(
+        content(),
+        values=values,
+        errors=np.zeros_like(values),
+        total=values[0],
+        total_errors=np.zeros(2_500),
+        features=[""] * 2_500,
+    )
+    found = re.search(r'<image [^>]*href="data:image/png;base64,([^"]*)"', matrix.to_svg(one))
+    assert found is not None
+    image = np.asarray(Image.open(io.BytesIO(b64decode(found[1]))), dtype=int)
+    assert image.shape == (3, 834, 3)  # three cells share a pixel
+    assert tuple(image[1, 1234 // 3]) == COLOURS["light"].against
+    assert len(np.unique(image.reshape(-1, 3), axis=0)) == 2
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 0.1, 1e-7, 3e21, 16777216.0])
+def test_numbers_come_back_as_the_same_float32(value: float) -> None:
+    one = tables.Content(
+        np.array([[value]]), np.zeros((1, 1)), np.zeros((1, 2)), np.zeros(1), np.zeros(1), ["a"], ["b"], [], {}
+    )
+    back = np.float32(tables.to_csv(one).splitlines()[1].split(",")[4])
+    np.testing.assert_equal(back, np.float32(value))
+
+
+def test_markup_cannot_leave_the_page(tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text("<title>{{title}}</title><script>{{content}}</script>", encoding="utf-8")
+    for name in ("widget.js", "widget.css"):
+        (tmp_path / name).write_text("", encoding="utf-8")
+    evil = "</script><script>alert(1)</script>{{title}}"
+    text = page(evil, tmp_path, {"prompt": evil, "values": np.float32([1]).tobytes()})
+    assert text.count("</script>") == 1
+    found = re.search("<script>(.*)</script>", text)
+    assert found is not None
+    assert json.loads(found[1])["state"] == {"prompt": evil, "values": {"base64": "AACAPw=="}, "has_model": False}

@@ -1,0 +1,1 @@
+"""What makes the models that ship: `python -m training.text` and `python -m training.vision`."""
