@@ -11,7 +11,7 @@ const options = {
   absWorkingDir: here,
   entryPoints: [
     { in: "src/index.ts", out: "widget" },
-    { in: "src/style.css", out: "widget" },
+    { in: "src/index.css", out: "widget" },
   ],
   outdir: out,
   bundle: true,
@@ -41,7 +41,13 @@ function flattenPage(build) {
 
 await mkdir(out, { recursive: true });
 // The page that Python fills in is the one the front end exports.
-const page = await build({ ...options, entryPoints: ["src/page.ts"], outdir: out, write: false, logLevel: "warning" });
+const page = await build({
+  ...options,
+  entryPoints: ["src/export/page.ts"],
+  outdir: out,
+  write: false,
+  logLevel: "warning",
+});
 const { PAGE } = await import(`data:text/javascript,${encodeURIComponent(page.outputFiles[0].text)}`);
 await writeFile(join(out, "page.html"), PAGE);
 if (process.argv.includes("--watch")) await (await context(options)).watch();

@@ -1,6 +1,6 @@
 /** The widget without a kernel, for looking at it: `python js/dev/shots.py` opens it in every state. */
 import widget from "../src/index";
-import type { Chart, Progress } from "../src/protocol";
+import type { Chart, Progress } from "../src/wire/protocol";
 import { FakeModel, makeChart, makeProgress } from "../tests/model";
 import data from "./data.json";
 

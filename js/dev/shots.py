@@ -111,7 +111,7 @@ def main(names: list[str]) -> None:
     subprocess.run([*build, "--log-level=warning"], cwd=HERE.parent, check=True)
     style = [
         "node_modules/.bin/esbuild",
-        "src/style.css",
+        "src/index.css",
         "--bundle",
         "--outfile=dev/out/widget.css",
         "--log-level=warning",

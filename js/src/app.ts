@@ -1,20 +1,21 @@
 /** One opened view of a session: puts the parts together and draws at most once a frame. */
-import { element, type Place, setAttributes } from "./dom";
-import { type History, NO_HISTORY, remember } from "./history";
-import type { Cell } from "./layout";
-import { lightingOf, rangeOf, spotOf } from "./lighting";
-import { lockedWith } from "./locks";
-import type { Palette } from "./paint";
-import { isBusy } from "./phase";
-import { type Photo, photoFrom } from "./photo";
-import { type Look, type Picture, pictureOf, samePicture } from "./picture";
-import { createSeen, runsOf, type Seen } from "./seen";
-import { segmenterOf } from "./segments";
-import { chooseSpan, clear, group, groupAll, hide, hover, type Selection, togglePin } from "./selection";
-import type { Session, SessionState } from "./session";
-import type { Store } from "./store";
-import { hostTheme, paletteOf, watchTheme } from "./theme";
+
+import { type History, NO_HISTORY, remember } from "./data/history";
+import { lockedWith } from "./data/locks";
+import { segmenterOf } from "./data/segments";
+import { chooseSpan, clear, group, groupAll, hide, hover, type Selection, togglePin } from "./data/selection";
+import { type Look, type Picture, pictureOf, samePicture } from "./data/shown";
+import type { Cell } from "./draw/layout";
+import { lightingOf, rangeOf, spotOf } from "./draw/lighting";
+import type { Palette } from "./draw/paint";
+import { type Photo, photoFrom } from "./draw/picture";
+import { createSeen, runsOf, type Seen } from "./session/seen";
+import type { Session, SessionState } from "./session/session";
+import type { Store } from "./session/store";
+import { element, type Place, setAttributes } from "./style/dom";
+import { hostTheme, paletteOf, watchTheme } from "./style/theme";
 import { createParts, type Parts } from "./views/parts";
+import { isBusy } from "./wire/phase";
 
 /** Shows a session inside `host` until the returned function is called; nothing is left then. */
 export function mount(host: HTMLElement, session: Session, selection: Store<Selection>): () => void {

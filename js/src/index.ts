@@ -1,10 +1,10 @@
 /** The widget: `initialize` opens the session, `render` shows it and returns its cleanup. */
 import type { InitializeProps, RenderProps } from "@anywidget/types";
 import { mount } from "./app";
-import type { State } from "./protocol";
-import { NOTHING, type Selection } from "./selection";
-import { Session } from "./session";
-import { createStore, type Store } from "./store";
+import { NOTHING, type Selection } from "./data/selection";
+import { Session } from "./session/session";
+import { createStore, type Store } from "./session/store";
+import type { State } from "./wire/protocol";
 
 interface Open {
   readonly session: Session;

@@ -1,6 +1,7 @@
 /** A model as hosts have it (traits, messages, listeners), for tests and for looking at the widget without a kernel. */
-import type { Chart, Command, Event, Progress, State } from "../src/protocol";
-import type { Model } from "../src/session";
+
+import type { Model } from "../src/session/session";
+import type { Chart, Command, Event, Progress, State } from "../src/wire/protocol";
 
 type Handler = (...args: unknown[]) => void;
 

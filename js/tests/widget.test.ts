@@ -2,7 +2,7 @@
 import { setMaxListeners } from "node:events";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import widget from "../src/index";
-import type { Frame } from "../src/protocol";
+import type { Frame } from "../src/wire/protocol";
 import { installCanvas } from "./canvas";
 import { FakeModel, makeChart, makeProgress } from "./model";
 

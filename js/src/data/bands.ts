@@ -1,8 +1,8 @@
 /** Turns, sentences and documents along the edges of a matrix whose cells are too small for labels of their own. */
-import { shorten, visible } from "./format";
+import { shorten, visible } from "../style/format";
+import { TEMPLATE } from "../views/panel/turns";
 import { unitStarts } from "./segments";
 import type { Line, Table } from "./table";
-import { TEMPLATE } from "./views/turns";
 
 /** Neighbouring lines, from `first` to one before `end`, and what they are. */
 export interface Band {

@@ -1,9 +1,10 @@
 /** Two runs on the same rows and columns: A, B, and A − B with the error of the difference. */
+
+import type { Kept } from "../session/kept";
+import { largest, niceCeil } from "../style/colours";
+import type { Chart, PieceText } from "../wire/protocol";
 import { align, type Pair } from "./align";
-import type { Kept } from "./kept";
 import { fullMatrix, type Matrix } from "./matrix";
-import type { Chart, PieceText } from "./protocol";
-import { largest, niceCeil } from "./scale";
 
 export type Side = "a" | "b" | "difference";
 

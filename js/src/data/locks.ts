@@ -1,5 +1,5 @@
 /** Parts of the prompt that are always present from the next run on; how they are written: see `Settings.locked`. */
-import type { Chart } from "./protocol";
+import type { Chart } from "../wire/protocol";
 import { overlap, pieceRanges, type Range } from "./sources";
 
 type Pieces = Pick<Chart, "pieces">;

@@ -1,6 +1,6 @@
 /** The numbers of one run as they stand, and how frames fill them in. */
-import { DecodeError } from "./decode";
-import type { Chart, Frame } from "./protocol";
+import { DecodeError } from "../wire/decode";
+import type { Chart, Frame } from "../wire/protocol";
 
 /**
  * values, errors: (rows, columns), row-major, in the unit of the chart; ends: (rows, 2), v(all) and v(none);

@@ -1,7 +1,7 @@
 /** Rows and columns added up in the front end: what may be added without the model. */
-import type { Cell } from "./layout";
+import type { Cell } from "../draw/layout";
+import type { Chart } from "../wire/protocol";
 import type { Matrix } from "./matrix";
-import type { Chart } from "./protocol";
 import { coarser, groupsOf, type Level, unitStarts } from "./segments";
 import { overlap, type Range } from "./sources";
 import type { Axes, Line, Table } from "./table";

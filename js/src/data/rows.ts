@@ -2,8 +2,9 @@
  * Sum and largest |value| of every row, reckoned again only for rows that have changed: a large matrix comes a few rows
  * at a time.
  */
+
+import { largest } from "../style/colours";
 import type { Matrix } from "./matrix";
-import { largest } from "./scale";
 
 /** What of a matrix says which of its rows are new: see `Matrix.stamps`. */
 export type Stamped = Pick<Matrix, "values" | "stamps">;

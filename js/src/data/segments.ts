@@ -3,7 +3,7 @@
  *
  * White space goes with the unit after it, as it does in most tokenizers; at the end of a text with the last one.
  */
-import type { Chart, Settings } from "./protocol";
+import type { Chart, Settings } from "../wire/protocol";
 
 export type Level = Settings["granularity"];
 

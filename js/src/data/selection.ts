@@ -1,6 +1,7 @@
 /** What is hovered, pinned, spanned and grouped: one state that every view reads and writes, in terms of source places. */
+
+import type { ScaleMode } from "../style/colours";
 import type { Side } from "./comparison";
-import type { ScaleMode } from "./scale";
 import { overlap, type Range } from "./sources";
 
 /** A row (a place in the answer), a column (a place in the prompt), or the cell where both meet. */

@@ -1,14 +1,15 @@
 /** From state to what the views draw: kept from one frame to the next where nothing changed. */
+
+import { largest, limitFor, niceCeil, type ScaleMode } from "../style/colours";
+import { answerStretches, promptStretches, type Stretch } from "../views/panel/text";
+import type { Chart } from "../wire/protocol";
 import { type Band, columnBands, rowBands } from "./bands";
 import type { Matrix } from "./matrix";
-import type { Chart } from "./protocol";
 import { addColumns, addRows, regrouped, spansAdd, without } from "./regroup";
 import { type RowFigures, rowFigures } from "./rows";
-import { largest, limitFor, niceCeil, type ScaleMode } from "./scale";
 import type { Level } from "./segments";
 import { overlap, type Range } from "./sources";
 import { type Axes, axesOf, rowOf, type Table, tableOf } from "./table";
-import { answerStretches, promptStretches, type Stretch } from "./views/text";
 
 /** How the user wants to see it. */
 export interface Look {

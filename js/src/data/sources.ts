@@ -3,7 +3,7 @@
  *
  * A selection kept this way survives regrouping, streaming and a run at another granularity.
  */
-import type { Chart } from "./protocol";
+import type { Chart } from "../wire/protocol";
 
 export interface Range {
   readonly start: number;

@@ -1,6 +1,7 @@
 /** What the views draw: the matrix, with rows and columns added up where the user grouped them. */
+
+import type { Chart } from "../wire/protocol";
 import type { Matrix } from "./matrix";
-import type { Chart } from "./protocol";
 import { featureRanges, outputRanges, overlap, type Range } from "./sources";
 
 /** One row or column: the features (or output tokens) in it, their text, and where they stand in the source. */

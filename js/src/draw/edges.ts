@@ -1,8 +1,9 @@
 /** What stands around the cells on the canvas: labels, the total above, row sums at the right. */
-import { decimalsFor, shorten, signed } from "./format";
+
+import { cellColour, css, ramp } from "../style/colours";
+import { decimalsFor, shorten, signed } from "../style/format";
 import { cellBox, inSight, LABELS_FROM, labelStride } from "./layout";
 import type { Context, Lit, Scene } from "./paint";
-import { cellColour, css, ramp } from "./scale";
 
 export const LABEL_LENGTH = 18;
 const LABEL_FONT = "12px";

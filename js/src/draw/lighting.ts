@@ -1,11 +1,12 @@
 /** From what is selected to what is lit and painted, in rows and columns of the table. */
+
+import { type Brush, paintedFeature, paintedOutput, type Selection, type Spot } from "../data/selection";
+import type { Picture } from "../data/shown";
+import type { Range } from "../data/sources";
+import { type Line, lineAt, rowOf, type Table } from "../data/table";
+import type { Mark, Paint } from "../views/panel/text";
 import type { Cell } from "./layout";
 import type { Lit } from "./paint";
-import type { Picture } from "./picture";
-import { type Brush, paintedFeature, paintedOutput, type Selection, type Spot } from "./selection";
-import type { Range } from "./sources";
-import { type Line, lineAt, rowOf, type Table } from "./table";
-import type { Mark, Paint } from "./views/text";
 
 export interface Lighting {
   readonly lit: Lit;

@@ -1,11 +1,11 @@
 /** The matrix on a canvas: cells, labels, sums along the edges, highlights. Pixels only, no events. */
 
-import type { Band } from "./bands";
-import { decimalsFor, signed } from "./format";
+import type { Band } from "../data/bands";
+import type { Table } from "../data/table";
+import { type Colours, cellColour, colourTable, css, inkOn, type Theme, tableIndex, uncertain } from "../style/colours";
+import { decimalsFor, signed } from "../style/format";
 import { BOXES_FROM, type Box, type Cell, cellBox, inSight, LABELS_FROM, type Layout, VALUES_FROM } from "./layout";
 import { blocksIn, cellsPerPixel, createPyramid, type Level, type Pyramid } from "./pyramid";
-import { type Colours, cellColour, colourTable, css, inkOn, type Theme, tableIndex, uncertain } from "./scale";
-import type { Table } from "./table";
 
 export type Context = CanvasRenderingContext2D;
 

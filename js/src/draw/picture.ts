@@ -1,8 +1,9 @@
 /** The image of a prompt: which features lie where, and what colours they give its pixels. */
-import type { Place } from "./dom";
-import type { Picture } from "./protocol";
-import { type Colours, CURVE, FADE, missing, uncertain } from "./scale";
-import type { Table } from "./table";
+
+import type { Table } from "../data/table";
+import { type Colours, CURVE, FADE, missing, uncertain } from "../style/colours";
+import type { Place } from "../style/dom";
+import type { Picture } from "../wire/protocol";
 
 /**
  * width, height: pixels; regions: (height, width), row-major, the region of each pixel; members: features of each

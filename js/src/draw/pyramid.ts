@@ -1,5 +1,5 @@
 /** A matrix made smaller without losing its hot cells: each block shows its strongest one. */
-import { hasChanged, type Stamped, stampOf } from "./rows";
+import { hasChanged, type Stamped, stampOf } from "../data/rows";
 
 /** index: (rows, columns), row-major: which cell of the matrix stands for the block. */
 export interface Level {

@@ -1,10 +1,11 @@
 /** From a picture to the scene that is drawn, on the screen and in files. */
+
+import type { Picture } from "../data/shown";
+import type { Table } from "../data/table";
+import { featureLabel, tokenLabel } from "../style/format";
 import { shortLabels } from "./edges";
-import { featureLabel, tokenLabel } from "./format";
 import type { Layout } from "./layout";
 import type { Palette, Scene } from "./paint";
-import type { Picture } from "./picture";
-import type { Table } from "./table";
 
 /** Short enough to draw. */
 export interface Labels {

@@ -1,11 +1,12 @@
-/** The matrix as a drawing that stands alone. Python writes the very same: llm_attr_widget/drawing.py, tests/exports. */
-import { paintEdges } from "./edges";
-import { decimalsFor } from "./format";
-import { layout, sizeFor } from "./layout";
-import { type Context, type Lit, type Palette, paintCells, type Scene } from "./paint";
-import type { Picture } from "./picture";
-import { coloursOn, css, ramp, type Theme } from "./scale";
-import { labelsOf, sceneOf } from "./scene";
+/** The matrix as a drawing that stands alone. Python writes the very same: llm_attr_widget/export/matrix.py, tests/exports. */
+
+import type { Picture } from "../data/shown";
+import { paintEdges } from "../draw/edges";
+import { layout, sizeFor } from "../draw/layout";
+import { type Context, type Lit, type Palette, paintCells, type Scene } from "../draw/paint";
+import { labelsOf, sceneOf } from "../draw/scene";
+import { coloursOn, css, ramp, type Theme } from "../style/colours";
+import { decimalsFor } from "../style/format";
 import { SvgContext } from "./svg";
 
 const UNLIT: Lit = { row: -1, column: -1, cell: null, span: new Set(), brush: null, pins: [] };

@@ -1,8 +1,9 @@
-/** A result as text that other programs read: CSV, JSON, LaTeX, Python. export.py writes the very same; see tests/exports. */
-import { decimalsFor, featureLabel, signed, tokenLabel } from "./format";
-import type { Progress, Settings } from "./protocol";
-import { cellColour, coloursOn, inkOn, largest, niceCeil, type Rgb } from "./scale";
-import type { Table } from "./table";
+/** A result as text that other programs read: CSV, JSON, LaTeX, Python. llm_attr_widget/export/tables.py writes the very same; see tests/exports. */
+
+import type { Table } from "../data/table";
+import { cellColour, coloursOn, inkOn, largest, niceCeil, type Rgb } from "../style/colours";
+import { decimalsFor, featureLabel, signed, tokenLabel } from "../style/format";
+import type { Progress, Settings } from "../wire/protocol";
 
 /** One line a cell, with the columns of `to_dataframe()`: places count from 0. */
 export function toCsv(table: Table): string {

@@ -1,4 +1,6 @@
 /** What the traits hold beside the newest run: the runs before it, their names, verdicts and pictures. */
+
+import { type Buffers, fullMatrix, type Matrix } from "../data/matrix";
 import {
   decodeChecks,
   decodeComparing,
@@ -7,9 +9,8 @@ import {
   decodePictures,
   decodeRecords,
   floats,
-} from "./decode";
-import { type Buffers, fullMatrix, type Matrix } from "./matrix";
-import type { Picture, Progress, RunName, State, Verdict } from "./protocol";
+} from "../wire/decode";
+import type { Picture, Progress, RunName, State, Verdict } from "../wire/protocol";
 
 /** An ended run: its numbers and how it ended. */
 export interface Kept {

@@ -1,8 +1,9 @@
 /** Which traits there are, and what a page of its own keeps of them. */
+
+import type { Matrix } from "../data/matrix";
+import { pageOf } from "../export/page";
+import type { Progress, State } from "../wire/protocol";
 import { BESIDE } from "./kept";
-import type { Matrix } from "./matrix";
-import { pageOf } from "./page";
-import type { Progress, State } from "./protocol";
 
 export const SETTINGS = [
   "prompt",

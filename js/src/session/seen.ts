@@ -1,5 +1,5 @@
 /** Which run is looked at: the newest, an older one, or two compared. */
-import { type Comparison, comparison, type Side } from "./comparison";
+import { type Comparison, comparison, type Side } from "../data/comparison";
 import type { Kept } from "./kept";
 import type { SessionState } from "./session";
 

@@ -5,10 +5,9 @@
  * for everything again, and the end of a run is read from the traits.
  */
 import type { AnyModel } from "@anywidget/types";
-import { DecodeError, decodeChoices, decodeEvent, floats } from "./decode";
-import { BESIDE, type Beside, NOTHING_BESIDE, readBeside } from "./kept";
-import { emptyMatrix, fullMatrix, type Matrix, withFrame } from "./matrix";
-import { isBusy, isOver, type Phase } from "./phase";
+import { emptyMatrix, fullMatrix, type Matrix, withFrame } from "../data/matrix";
+import { DecodeError, decodeChoices, decodeEvent, floats } from "../wire/decode";
+import { isBusy, isOver, type Phase } from "../wire/phase";
 import type {
   Choices,
   Command,
@@ -20,7 +19,8 @@ import type {
   Settings,
   State,
   WhatIfAnswer,
-} from "./protocol";
+} from "../wire/protocol";
+import { BESIDE, type Beside, NOTHING_BESIDE, readBeside } from "./kept";
 import { RESULT, SETTINGS, savedPage } from "./saved";
 import { createStore, type Store } from "./store";
 import { fiveOf, readEnding, readSettings } from "./traits";

@@ -1,8 +1,9 @@
 /** What the traits say of the newest run: what it is made from, and how it ended. */
-import { DecodeError, decodeChart, decodePhase, decodeProgress, decodeSettings, floats } from "./decode";
-import type { Buffers } from "./matrix";
-import type { Phase } from "./phase";
-import type { Chart, Progress, Settings, State } from "./protocol";
+
+import type { Buffers } from "../data/matrix";
+import { DecodeError, decodeChart, decodePhase, decodeProgress, decodeSettings, floats } from "../wire/decode";
+import type { Phase } from "../wire/phase";
+import type { Chart, Progress, Settings, State } from "../wire/protocol";
 import { SETTINGS } from "./saved";
 
 type Get = <K extends keyof State>(name: K) => State[K];

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { align } from "../src/align";
-import { comparison, spearman } from "../src/comparison";
-import type { Kept } from "../src/kept";
-import { fullMatrix } from "../src/matrix";
-import { normal, settledTop } from "../src/stability";
-import { makeChart, makeProgress } from "./model";
+import { align } from "../../src/data/align";
+import { comparison, spearman } from "../../src/data/comparison";
+import { fullMatrix } from "../../src/data/matrix";
+import { normal, settledTop } from "../../src/data/stability";
+import type { Kept } from "../../src/session/kept";
+import { makeChart, makeProgress } from "../model";
 
 describe("align", () => {
   test("pairs what is equal and keeps the order of both", () => {

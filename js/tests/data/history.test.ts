@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { courseOf, NO_HISTORY, remember, strongestCell } from "../src/history";
-import { emptyMatrix } from "../src/matrix";
-import { pathsOf } from "../src/views/course";
-import { makeChart } from "./model";
+import { courseOf, NO_HISTORY, remember, strongestCell } from "../../src/data/history";
+import { emptyMatrix } from "../../src/data/matrix";
+import { pathsOf } from "../../src/views/beside/course";
+import { makeChart } from "../model";
 
 const matrixAt = (value: number, run = 1) => {
   const matrix = emptyMatrix(makeChart(run, ["a", "b"], ["x"]));

@@ -1,15 +1,15 @@
 // @vitest-environment jsdom
 import { describe, expect, test, vi } from "vitest";
-import { toPython } from "../src/files";
-import { lockedParts, lockedPieces, lockedWith } from "../src/locks";
-import { fullMatrix } from "../src/matrix";
-import { pictureOf } from "../src/picture";
-import type { Chart } from "../src/protocol";
-import { Session } from "../src/session";
-import { pieceRanges } from "../src/sources";
-import { createLocks, massOutOfView } from "../src/views/locks";
-import { noticeOf } from "../src/views/notice";
-import { EMPTY, FakeModel, makeChart } from "./model";
+import { lockedParts, lockedPieces, lockedWith } from "../../src/data/locks";
+import { fullMatrix } from "../../src/data/matrix";
+import { pictureOf } from "../../src/data/shown";
+import { pieceRanges } from "../../src/data/sources";
+import { toPython } from "../../src/export/tables";
+import { Session } from "../../src/session/session";
+import { noticeOf } from "../../src/views/around/notice";
+import { createLocks, massOutOfView } from "../../src/views/panel/locks";
+import type { Chart } from "../../src/wire/protocol";
+import { EMPTY, FakeModel, makeChart } from "../model";
 
 const WORDS = ["Dave", " lives", " in", " Palm", " Coast", "."];
 const chart = makeChart(1, WORDS, [" golf"]);

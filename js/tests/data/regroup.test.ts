@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { toCsv, toJson } from "../src/files";
-import { fullMatrix, type Matrix } from "../src/matrix";
-import { type Look, pictureOf, samePicture } from "../src/picture";
-import { addBox } from "../src/regroup";
-import { coarser, groupsOf, unitStarts } from "../src/segments";
-import { isWhole, lineAt } from "../src/table";
-import { largestCells } from "../src/views/list";
-import { noticeOf } from "../src/views/notice";
-import { EMPTY, makeChart, makeProgress } from "./model";
+import { fullMatrix, type Matrix } from "../../src/data/matrix";
+import { addBox } from "../../src/data/regroup";
+import { coarser, groupsOf, unitStarts } from "../../src/data/segments";
+import { type Look, pictureOf, samePicture } from "../../src/data/shown";
+import { isWhole, lineAt } from "../../src/data/table";
+import { toCsv, toJson } from "../../src/export/tables";
+import { noticeOf } from "../../src/views/around/notice";
+import { largestCells } from "../../src/views/matrix/list";
+import { EMPTY, makeChart, makeProgress } from "../model";
 
 const words = ["Dave", " lives", " here", ".", " He", " golfs", ".\n", "Why", "?"];
 const tokens = [" a", " b", " c"];

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { emptyMatrix, type Matrix, withFrame } from "../src/matrix";
-import type { Frame } from "../src/protocol";
-import { createPyramid } from "../src/pyramid";
-import { rowFigures } from "../src/rows";
-import { axesOf, tableOf } from "../src/table";
-import { makeChart, makeProgress } from "./model";
+import { emptyMatrix, type Matrix, withFrame } from "../../src/data/matrix";
+import { rowFigures } from "../../src/data/rows";
+import { axesOf, tableOf } from "../../src/data/table";
+import { createPyramid } from "../../src/draw/pyramid";
+import type { Frame } from "../../src/wire/protocol";
+import { makeChart, makeProgress } from "../model";
 
 const [ROWS, COLUMNS] = [23, 17];
 const number = (at: number, seed: number) => Math.sin(at * 12.9898 * seed) * (1 + (at % 7));

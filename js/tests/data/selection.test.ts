@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { chooseSpan, clear, group, hover, NOTHING, paintedOutput, same, togglePin } from "../src/selection";
-import { moved } from "../src/views/keys";
+import { chooseSpan, clear, group, hover, NOTHING, paintedOutput, same, togglePin } from "../../src/data/selection";
+import { moved } from "../../src/views/matrix/keys";
 
 const at = (start: number, end = start + 1) => ({ start, end });
 const spot = (output: number) => ({ output: at(output), feature: null });

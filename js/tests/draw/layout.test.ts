@@ -1,5 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { cellAt, cellBox, columnAt, inSight, labelStride, layout, rowAt, type Shape, zoomAt } from "../src/layout";
+import {
+  cellAt,
+  cellBox,
+  columnAt,
+  inSight,
+  labelStride,
+  layout,
+  rowAt,
+  type Shape,
+  zoomAt,
+} from "../../src/draw/layout";
 
 const small: Shape = { rows: 6, columns: 14, width: 680, rowLabelWidth: 58, columnLabelWidth: 70 };
 const big: Shape = { rows: 500, columns: 500, width: 700, rowLabelWidth: 60, columnLabelWidth: 80 };

@@ -1,14 +1,14 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createCanvas, loadImage } from "@napi-rs/canvas";
 import { describe, expect, test } from "vitest";
-import { paintEdges, widest } from "../src/edges";
-import { cellBox, layout, type Viewport } from "../src/layout";
-import { emptyMatrix, type Matrix } from "../src/matrix";
-import { type Context, type Lit, type Palette, paintCells, paintLit, type Scene } from "../src/paint";
-import { rowFigures } from "../src/rows";
-import { cellColour, coloursOn, type Rgb } from "../src/scale";
-import { axesOf, tableOf } from "../src/table";
-import { makeChart } from "./model";
+import { emptyMatrix, type Matrix } from "../../src/data/matrix";
+import { rowFigures } from "../../src/data/rows";
+import { axesOf, tableOf } from "../../src/data/table";
+import { paintEdges, widest } from "../../src/draw/edges";
+import { cellBox, layout, type Viewport } from "../../src/draw/layout";
+import { type Context, type Lit, type Palette, paintCells, paintLit, type Scene } from "../../src/draw/paint";
+import { cellColour, coloursOn, type Rgb } from "../../src/style/colours";
+import { makeChart } from "../model";
 
 const palette: Palette = {
   theme: "light",
@@ -224,11 +224,11 @@ test.each([
   ],
 ])("golden: %s", async (name, scene) => {
   const { canvas } = drawn({ ...scene, sums: new Float32Array(scene.table.rows.length) });
-  const file = new URL(`golden/${name}.png`, import.meta.url);
+  const file = new URL(`../golden/${name}.png`, import.meta.url);
   if (process.env["UPDATE_GOLDEN"] || !existsSync(file)) {
     if (process.env["CI"])
       throw new Error(`${name}.png is missing: run UPDATE_GOLDEN=1 npm test, look at it, commit it.`);
-    mkdirSync(new URL("golden/", import.meta.url), { recursive: true });
+    mkdirSync(new URL("../golden/", import.meta.url), { recursive: true });
     writeFileSync(file, canvas.toBuffer("image/png"));
   }
   const image = await loadImage(readFileSync(file));

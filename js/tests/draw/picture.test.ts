@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { emptyMatrix } from "../src/matrix";
+import { emptyMatrix } from "../../src/data/matrix";
+import { axesOf, tableOf } from "../../src/data/table";
 import {
   below,
   calmShades,
@@ -13,10 +14,9 @@ import {
   regionValues,
   type Tint,
   tintPixels,
-} from "../src/photo";
-import { CURVE, coloursOn, FADE } from "../src/scale";
-import { axesOf, tableOf } from "../src/table";
-import { makeChart } from "./model";
+} from "../../src/draw/picture";
+import { CURVE, coloursOn, FADE } from "../../src/style/colours";
+import { makeChart } from "../model";
 
 /** 4 × 2: segment 0 on the left, 1 on the right, both in the middle of the lower row, nothing in one corner. */
 const photo: Photo = {

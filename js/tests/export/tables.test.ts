@@ -1,15 +1,15 @@
-/** What tests/exports holds is what Python writes, too: tests/test_files.py reads the same files. */
+/** What tests/exports holds is what Python writes, too: tests/export/test_tables.py reads the same files. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { createCanvas } from "@napi-rs/canvas";
 import { describe, expect, test } from "vitest";
-import { filePalette, toSvg } from "../src/export";
-import { toCsv, toJson, toLatex, toPython } from "../src/files";
-import { fullMatrix, type Matrix } from "../src/matrix";
-import { PAGE, pageOf } from "../src/page";
-import { pictureOf } from "../src/picture";
-import { makeChart, makeProgress } from "./model";
+import { fullMatrix, type Matrix } from "../../src/data/matrix";
+import { pictureOf } from "../../src/data/shown";
+import { filePalette, toSvg } from "../../src/export/matrix";
+import { PAGE, pageOf } from "../../src/export/page";
+import { toCsv, toJson, toLatex, toPython } from "../../src/export/tables";
+import { makeChart, makeProgress } from "../model";
 
-const folder = new URL("../../tests/exports/", import.meta.url);
+const folder = new URL("../../../tests/exports/", import.meta.url);
 const input = JSON.parse(readFileSync(new URL("case.json", folder), "utf8"));
 
 function matrix(): Matrix {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { Chart, Frame, Progress } from "../src/protocol";
-import { Session } from "../src/session";
-import { EMPTY, FakeModel, makeChart, makeProgress } from "./model";
+import { Session } from "../../src/session/session";
+import type { Chart, Frame, Progress } from "../../src/wire/protocol";
+import { EMPTY, FakeModel, makeChart, makeProgress } from "../model";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

@@ -14,7 +14,7 @@ import {
   STEPS,
   tableIndex,
   uncertain,
-} from "../src/scale";
+} from "../../src/style/colours";
 
 const light = coloursOn("light");
 const dark = coloursOn("dark");

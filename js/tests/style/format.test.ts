@@ -13,7 +13,7 @@ import {
   signed,
   tokenLabel,
   visible,
-} from "../src/format";
+} from "../../src/style/format";
 
 test.each([
   [1.946, 2, "+1.95"],

@@ -1,8 +1,8 @@
 /** What stands beside the newest run: older runs, their names, verdicts; and questions about them. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { Record as RunRecord, WhatIfAnswer } from "../src/protocol";
-import { Session } from "../src/session";
-import { FakeModel, makeChart, makeProgress } from "./model";
+import { Session } from "../../src/session/session";
+import type { Record as RunRecord, WhatIfAnswer } from "../../src/wire/protocol";
+import { FakeModel, makeChart, makeProgress } from "../model";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

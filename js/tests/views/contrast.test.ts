@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { answersOf, apart } from "../src/views/contrast";
-import { pathsOf } from "../src/views/course";
-import { wordsInSight } from "../src/views/sight";
+import { pathsOf } from "../../src/views/beside/course";
+import { answersOf, apart } from "../../src/views/panel/contrast";
+import { wordsInSight } from "../../src/views/panel/sight";
 
 describe("a contrast", () => {
   const outputs = [" surfing", ",", " golf", " and", " cooking"];

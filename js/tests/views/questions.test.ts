@@ -1,20 +1,20 @@
 // @vitest-environment jsdom
 /** The views beside the matrix: what if, the figures of a check, how numbers settled, kept runs, comparing. */
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { comparison } from "../src/comparison";
-import { fullMatrix } from "../src/matrix";
-import type { Verdict } from "../src/protocol";
-import { coloursOn } from "../src/scale";
-import { createSeen, runsOf } from "../src/seen";
-import { type Answer, Session } from "../src/session";
-import { agreement, createCompare } from "../src/views/compare";
-import { axesFor, bandOf, createConvergence } from "../src/views/convergence";
-import { tracePaths } from "../src/views/course";
-import { createRuns } from "../src/views/runs";
-import { createSteps } from "../src/views/steps";
-import { createVerdict, curvePath, figuresOf } from "../src/views/verdict";
-import { changesOf, createWhatIf, totalsOf } from "../src/views/whatif";
-import { FakeModel, makeChart, makeProgress } from "./model";
+import { comparison } from "../../src/data/comparison";
+import { fullMatrix } from "../../src/data/matrix";
+import { createSeen, runsOf } from "../../src/session/seen";
+import { type Answer, Session } from "../../src/session/session";
+import { coloursOn } from "../../src/style/colours";
+import { agreement, createCompare } from "../../src/views/beside/compare";
+import { axesFor, bandOf, createConvergence } from "../../src/views/beside/convergence";
+import { tracePaths } from "../../src/views/beside/course";
+import { createRuns } from "../../src/views/beside/runs";
+import { createSteps } from "../../src/views/beside/steps";
+import { createVerdict, curvePath, figuresOf } from "../../src/views/beside/verdict";
+import { changesOf, createWhatIf, totalsOf } from "../../src/views/beside/whatif";
+import type { Verdict } from "../../src/wire/protocol";
+import { FakeModel, makeChart, makeProgress } from "../model";
 
 const ending = new AbortController();
 const place = { document, signal: ending.signal };

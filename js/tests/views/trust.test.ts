@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { statsOf, type TrustData } from "../src/views/trust";
-import { makeChart, makeProgress } from "./model";
+import { statsOf, type TrustData } from "../../src/views/around/trust";
+import { makeChart, makeProgress } from "../model";
 
 const chart = makeChart(1, ["a"], ["b"]);
 const words = (patch: Partial<TrustData>) =>

@@ -1,13 +1,13 @@
 // @vitest-environment jsdom
 import { describe, expect, test } from "vitest";
-import { columnBands, rowBands } from "../src/bands";
-import { emptyMatrix } from "../src/matrix";
-import { coloursOn } from "../src/scale";
-import { axesOf, tableOf } from "../src/table";
-import { nextLine } from "../src/views/flow";
-import { createFlow, type FlowData, promptStretches } from "../src/views/text";
-import { blocksOf, massOf, templateCount } from "../src/views/turns";
-import { makeChart } from "./model";
+import { columnBands, rowBands } from "../../src/data/bands";
+import { emptyMatrix } from "../../src/data/matrix";
+import { axesOf, tableOf } from "../../src/data/table";
+import { coloursOn } from "../../src/style/colours";
+import { nextLine } from "../../src/views/panel/flow";
+import { createFlow, type FlowData, promptStretches } from "../../src/views/panel/text";
+import { blocksOf, massOf, templateCount } from "../../src/views/panel/turns";
+import { makeChart } from "../model";
 
 const PARTS = [
   ["template", "<|im_start|>"],

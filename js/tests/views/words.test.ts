@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { emptyMatrix } from "../src/matrix";
-import { pictureOf } from "../src/picture";
-import { groupAll, NOTHING } from "../src/selection";
-import { axesOf, tableOf } from "../src/table";
-import { matchesOf } from "../src/views/custom";
-import { milestoneOf } from "../src/views/milestones";
-import { strongestWords } from "../src/views/panel";
-import { makeChart, makeProgress } from "./model";
+import { emptyMatrix } from "../../src/data/matrix";
+import { groupAll, NOTHING } from "../../src/data/selection";
+import { pictureOf } from "../../src/data/shown";
+import { axesOf, tableOf } from "../../src/data/table";
+import { milestoneOf } from "../../src/views/around/milestones";
+import { matchesOf } from "../../src/views/panel/custom";
+import { strongestWords } from "../../src/views/panel/panel";
+import { makeChart, makeProgress } from "../model";
 
 const WORDS = ["Dave", " lives", " in", " Palm", " Coast"];
 

@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { DecodeError, decodeChart, decodeEvent, decodeProgress, decodeSettings, floats } from "../src/decode";
-import type { Command } from "../src/protocol";
-import { Session } from "../src/session";
-import { FakeModel, makeChart, makeProgress } from "./model";
+import { Session } from "../../src/session/session";
+import { DecodeError, decodeChart, decodeEvent, decodeProgress, decodeSettings, floats } from "../../src/wire/decode";
+import type { Command } from "../../src/wire/protocol";
+import { FakeModel, makeChart, makeProgress } from "../model";
 
-const SAMPLES = new URL("../../tests/protocol/", import.meta.url);
+const SAMPLES = new URL("../../../tests/protocol/", import.meta.url);
 const samples = readdirSync(SAMPLES)
   .filter((name) => name.endsWith(".json"))
   .map((name) => [name, JSON.parse(readFileSync(new URL(name, SAMPLES), "utf8"))] as const);

@@ -1,5 +1,5 @@
 /** What stands where the matrix will be. */
-import { element, type Place, setText } from "../dom";
+import { element, type Place, setText } from "../../style/dom";
 
 export interface Empty {
   readonly element: HTMLElement;

@@ -1,6 +1,7 @@
 /** What went wrong, in plain words, with the traceback folded. */
-import { closeButton, element, listen, type Place, setText } from "../dom";
-import type { Failure } from "../session";
+
+import type { Failure } from "../../session/session";
+import { closeButton, element, listen, type Place, setText } from "../../style/dom";
 
 export interface FailureView {
   readonly element: HTMLElement;

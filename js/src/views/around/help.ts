@@ -1,6 +1,6 @@
 /** The list of keys, behind `?`. */
-import { closeButton, element, listen, type Place } from "../dom";
-import { KEYS } from "./keys";
+import { closeButton, element, listen, type Place } from "../../style/dom";
+import { KEYS } from "../matrix/keys";
 
 export interface Help {
   readonly element: HTMLElement;

@@ -1,10 +1,11 @@
 /** A run in a few words, for screen readers: that it began, that half is done, how it ended. */
-import { element, type Place, setText } from "../dom";
-import { count, decimalsOf, featureLabel, signed } from "../format";
-import type { Phase } from "../phase";
-import type { Picture } from "../picture";
-import type { Progress } from "../protocol";
-import { largestCells } from "./list";
+
+import type { Picture } from "../../data/shown";
+import { element, type Place, setText } from "../../style/dom";
+import { count, decimalsOf, featureLabel, signed } from "../../style/format";
+import type { Phase } from "../../wire/phase";
+import type { Progress } from "../../wire/protocol";
+import { largestCells } from "../matrix/list";
 
 export interface MilestonesData {
   readonly picture: Picture;

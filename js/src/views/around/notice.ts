@@ -1,7 +1,8 @@
 /** One line above the matrix where what is shown is not simply what was run, and what to do about it. */
-import { buttonOf, element, listen, type Place } from "../dom";
-import type { Chart, Choices, Settings } from "../protocol";
-import { coarser } from "../segments";
+
+import { coarser } from "../../data/segments";
+import { buttonOf, element, listen, type Place } from "../../style/dom";
+import type { Chart, Choices, Settings } from "../../wire/protocol";
 
 export interface NoticeData {
   readonly chart: Chart;

@@ -1,9 +1,10 @@
 /** The strip below: how much was computed and how far the numbers can be trusted. */
-import { element, type Place, setAttributes } from "../dom";
-import { count, decimalsOf, duration, plain, rate } from "../format";
-import type { Phase } from "../phase";
-import type { Chart, Progress } from "../protocol";
-import type { Waiting } from "../session";
+
+import type { Waiting } from "../../session/session";
+import { element, type Place, setAttributes } from "../../style/dom";
+import { count, decimalsOf, duration, plain, rate } from "../../style/format";
+import type { Phase } from "../../wire/phase";
+import type { Chart, Progress } from "../../wire/protocol";
 
 export interface TrustData {
   readonly chart: Chart | null;

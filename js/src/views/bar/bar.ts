@@ -1,8 +1,9 @@
 /** The bar above: method, granularity, value, options; Run or Stop; the progress line. */
-import { buttonOf, element, listen, type Place, setAttributes, setText } from "../dom";
-import { isBusy } from "../phase";
-import type { Choice, Choices, Progress, Settings } from "../protocol";
-import type { Waiting } from "../session";
+
+import type { Waiting } from "../../session/session";
+import { buttonOf, element, listen, type Place, setAttributes, setText } from "../../style/dom";
+import { isBusy } from "../../wire/phase";
+import type { Choice, Choices, Progress, Settings } from "../../wire/protocol";
 import { createOptions } from "./options";
 
 export interface BarData {

@@ -1,10 +1,11 @@
 /** The export menu: files made in the browser, from what is shown. */
-import { claim, element, listen, type Place, setAttributes } from "../dom";
-import { filePalette, toPng, toSvg } from "../export";
-import { toCsv, toJson, toLatex, toPython } from "../files";
-import type { Palette } from "../paint";
-import type { Picture } from "../picture";
-import type { Progress } from "../protocol";
+
+import type { Picture } from "../../data/shown";
+import type { Palette } from "../../draw/paint";
+import { filePalette, toPng, toSvg } from "../../export/matrix";
+import { toCsv, toJson, toLatex, toPython } from "../../export/tables";
+import { claim, element, listen, type Place, setAttributes } from "../../style/dom";
+import type { Progress } from "../../wire/protocol";
 import { createPopover } from "./popover";
 
 export interface Exporting {

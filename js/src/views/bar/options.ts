@@ -1,6 +1,6 @@
 /** The method's few parameters, in a small panel behind one button. */
-import { element, listen, type Place } from "../dom";
-import type { Settings } from "../protocol";
+import { element, listen, type Place } from "../../style/dom";
+import type { Settings } from "../../wire/protocol";
 import { createPopover } from "./popover";
 
 export interface Options {

@@ -1,5 +1,5 @@
 /** A button that opens a small panel; it closes on Escape and on a press elsewhere. */
-import { element, listen, type Place, setAttributes, uniqueId } from "../dom";
+import { element, listen, type Place, setAttributes, uniqueId } from "../../style/dom";
 
 export interface Popover {
   readonly element: HTMLElement;

@@ -1,16 +1,16 @@
 /** All that stands beside the matrix, put together: kept runs, comparing, the drawer, the steps of trust. */
-import type { Comparison, Side } from "../comparison";
-import { buttonOf, listen, type Place, setAttributes, setText } from "../dom";
-import { featureLabel } from "../format";
-import { courseOf, type History, strongestCell } from "../history";
-import type { Palette } from "../paint";
-import type { Picture } from "../picture";
-import type { Replacement } from "../protocol";
-import { runsOf } from "../seen";
-import type { Selection } from "../selection";
-import type { SessionState } from "../session";
-import { settledTop } from "../stability";
-import { lineAt } from "../table";
+import type { Comparison, Side } from "../../data/comparison";
+import { courseOf, type History, strongestCell } from "../../data/history";
+import type { Selection } from "../../data/selection";
+import type { Picture } from "../../data/shown";
+import { settledTop } from "../../data/stability";
+import { lineAt } from "../../data/table";
+import type { Palette } from "../../draw/paint";
+import { runsOf } from "../../session/seen";
+import type { SessionState } from "../../session/session";
+import { buttonOf, listen, type Place, setAttributes, setText } from "../../style/dom";
+import { featureLabel } from "../../style/format";
+import type { Replacement } from "../../wire/protocol";
 import { createCompare } from "./compare";
 import { createConvergence, type Trace } from "./convergence";
 import { createDrawer } from "./drawer";

@@ -1,8 +1,8 @@
 /** Two runs compared: which, what of them is shown, and how far they agree. */
-import type { Comparison, Side } from "../comparison";
-import { closeButton, element, listen, type Place, setAttributes, setText } from "../dom";
-import type { Kept } from "../kept";
-import type { RunName } from "../protocol";
+import type { Comparison, Side } from "../../data/comparison";
+import type { Kept } from "../../session/kept";
+import { closeButton, element, listen, type Place, setAttributes, setText } from "../../style/dom";
+import type { RunName } from "../../wire/protocol";
 import { nameOf } from "./runs";
 
 export interface CompareData {

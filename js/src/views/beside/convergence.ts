@@ -1,6 +1,6 @@
 /** How the pinned cells settled over the run, each with its 95% band. */
-import { drawn, element, type Place, setText } from "../dom";
-import { count, decimalsOf, plain, signed } from "../format";
+import { drawn, element, type Place, setText } from "../../style/dom";
+import { count, decimalsOf, plain, signed } from "../../style/format";
 import { type Point, type Scales, tracePaths } from "./course";
 
 export interface Trace {

@@ -1,6 +1,6 @@
 /** How one cell settled: its value over the run, with a band of two standard errors. */
-import { drawn, type Place } from "../dom";
-import { decimalsOf, plain, signed } from "../format";
+import { drawn, type Place } from "../../style/dom";
+import { decimalsOf, plain, signed } from "../../style/format";
 
 export interface Point {
   readonly calls: number;

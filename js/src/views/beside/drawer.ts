@@ -1,5 +1,5 @@
 /** A place below the matrix for one thing at a time: what if, the course of the run, the figures of a check. */
-import { closeButton, element, listen, type Place, setText } from "../dom";
+import { closeButton, element, listen, type Place, setText } from "../../style/dom";
 
 export type Drawn = "what_if" | "course" | "check";
 

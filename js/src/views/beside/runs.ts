@@ -1,9 +1,10 @@
 /** The runs that are kept: shown again, named, or put beside the one on show. */
-import { buttonOf, element, listen, type Place, setText } from "../dom";
-import { count } from "../format";
-import type { Kept } from "../kept";
-import type { RunName } from "../protocol";
-import { createPopover } from "./popover";
+
+import type { Kept } from "../../session/kept";
+import { buttonOf, element, listen, type Place, setText } from "../../style/dom";
+import { count } from "../../style/format";
+import type { RunName } from "../../wire/protocol";
+import { createPopover } from "../bar/popover";
 
 export interface RunsData {
   readonly runs: readonly Kept[];

@@ -1,7 +1,7 @@
 /** The verdict of a check, with its figures and the two curves behind it. */
-import { drawn, element, type Place, setText } from "../dom";
-import { count, plain } from "../format";
-import type { CurvePoint, Verdict } from "../protocol";
+import { drawn, element, type Place, setText } from "../../style/dom";
+import { count, plain } from "../../style/format";
+import type { CurvePoint, Verdict } from "../../wire/protocol";
 
 export interface VerdictView {
   readonly element: HTMLElement;

@@ -1,10 +1,10 @@
 /** What if: parts of the prompt left out or replaced by other words, and what the model makes of the rest. */
-import { align } from "../align";
-import { buttonOf, element, listen, type Place, setAttributes, setText } from "../dom";
-import { featureLabel, plain, probability, signed, visible } from "../format";
-import type { Chart, Replacement } from "../protocol";
-import { type Colours, cellColour, css, inkOn, niceCeil } from "../scale";
-import type { Answer, Asked } from "../session";
+import { align } from "../../data/align";
+import type { Answer, Asked } from "../../session/session";
+import { type Colours, cellColour, css, inkOn, niceCeil } from "../../style/colours";
+import { buttonOf, element, listen, type Place, setAttributes, setText } from "../../style/dom";
+import { featureLabel, plain, probability, signed, visible } from "../../style/format";
+import type { Chart, Replacement } from "../../wire/protocol";
 
 export interface WhatIfData {
   readonly chart: Chart | null;

@@ -1,8 +1,9 @@
 /** The matrix in words and attributes: for screen readers, and for whoever needs to know where the cells are. */
-import { element, setAttributes, setText } from "../dom";
-import type { Layout } from "../layout";
-import type { Progress } from "../protocol";
-import type { Table } from "../table";
+
+import type { Table } from "../../data/table";
+import type { Layout } from "../../draw/layout";
+import { element, setAttributes, setText } from "../../style/dom";
+import type { Progress } from "../../wire/protocol";
 import { factsOf } from "./tooltip";
 
 export interface Described {

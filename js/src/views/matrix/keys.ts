@@ -1,6 +1,7 @@
 /** The matrix by keyboard. */
-import { claim } from "../dom";
-import { type Cell, clamp } from "../layout";
+
+import { type Cell, clamp } from "../../draw/layout";
+import { claim } from "../../style/dom";
 
 export interface KeyActions {
   size(): { readonly rows: number; readonly columns: number };

@@ -1,7 +1,8 @@
 /** What the colours mean, with zero in the middle. */
-import { element, type Place, setText } from "../dom";
-import { decimalsFor } from "../format";
-import { type Colours, css, ramp } from "../scale";
+
+import { type Colours, css, ramp } from "../../style/colours";
+import { element, type Place, setText } from "../../style/dom";
+import { decimalsFor } from "../../style/format";
 
 export interface LegendData {
   readonly colours: Colours;

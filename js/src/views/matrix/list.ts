@@ -1,8 +1,9 @@
 /** The largest values as a table: for screen readers, for copying, and for those who like tables. */
-import { element, type Place } from "../dom";
-import { decimalsFor, featureLabel, plain, shorten, signed } from "../format";
-import { uncertain } from "../scale";
-import type { Table } from "../table";
+
+import type { Table } from "../../data/table";
+import { uncertain } from "../../style/colours";
+import { element, type Place } from "../../style/dom";
+import { decimalsFor, featureLabel, plain, shorten, signed } from "../../style/format";
 
 const ROWS = 20;
 

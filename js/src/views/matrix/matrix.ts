@@ -1,7 +1,7 @@
 /** The matrix: canvas, highlights, tooltip, legend and tools; zoom and scroll. */
-import type { Band } from "../bands";
-import { element, type Place, uniqueId } from "../dom";
-import { paintEdges, shortLabels, widest } from "../edges";
+import type { Band } from "../../data/bands";
+import type { Picture } from "../../data/shown";
+import { paintEdges, shortLabels, widest } from "../../draw/edges";
 import {
   type Cell,
   cellAt,
@@ -14,13 +14,13 @@ import {
   type Shape,
   type Viewport,
   zoomAt,
-} from "../layout";
-import { type Lit, type Palette, paintCells, paintLit, type Scene } from "../paint";
-import type { Picture } from "../picture";
-import type { Progress } from "../protocol";
-import { createPyramid } from "../pyramid";
-import type { ScaleMode } from "../scale";
-import { type Labels, labelsOf, sceneOf } from "../scene";
+} from "../../draw/layout";
+import { type Lit, type Palette, paintCells, paintLit, type Scene } from "../../draw/paint";
+import { createPyramid } from "../../draw/pyramid";
+import { type Labels, labelsOf, sceneOf } from "../../draw/scene";
+import type { ScaleMode } from "../../style/colours";
+import { element, type Place, uniqueId } from "../../style/dom";
+import type { Progress } from "../../wire/protocol";
 import { createGrid } from "./describe";
 import { listenKeys } from "./keys";
 import { createLegend } from "./legend";

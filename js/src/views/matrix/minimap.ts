@@ -1,8 +1,9 @@
 /** The whole matrix in small, with a frame around what is in sight; a press moves it. */
-import { element, listen, type Place } from "../dom";
-import type { Layout } from "../layout";
-import { type Context, paintCells, type Scene } from "../paint";
-import { createPyramid, type Pyramid } from "../pyramid";
+
+import type { Layout } from "../../draw/layout";
+import { type Context, paintCells, type Scene } from "../../draw/paint";
+import { createPyramid, type Pyramid } from "../../draw/pyramid";
+import { element, listen, type Place } from "../../style/dom";
 
 /** From this many rows or columns on, a zoomed matrix has a minimap. */
 export const MINIMAP_FROM = 200;

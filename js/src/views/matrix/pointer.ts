@@ -1,6 +1,7 @@
 /** The mouse on the matrix: hover, click to pin, drag to brush, space-drag to scroll, Ctrl-wheel to zoom. */
-import { claim, listen, type Place } from "../dom";
-import type { Cell } from "../layout";
+
+import type { Cell } from "../../draw/layout";
+import { claim, listen, type Place } from "../../style/dom";
 
 export interface PointerActions {
   /** What is under a point of the grid: a cell, a label (-1 for the other side), or nothing. */

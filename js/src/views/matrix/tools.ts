@@ -1,6 +1,7 @@
 /** Below the matrix: how the colours are scaled, zoom, and the table of the largest values. */
-import { element, listen, type Place, setAttributes, toolButton } from "../dom";
-import type { ScaleMode } from "../scale";
+
+import type { ScaleMode } from "../../style/colours";
+import { element, listen, type Place, setAttributes, toolButton } from "../../style/dom";
 
 export interface ToolsData {
   readonly scale: ScaleMode;

@@ -1,10 +1,11 @@
 /** The small table beside a cell. */
-import { element, type Place } from "../dom";
-import { decimalsOf, featureLabel, percent, plain, probability, shorten, signed } from "../format";
-import type { Box } from "../layout";
-import type { Progress } from "../protocol";
-import { uncertain } from "../scale";
-import { isWhole, shareOfRow, type Table } from "../table";
+
+import { isWhole, shareOfRow, type Table } from "../../data/table";
+import type { Box } from "../../draw/layout";
+import { uncertain } from "../../style/colours";
+import { element, type Place } from "../../style/dom";
+import { decimalsOf, featureLabel, percent, plain, probability, shorten, signed } from "../../style/format";
+import type { Progress } from "../../wire/protocol";
 
 export interface TooltipData {
   readonly table: Table;

@@ -1,7 +1,7 @@
 /** "Why this and not that": a second answer, or another word in the place of one, typed beside the first. */
-import { buttonOf, element, listen, type Place, setText } from "../dom";
-import { quoted } from "../format";
-import type { Chart } from "../protocol";
+import { buttonOf, element, listen, type Place, setText } from "../../style/dom";
+import { quoted } from "../../style/format";
+import type { Chart } from "../../wire/protocol";
 
 /** chosen: the output tokens that the user has pinned or spanned, from the first to one before the second. */
 export interface ContrastData {

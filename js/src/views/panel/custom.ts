@@ -1,8 +1,9 @@
 /** What to look at: matches of a pattern put together, or left out of the view; so are pinned parts and whole roles. */
-import { element, listen, type Place, setText, toolButton } from "../dom";
-import type { Chart } from "../protocol";
-import { pieceRanges, type Range } from "../sources";
-import { createPopover } from "./popover";
+
+import { pieceRanges, type Range } from "../../data/sources";
+import { element, listen, type Place, setText, toolButton } from "../../style/dom";
+import type { Chart } from "../../wire/protocol";
+import { createPopover } from "../bar/popover";
 
 /** Where a pattern matches, or what is wrong with it, in plain words. Empty matches are left out. */
 export function matchesOf(text: string, pattern: string): readonly Range[] | string {

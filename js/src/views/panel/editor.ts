@@ -1,7 +1,8 @@
 /** Where the prompt and the answer are written. */
-import { buttonOf, element, listen, type Place, setAttributes, setText } from "../dom";
-import type { Settings } from "../protocol";
-import type { Waiting } from "../session";
+
+import type { Waiting } from "../../session/session";
+import { buttonOf, element, listen, type Place, setAttributes, setText } from "../../style/dom";
+import type { Settings } from "../../wire/protocol";
 
 export interface EditorData {
   readonly settings: Settings;

@@ -1,6 +1,7 @@
 /** Finding a token by its text, behind `/`. */
-import { element, listen, type Place, setText } from "../dom";
-import type { Table } from "../table";
+
+import type { Table } from "../../data/table";
+import { element, listen, type Place, setText } from "../../style/dom";
 
 export interface Match {
   readonly row: number;

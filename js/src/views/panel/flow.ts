@@ -1,5 +1,5 @@
 /** Mouse and keys on flowing text: hover, click to pin, drag for a span; the arrow keys do the same. */
-import { claim, listen, type Place } from "../dom";
+import { claim, listen, type Place } from "../../style/dom";
 import type { FlowActions } from "./text";
 
 /** `lines`: the line of every stretch, in reading order (-1: none). */

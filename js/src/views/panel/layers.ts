@@ -1,7 +1,8 @@
 /** What lies over a prompt's picture: the tint, one dot per pixel of it, and outlines, as thick at any zoom. */
-import { element, type Place } from "../dom";
-import type { Palette } from "../paint";
-import { calmShades, type Line, outlines, type Photo, regionShades, type Tint, tintPixels } from "../photo";
+
+import type { Palette } from "../../draw/paint";
+import { calmShades, type Line, outlines, type Photo, regionShades, type Tint, tintPixels } from "../../draw/picture";
+import { element, type Place } from "../../style/dom";
 
 export interface Layers {
   /** Every segment in its colour: as many dots as the picture has. */

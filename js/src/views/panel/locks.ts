@@ -1,10 +1,11 @@
 /** Below the prompt: what can be done with the part that was pinned last, what is locked, what is out of view. */
-import { element, type Place, toolButton } from "../dom";
-import { featureLabel, shorten, signed } from "../format";
-import { lockedParts } from "../locks";
-import type { Picture } from "../picture";
-import { overlap, type Range } from "../sources";
-import { lineAt } from "../table";
+
+import { lockedParts } from "../../data/locks";
+import type { Picture } from "../../data/shown";
+import { overlap, type Range } from "../../data/sources";
+import { lineAt } from "../../data/table";
+import { element, type Place, toolButton } from "../../style/dom";
+import { featureLabel, shorten, signed } from "../../style/format";
 
 export interface LocksData {
   readonly picture: Picture;

@@ -1,18 +1,19 @@
 /** The left side: prompt and answer, painted, or the editor that changes them. */
-import { buttonOf, element, listen, type Place, setAttributes } from "../dom";
-import { decimalsFor, featureLabel, percent, plain, quoted, shorten, signed } from "../format";
-import type { Cell } from "../layout";
-import type { Lighting } from "../lighting";
-import { lockedPieces } from "../locks";
-import type { Palette } from "../paint";
-import { featureTint, type Photo } from "../photo";
-import type { Picture } from "../picture";
-import type { Chart, Settings } from "../protocol";
-import { addBox, spansAdd } from "../regroup";
-import { uncertain } from "../scale";
-import type { Waiting } from "../session";
-import type { Range } from "../sources";
-import type { Table } from "../table";
+
+import { lockedPieces } from "../../data/locks";
+import { addBox, spansAdd } from "../../data/regroup";
+import type { Picture } from "../../data/shown";
+import type { Range } from "../../data/sources";
+import type { Table } from "../../data/table";
+import type { Cell } from "../../draw/layout";
+import type { Lighting } from "../../draw/lighting";
+import type { Palette } from "../../draw/paint";
+import { featureTint, type Photo } from "../../draw/picture";
+import type { Waiting } from "../../session/session";
+import { uncertain } from "../../style/colours";
+import { buttonOf, element, listen, type Place, setAttributes } from "../../style/dom";
+import { decimalsFor, featureLabel, percent, plain, quoted, shorten, signed } from "../../style/format";
+import type { Chart, Settings } from "../../wire/protocol";
 import { apart, type ContrastActions, createContrast } from "./contrast";
 import { createEditor } from "./editor";
 import { createFind } from "./find";

@@ -1,11 +1,21 @@
 /** The picture of a prompt with its segments tinted; zoomed, and as it was while a button is held. */
-import { claim, element, listen, type Place, setAttributes, setText, toolButton } from "../dom";
-import { decimalsOf, featureLabel, plain, signed } from "../format";
-import { clamp } from "../layout";
-import type { Palette } from "../paint";
-import { below, decodeImage, featureAt, featureSpots, type Photo, photoFeatures, type Spot, type Tint } from "../photo";
+
+import { clamp } from "../../draw/layout";
+import type { Palette } from "../../draw/paint";
+import {
+  below,
+  decodeImage,
+  featureAt,
+  featureSpots,
+  type Photo,
+  photoFeatures,
+  type Spot,
+  type Tint,
+} from "../../draw/picture";
+import { claim, element, listen, type Place, setAttributes, setText, toolButton } from "../../style/dom";
+import { decimalsOf, featureLabel, plain, signed } from "../../style/format";
+import { createLegend } from "../matrix/legend";
 import { createLayers, type Layers } from "./layers";
-import { createLegend } from "./legend";
 
 export interface PhotoData {
   readonly photo: Photo;

@@ -1,8 +1,9 @@
 /** Prompt and answer as flowing text, painted with the numbers of what is selected. */
-import { element, listen, type Place, setAttributes } from "../dom";
-import { decimalsFor, visible } from "../format";
-import { type Colours, cellColour, css, inkOn } from "../scale";
-import type { Line, Table } from "../table";
+
+import type { Line, Table } from "../../data/table";
+import { type Colours, cellColour, css, inkOn } from "../../style/colours";
+import { element, listen, type Place, setAttributes } from "../../style/dom";
+import { decimalsFor, visible } from "../../style/format";
 import { listenFlow } from "./flow";
 import { wordsInSight } from "./sight";
 import { blocksOf, createFold, type Fold, massOf } from "./turns";

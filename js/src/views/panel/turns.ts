@@ -1,7 +1,8 @@
 /** A conversation in the text view: turns that fold, and the chat template's own text folded away. */
-import { element, listen } from "../dom";
-import { signed, visible } from "../format";
-import { type Colours, cellColour, css, inkOn } from "../scale";
+
+import { type Colours, cellColour, css, inkOn } from "../../style/colours";
+import { element, listen } from "../../style/dom";
+import { signed, visible } from "../../style/format";
 import type { Paint, Stretch } from "./text";
 
 /** Role of what a chat template or the tokenizer put in; as TEMPLATE in types.py. */
