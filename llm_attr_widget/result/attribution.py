@@ -128,6 +128,10 @@ class Attribution:
             converged=self.convergence,
         )
 
+    @property
+    def _targets(self) -> tuple[Target, ...]:
+        return (self.target,) if self.against is None else (self.target, self.against)
+
     def _additive(self) -> Additive:
         return Additive(self.sequence, float(self.sequence_ends[0]), float(self.sequence_ends[1]), self.adds_up)
 
@@ -188,7 +192,7 @@ class Attribution:
             sequence_errors=estimate.standard_errors[-1],
             ends=both[:-1],
             sequence_ends=both[-1],
-            outputs=value.outputs((self.target,)),
+            outputs=value.outputs(self._targets),
             method=method,
             value=value,
             label=method.label,
