@@ -1,10 +1,9 @@
 /** Two runs on the same rows and columns: A, B, and A − B with the error of the difference. */
 
-import type { Kept } from "../session/kept";
 import { largest, niceCeil } from "../style/colours";
 import type { Chart, PieceText } from "../wire/protocol";
 import { align, type Pair } from "./align";
-import { fullMatrix, type Matrix } from "./matrix";
+import { fullMatrix, type Kept, type Matrix } from "./matrix";
 
 export type Side = "a" | "b" | "difference";
 

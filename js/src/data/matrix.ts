@@ -1,6 +1,6 @@
 /** The numbers of one run as they stand, and how frames fill them in. */
 import { DecodeError } from "../wire/decode";
-import type { Chart, Frame } from "../wire/protocol";
+import type { Chart, Frame, Progress } from "../wire/protocol";
 
 /**
  * values, errors: (rows, columns), row-major, in the unit of the chart; ends: (rows, 2), v(all) and v(none);
@@ -20,6 +20,12 @@ export interface Matrix {
   readonly ends: Float32Array;
   readonly sequence: Float32Array;
   readonly sequenceErrors: Float32Array;
+}
+
+/** An ended run: its numbers and how it ended. */
+export interface Kept {
+  readonly matrix: Matrix;
+  readonly progress: Progress;
 }
 
 /** The five buffers of a frame or of the traits, in the protocol's order. */

@@ -1,10 +1,10 @@
 /** Rows and columns added up in the front end: what may be added without the model. */
-import type { Cell } from "../draw/layout";
+
 import type { Chart } from "../wire/protocol";
 import type { Matrix } from "./matrix";
 import { coarser, groupsOf, type Level, unitStarts } from "./segments";
 import { overlap, type Range } from "./sources";
-import type { Axes, Line, Table } from "./table";
+import type { Axes, Cell, Line, Table } from "./table";
 
 /**
  * Columns put together: by a coarser level than the run's, and by ranges of the user's own. Null: nothing to put

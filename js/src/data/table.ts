@@ -27,6 +27,12 @@ export interface Table {
   readonly added: boolean;
 }
 
+/** A row and a column of a table. */
+export interface Cell {
+  readonly row: number;
+  readonly column: number;
+}
+
 /** Rows and columns of a matrix as it came. Made once a chart: frames change numbers only. */
 export interface Axes {
   readonly rows: readonly Line[];

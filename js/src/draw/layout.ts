@@ -1,5 +1,7 @@
 /** Where everything of the matrix stands, in CSS pixels. */
 
+import type { Cell } from "../data/table";
+
 export interface Box {
   readonly x: number;
   readonly y: number;
@@ -39,11 +41,6 @@ export interface Layout {
   readonly zoom: number;
   /** Tilt of the column labels, in radians above the horizontal. */
   readonly tilt: number;
-}
-
-export interface Cell {
-  readonly row: number;
-  readonly column: number;
 }
 
 const CELL = { width: 48, height: 30 };

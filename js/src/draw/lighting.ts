@@ -3,10 +3,21 @@
 import { type Brush, paintedFeature, paintedOutput, type Selection, type Spot } from "../data/selection";
 import type { Picture } from "../data/shown";
 import type { Range } from "../data/sources";
-import { type Line, lineAt, rowOf, type Table } from "../data/table";
-import type { Mark, Paint } from "../views/panel/text";
-import type { Cell } from "./layout";
+import { type Cell, type Line, lineAt, rowOf, type Table } from "../data/table";
 import type { Lit } from "./paint";
+
+/** Numbers that a text is painted with, one for each line of it; limit: where colours are full. */
+export interface Paint {
+  readonly values: ArrayLike<number>;
+  readonly errors: ArrayLike<number>;
+  readonly limit: number;
+}
+
+/** A line that is pinned, and the letter of its pin. */
+export interface Mark {
+  readonly line: number;
+  readonly letter: string;
+}
 
 export interface Lighting {
   readonly lit: Lit;

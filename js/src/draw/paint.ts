@@ -1,27 +1,13 @@
 /** The matrix on a canvas: cells, labels, sums along the edges, highlights. Pixels only, no events. */
 
 import type { Band } from "../data/bands";
-import type { Table } from "../data/table";
-import { type Colours, cellColour, colourTable, css, inkOn, type Theme, tableIndex, uncertain } from "../style/colours";
+import type { Cell, Table } from "../data/table";
+import { cellColour, colourTable, css, inkOn, type Palette, tableIndex, uncertain } from "../style/colours";
 import { decimalsFor, signed } from "../style/format";
-import { BOXES_FROM, type Box, type Cell, cellBox, inSight, LABELS_FROM, type Layout, VALUES_FROM } from "./layout";
+import { BOXES_FROM, type Box, cellBox, inSight, LABELS_FROM, type Layout, VALUES_FROM } from "./layout";
 import { blocksIn, cellsPerPixel, createPyramid, type Level, type Pyramid } from "./pyramid";
 
 export type Context = CanvasRenderingContext2D;
-
-/** Colours and type of the host, for the canvas. */
-export interface Palette {
-  readonly theme: Theme;
-  readonly colours: Colours;
-  readonly text: string;
-  readonly muted: string;
-  readonly line: string;
-  readonly ground: string;
-  readonly accent: string;
-  readonly font: string;
-  /** Negative cells hatched, so that colour is not the only sign. */
-  readonly hatched: boolean;
-}
 
 /** limits: one for all rows, or one for each. rowLabels and columnLabels are shortened already. */
 export interface Scene {

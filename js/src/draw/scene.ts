@@ -2,10 +2,11 @@
 
 import type { Picture } from "../data/shown";
 import type { Table } from "../data/table";
+import type { Palette } from "../style/colours";
 import { featureLabel, tokenLabel } from "../style/format";
 import { shortLabels } from "./edges";
 import type { Layout } from "./layout";
-import type { Palette, Scene } from "./paint";
+import type { Scene } from "./paint";
 
 /** Short enough to draw. */
 export interface Labels {

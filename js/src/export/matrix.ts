@@ -3,9 +3,9 @@
 import type { Picture } from "../data/shown";
 import { paintEdges } from "../draw/edges";
 import { layout, sizeFor } from "../draw/layout";
-import { type Context, type Lit, type Palette, paintCells, type Scene } from "../draw/paint";
+import { type Context, type Lit, paintCells, type Scene } from "../draw/paint";
 import { labelsOf, sceneOf } from "../draw/scene";
-import { coloursOn, css, ramp, type Theme } from "../style/colours";
+import { coloursOn, css, type Palette, ramp, type Theme } from "../style/colours";
 import { decimalsFor } from "../style/format";
 import { SvgContext } from "./svg";
 

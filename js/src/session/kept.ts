@@ -1,6 +1,6 @@
 /** What the traits hold beside the newest run: the runs before it, their names, verdicts and pictures. */
 
-import { type Buffers, fullMatrix, type Matrix } from "../data/matrix";
+import { type Buffers, fullMatrix, type Kept } from "../data/matrix";
 import {
   decodeChecks,
   decodeComparing,
@@ -10,13 +10,7 @@ import {
   decodeRecords,
   floats,
 } from "../wire/decode";
-import type { Picture, Progress, RunName, State, Verdict } from "../wire/protocol";
-
-/** An ended run: its numbers and how it ended. */
-export interface Kept {
-  readonly matrix: Matrix;
-  readonly progress: Progress;
-}
+import type { Picture, RunName, State, Verdict } from "../wire/protocol";
 
 /** comparing: the runs A and B. hasModel: new runs can be made. */
 export interface Beside {

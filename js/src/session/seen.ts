@@ -1,6 +1,6 @@
 /** Which run is looked at: the newest, an older one, or two compared. */
 import { type Comparison, comparison, type Side } from "../data/comparison";
-import type { Kept } from "./kept";
+import type { Kept } from "../data/matrix";
 import type { SessionState } from "./session";
 
 /** state: with the matrix, progress and settings of what is looked at. comparison: of what, if two are. */

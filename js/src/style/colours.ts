@@ -14,6 +14,20 @@ export interface Colours {
   readonly ground: Rgb;
 }
 
+/** Colours and type of the host, for the canvas. */
+export interface Palette {
+  readonly theme: Theme;
+  readonly colours: Colours;
+  readonly text: string;
+  readonly muted: string;
+  readonly line: string;
+  readonly ground: string;
+  readonly accent: string;
+  readonly font: string;
+  /** Negative cells hatched, so that colour is not the only sign. */
+  readonly hatched: boolean;
+}
+
 /** The scale on a background of the host's. Its middle is a shade of that background, so zero stands back. */
 export function coloursOn(theme: Theme, ground: Rgb = theme === "dark" ? [21, 24, 29] : [255, 255, 255]): Colours {
   return theme === "dark"

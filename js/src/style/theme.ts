@@ -1,6 +1,5 @@
 /** Light or dark, as the host has it: JupyterLab, VS Code, Colab, marimo, else the page's colour, else the system's. */
-import type { Palette } from "../draw/paint";
-import { coloursOn, luminance, type Rgb, type Theme } from "./colours";
+import { coloursOn, luminance, type Palette, type Rgb, type Theme } from "./colours";
 
 /** Attributes by which hosts tell their theme, on the document element or the body. */
 const WATCHED = [

@@ -1,9 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { align } from "../../src/data/align";
 import { comparison, spearman } from "../../src/data/comparison";
-import { fullMatrix } from "../../src/data/matrix";
+import { fullMatrix, type Kept } from "../../src/data/matrix";
 import { normal, settledTop } from "../../src/data/stability";
-import type { Kept } from "../../src/session/kept";
 import { makeChart, makeProgress } from "../model";
 
 describe("align", () => {

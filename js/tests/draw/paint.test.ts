@@ -6,8 +6,8 @@ import { rowFigures } from "../../src/data/rows";
 import { axesOf, tableOf } from "../../src/data/table";
 import { paintEdges, widest } from "../../src/draw/edges";
 import { cellBox, layout, type Viewport } from "../../src/draw/layout";
-import { type Context, type Lit, type Palette, paintCells, paintLit, type Scene } from "../../src/draw/paint";
-import { cellColour, coloursOn, type Rgb } from "../../src/style/colours";
+import { type Context, type Lit, paintCells, paintLit, type Scene } from "../../src/draw/paint";
+import { cellColour, coloursOn, type Palette, type Rgb } from "../../src/style/colours";
 import { makeChart } from "../model";
 
 const palette: Palette = {

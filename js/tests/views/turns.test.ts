@@ -2,10 +2,11 @@
 import { describe, expect, test } from "vitest";
 import { columnBands, rowBands } from "../../src/data/bands";
 import { emptyMatrix } from "../../src/data/matrix";
+import { promptStretches } from "../../src/data/stretches";
 import { axesOf, tableOf } from "../../src/data/table";
 import { coloursOn } from "../../src/style/colours";
 import { nextLine } from "../../src/views/panel/flow";
-import { createFlow, type FlowData, promptStretches } from "../../src/views/panel/text";
+import { createFlow, type FlowData } from "../../src/views/panel/text";
 import { blocksOf, massOf, templateCount } from "../../src/views/panel/turns";
 import { makeChart } from "../model";
 

@@ -1,9 +1,9 @@
 /** The export menu: files made in the browser, from what is shown. */
 
 import type { Picture } from "../../data/shown";
-import type { Palette } from "../../draw/paint";
 import { filePalette, toPng, toSvg } from "../../export/matrix";
 import { toCsv, toJson, toLatex, toPython } from "../../export/tables";
+import type { Palette } from "../../style/colours";
 import { claim, element, listen, type Place, setAttributes } from "../../style/dom";
 import type { Progress } from "../../wire/protocol";
 import { createPopover } from "./popover";

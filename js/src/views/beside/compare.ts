@@ -1,6 +1,6 @@
 /** Two runs compared: which, what of them is shown, and how far they agree. */
 import type { Comparison, Side } from "../../data/comparison";
-import type { Kept } from "../../session/kept";
+import type { Kept } from "../../data/matrix";
 import { closeButton, element, listen, type Place, setAttributes, setText } from "../../style/dom";
 import type { RunName } from "../../wire/protocol";
 import { nameOf } from "./runs";

@@ -1,6 +1,6 @@
 /** The runs that are kept: shown again, named, or put beside the one on show. */
 
-import type { Kept } from "../../session/kept";
+import type { Kept } from "../../data/matrix";
 import { buttonOf, element, listen, type Place, setText } from "../../style/dom";
 import { count } from "../../style/format";
 import type { RunName } from "../../wire/protocol";

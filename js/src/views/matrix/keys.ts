@@ -1,6 +1,7 @@
 /** The matrix by keyboard. */
 
-import { type Cell, clamp } from "../../draw/layout";
+import type { Cell } from "../../data/table";
+import { clamp } from "../../draw/layout";
 import { claim } from "../../style/dom";
 
 export interface KeyActions {

@@ -1,9 +1,9 @@
 /** The matrix: canvas, highlights, tooltip, legend and tools; zoom and scroll. */
 import type { Band } from "../../data/bands";
 import type { Picture } from "../../data/shown";
+import type { Cell } from "../../data/table";
 import { paintEdges, shortLabels, widest } from "../../draw/edges";
 import {
-  type Cell,
   cellAt,
   cellBox,
   columnAt,
@@ -15,10 +15,10 @@ import {
   type Viewport,
   zoomAt,
 } from "../../draw/layout";
-import { type Lit, type Palette, paintCells, paintLit, type Scene } from "../../draw/paint";
+import { type Lit, paintCells, paintLit, type Scene } from "../../draw/paint";
 import { createPyramid } from "../../draw/pyramid";
 import { type Labels, labelsOf, sceneOf } from "../../draw/scene";
-import type { ScaleMode } from "../../style/colours";
+import type { Palette, ScaleMode } from "../../style/colours";
 import { element, type Place, uniqueId } from "../../style/dom";
 import type { Progress } from "../../wire/protocol";
 import { createGrid } from "./describe";

@@ -1,6 +1,6 @@
 /** The mouse on the matrix: hover, click to pin, drag to brush, space-drag to scroll, Ctrl-wheel to zoom. */
 
-import type { Cell } from "../../draw/layout";
+import type { Cell } from "../../data/table";
 import { claim, listen, type Place } from "../../style/dom";
 
 export interface PointerActions {

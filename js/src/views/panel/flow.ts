@@ -1,6 +1,13 @@
 /** Mouse and keys on flowing text: hover, click to pin, drag for a span; the arrow keys do the same. */
 import { claim, listen, type Place } from "../../style/dom";
-import type { FlowActions } from "./text";
+
+/** What the pointer does on the text; -1 is nowhere. */
+export interface FlowActions {
+  hover(line: number): void;
+  pin(line: number): void;
+  /** Dragged from one line to another; `more` with Ctrl or Cmd. */
+  span?(from: number, to: number, more: boolean): void;
+}
 
 /** `lines`: the line of every stretch, in reading order (-1: none). */
 export function listenFlow(

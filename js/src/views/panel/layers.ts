@@ -1,7 +1,7 @@
 /** What lies over a prompt's picture: the tint, one dot per pixel of it, and outlines, as thick at any zoom. */
 
-import type { Palette } from "../../draw/paint";
 import { calmShades, type Line, outlines, type Photo, regionShades, type Tint, tintPixels } from "../../draw/picture";
+import type { Palette } from "../../style/colours";
 import { element, type Place } from "../../style/dom";
 
 export interface Layers {

@@ -4,13 +4,11 @@ import { lockedPieces } from "../../data/locks";
 import { addBox, spansAdd } from "../../data/regroup";
 import type { Picture } from "../../data/shown";
 import type { Range } from "../../data/sources";
-import type { Table } from "../../data/table";
-import type { Cell } from "../../draw/layout";
-import type { Lighting } from "../../draw/lighting";
-import type { Palette } from "../../draw/paint";
+import type { Cell, Table } from "../../data/table";
+import type { Lighting, Paint } from "../../draw/lighting";
 import { featureTint, type Photo } from "../../draw/picture";
 import type { Waiting } from "../../session/session";
-import { uncertain } from "../../style/colours";
+import { type Palette, uncertain } from "../../style/colours";
 import { buttonOf, element, listen, type Place, setAttributes } from "../../style/dom";
 import { decimalsFor, featureLabel, percent, plain, quoted, shorten, signed } from "../../style/format";
 import type { Chart, Settings } from "../../wire/protocol";
@@ -19,7 +17,7 @@ import { createEditor } from "./editor";
 import { createFind } from "./find";
 import { createLocks, type LocksActions } from "./locks";
 import { createPhoto, type PhotoData } from "./photo";
-import { createFlow, type Paint } from "./text";
+import { createFlow } from "./text";
 
 export interface PanelData {
   readonly settings: Settings;

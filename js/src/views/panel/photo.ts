@@ -1,7 +1,6 @@
 /** The picture of a prompt with its segments tinted; zoomed, and as it was while a button is held. */
 
 import { clamp } from "../../draw/layout";
-import type { Palette } from "../../draw/paint";
 import {
   below,
   decodeImage,
@@ -12,6 +11,7 @@ import {
   type Spot,
   type Tint,
 } from "../../draw/picture";
+import type { Palette } from "../../style/colours";
 import { claim, element, listen, type Place, setAttributes, setText, toolButton } from "../../style/dom";
 import { decimalsOf, featureLabel, plain, signed } from "../../style/format";
 import { createLegend } from "../matrix/legend";

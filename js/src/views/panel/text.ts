@@ -1,23 +1,13 @@
 /** Prompt and answer as flowing text, painted with the numbers of what is selected. */
 
-import type { Line, Table } from "../../data/table";
+import type { Stretch } from "../../data/stretches";
+import type { Mark, Paint } from "../../draw/lighting";
 import { type Colours, cellColour, css, inkOn } from "../../style/colours";
 import { element, listen, type Place, setAttributes } from "../../style/dom";
 import { decimalsFor, visible } from "../../style/format";
-import { listenFlow } from "./flow";
+import { type FlowActions, listenFlow } from "./flow";
 import { wordsInSight } from "./sight";
 import { blocksOf, createFold, type Fold, massOf } from "./turns";
-
-export interface Paint {
-  readonly values: ArrayLike<number>;
-  readonly errors: ArrayLike<number>;
-  readonly limit: number;
-}
-
-export interface Mark {
-  readonly line: number;
-  readonly letter: string;
-}
 
 export interface FlowData {
   readonly stretches: readonly Stretch[];
@@ -34,24 +24,6 @@ export interface FlowData {
   readonly hatched: boolean;
 }
 
-/**
- * A stretch of text; `line` is the row or column it belongs to, -1 for text that is always there; `role`: whose words
- * these are ("" where there are no turns).
- */
-export interface Stretch {
-  readonly text: string;
-  readonly line: number;
-  readonly role: string;
-}
-
-/** What the pointer does on the text; -1 is nowhere. */
-export interface FlowActions {
-  hover(line: number): void;
-  pin(line: number): void;
-  /** Dragged from one line to another; `more` with Ctrl or Cmd. */
-  span?(from: number, to: number, more: boolean): void;
-}
-
 export interface Flow {
   readonly element: HTMLElement;
   /** Scrolls a line into sight. Before anything is painted: what is painted already would have to be laid out first. */
@@ -64,24 +36,6 @@ const HATCH = "repeating-linear-gradient(135deg, rgb(127 127 127 / 55%) 0 1px, t
 
 /** Share of the limit below which text stays unpainted: it would be noise to the eye. */
 const WORTH = 0.03;
-
-export function promptStretches({ chart, columns }: Table): readonly Stretch[] {
-  const lineOf = linesOf(columns);
-  return chart.pieces.map(({ text, feature, role }) => ({
-    text,
-    role,
-    line: feature === null ? -1 : (lineOf.get(feature) ?? -1),
-  }));
-}
-
-export function answerStretches({ chart, rows }: Table): readonly Stretch[] {
-  const lineOf = linesOf(rows);
-  return chart.outputs.map((text, output) => ({ text, line: lineOf.get(output) ?? -1, role: "" }));
-}
-
-function linesOf(lines: readonly Line[]): ReadonlyMap<number, number> {
-  return new Map(lines.flatMap((line, index) => line.members.map((member) => [member, index] as const)));
-}
 
 export function createFlow(place: Place, name: string, actions: FlowActions): Flow {
   const { document } = place;

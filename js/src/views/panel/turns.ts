@@ -1,12 +1,10 @@
 /** A conversation in the text view: turns that fold, and the chat template's own text folded away. */
 
+import { type Stretch, TEMPLATE } from "../../data/stretches";
+import type { Paint } from "../../draw/lighting";
 import { type Colours, cellColour, css, inkOn } from "../../style/colours";
 import { element, listen } from "../../style/dom";
 import { signed, visible } from "../../style/format";
-import type { Paint, Stretch } from "./text";
-
-/** Role of what a chat template or the tokenizer put in; as TEMPLATE in types.py. */
-export const TEMPLATE = "template";
 
 /** Neighbouring stretches of one role: from `first` to one before `end`. */
 export interface Block {
