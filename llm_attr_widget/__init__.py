@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llm_attr_widget.engine.run import Interrupted, Update, attribute, run
+from llm_attr_widget.engine.run import attribute, run
 from llm_attr_widget.engine.stopping import Separated
+from llm_attr_widget.engine.update import Interrupted, Update
 from llm_attr_widget.errors import (
     AttributionError,
     CapabilityError,

@@ -28,7 +28,8 @@ from llm_attr_widget.methods import (
     PermutationShapley,
 )
 from llm_attr_widget.picture import Picture
-from llm_attr_widget.result.attribution import Attribution, Provenance
+from llm_attr_widget.result.attribution import Attribution
+from llm_attr_widget.result.provenance import Provenance
 from llm_attr_widget.types import GradientMethod, Method, Piece
 
 # KernelShap is a Lime, and ShapleyValues a ShapleyValueSampling: the narrower class stands first.
@@ -77,7 +78,7 @@ def attribution_of(result: Any) -> Attribution:
         values=values,
         standard_errors=errors,
         sequence=_numbers(result.seq_attr)[firsts],
-        sequence_errors=whole,
+        sequence_standard_errors=whole,
         ends=both[:-1],
         sequence_ends=both[-1],
         features=_names(result, pieces, place_of),
@@ -104,7 +105,7 @@ def attribution_of(result: Any) -> Attribution:
             granularity=type(result.inp).__name__,
             seed=0,
             trials=int(ledger.trials.max(initial=0)) + 1,
-            budget=len(ledger),
+            planned=len(ledger),
             calls=len(ledger),
             scored=result.scored,
             seconds=0.0,

@@ -52,6 +52,7 @@ class Plan:
 
     owners: for a gradient method, the feature of each segment of the prompt's image, then of each token. spent:
     counted in.
+    planned: coalitions, or points, of all trials together.
     """
 
     game: Game
@@ -64,14 +65,14 @@ class Plan:
     owners: tuple[int | None, ...] = ()
     stop_when: Separated | None = None
     spent: Spent = Spent()
-    budget: int = field(init=False)
+    planned: int = field(init=False)
 
     def __post_init__(self) -> None:
         if self.trials < 1:
             raise MethodError(f"Expected at least one trial, got trials={self.trials}.")
         if self.stop_when is not None:
             self.stop_when.require(self.method, self.game.features)
-        object.__setattr__(self, "budget", self.trials * self.method.calls(self.game.features))
+        object.__setattr__(self, "planned", self.trials * self.method.calls(self.game.features))
 
     def blocks(self) -> Iterator[Block]:
         """(trial, coalitions, generator for sampled baselines): depends on the seed alone, so that a run can resume."""
@@ -107,20 +108,20 @@ def plan(
     """
     scorer = as_model(model, tokenizer)
     given: Any = tokenizer if tokenizer is not None else getattr(scorer, "tokenizer", None)
-    players, words = make_input(given, prompt, granularity=granularity), tokenizer_of(given)
+    explained, words = make_input(given, prompt, granularity=granularity), tokenizer_of(given)
     chosen = make_method(method, budget=budget) if isinstance(method, str) else method
     if budget is not None and not isinstance(method, str):
         raise MethodError(
             f"Give the budget to the method itself, {method!r}, or name the method and keep budget={budget}."
         )
-    chosen = _along_its_groups(chosen, players)
+    chosen = _along_its_groups(chosen, explained)
     owners: tuple[int | None, ...] = ()
     if isinstance(chosen, GradientMethod):
         differentiable(scorer, chosen)
-        players, owners = in_place(players, words, np.random.default_rng([seed, 1]))
+        explained, owners = in_place(explained, words, np.random.default_rng([seed, 1]))
     vocabulary = getattr(scorer, "vocabulary", None)
     if target is None:
-        whole = players.render(np.ones((1, len(players.features)), dtype=bool), np.random.default_rng(seed))[0]
+        whole = explained.render(np.ones((1, len(explained.features)), dtype=bool), np.random.default_rng(seed))[0]
         first = written_target(
             words, _generator(scorer), whole, max_new_tokens=max_new_tokens, options=dict(gen_args or {})
         )
@@ -128,23 +129,23 @@ def plan(
         first = make_target(words, target, vocabulary=vocabulary)
     second = None if against is None else make_target(words, against, vocabulary=vocabulary)
     targets = (first,) if second is None else (first, second)
-    game = Game(players, scorer, targets, make_value(value, first, second))
+    game = Game(explained, scorer, targets, make_value(value, first, second))
     if resume is not None and resume.game != game.fingerprint:
         raise LedgerError(
             "The ledger to resume from was played in another game: its features, target or baseline differ. "
             "Give the same prompt, target and granularity as in the run that left it."
         )
     name = getattr(scorer, "name", type(scorer).__name__)
-    units = getattr(getattr(players, "whole", players), "units", granularity)
+    units = getattr(getattr(explained, "whole", explained), "units", granularity)
     return Plan(game, chosen, trials, seed, name, units, resume, owners, stop_when)
 
 
-def _along_its_groups(method: Method | GradientMethod, players: Input) -> Method | GradientMethod:
+def _along_its_groups(method: Method | GradientMethod, explained: Input) -> Method | GradientMethod:
     """Owen values without groups of the caller's take the input's own: quarters of an image, turns, sentences, …"""
     if not isinstance(method, Owen) or method.groups is not None:
         return method
-    groups = players.tree() if isinstance(players, ChatInput | ImageInput) else tree(players.pieces)
-    return replace(method, groups=groups) if sorted(leaves(groups)) == list(range(len(players.features))) else method
+    groups = explained.tree() if isinstance(explained, ChatInput | ImageInput) else tree(explained.pieces)
+    return replace(method, groups=groups) if sorted(leaves(groups)) == list(range(len(explained.features))) else method
 
 
 def as_model(model: Any, tokenizer: Tokenizer | None) -> Scorer:

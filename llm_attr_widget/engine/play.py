@@ -4,68 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from math import inf
-from typing import TypeAlias
 
 import numpy as np
 
 from llm_attr_widget.engine.descend import descend
-from llm_attr_widget.engine.pacing import Tempo
+from llm_attr_widget.engine.pacing import Clock, Fits, Tempo, Tick
 from llm_attr_widget.engine.plan import Block, Plan
-from llm_attr_widget.errors import Cancelled, ScoreError
+from llm_attr_widget.engine.update import Update, never
+from llm_attr_widget.errors import Cancelled
 from llm_attr_widget.game.fitting import Trials, ends
-from llm_attr_widget.game.game import Asked, Player
+from llm_attr_widget.game.game import Asked, Evaluator
 from llm_attr_widget.game.ledger import UNUSED, Ledger, LedgerWriter
-from llm_attr_widget.result.attribution import Attribution, Phase, Provenance
+from llm_attr_widget.result.attribution import Attribution
+from llm_attr_widget.result.provenance import Phase, Provenance
 from llm_attr_widget.types import Estimate, GradientMethod, Method, Pictured
-
-Clock: TypeAlias = Callable[[], float]
-
-PLAYED_PER_FIT = 100.0
-"""Seconds to play between two fits, for each second that a fit took."""
-
-CHEAP = 0.005
-"""Fits of so many seconds are always made: they do not show beside an event."""
-
-
-class Interrupted(ScoreError):
-    """The model failed in the middle of a run. The error that it raised is this one's cause.
-
-    attribution: what there was until then. `resume=error.attribution.ledger` goes on from there.
-    """
-
-    def __init__(self, attribution: Attribution, cause: Exception) -> None:
-        about = attribution.provenance
-        super().__init__(
-            f"The model failed after {about.calls} of {about.budget} calls: {type(cause).__name__}: {cause} "
-            "What was played is kept: give resume=error.attribution.ledger, with the error caught as `error`, to the "
-            "same call to go on from there."
-        )
-        self.attribution = attribution
-
-
-def never() -> bool:
-    """Not cancelled."""
-    return False
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """An event of a run: everything as it stands now.
-
-    The first comes before anything was played (all values NaN), the last has phase "finished" or "stopped".
-    calls: coalitions played so far, of `budget` planned; seconds since the run began.
-    """
-
-    attribution: Attribution
-    calls: int
-    budget: int
-    seconds: float
-
-    @property
-    def phase(self) -> Phase:
-        return self.attribution.phase
 
 
 def play(
@@ -85,31 +38,31 @@ def play(
     if isinstance(ready.method, GradientMethod):
         yield from _descended(ready, ready.method, cancelled, clock)
     else:
-        yield from _sampled(ready, ready.method, cancelled, _Tick(seconds_per_update, clock))
+        yield from _sampled(ready, ready.method, cancelled, Tick(seconds_per_update, clock))
 
 
-def _sampled(ready: Plan, method: Method, cancelled: Callable[[], bool], tick: _Tick) -> Iterator[Update]:
+def _sampled(ready: Plan, method: Method, cancelled: Callable[[], bool], tick: Tick) -> Iterator[Update]:
     started = tick.clock() - ready.spent.seconds
-    player = Player(ready.game, known=ready.known)
+    evaluator = Evaluator(ready.game, known=ready.known)
     record = _Record(ready, method)
 
     def update(phase: Phase, estimate: Estimate | None, *, early: bool = False) -> Update:
         seconds = tick.clock() - started
-        counts = len(record.writer), ready.spent.scored + player.scored
+        counts = len(record.writer), ready.spent.scored + evaluator.scored
         found = _attribution(ready, record.writer.snapshot(), estimate, phase, counts, seconds, early=early)
-        return Update(found, counts[0], ready.budget, seconds)
+        return Update(found, counts[0], ready.planned, seconds)
 
     yield update("running", None)
     phase: Phase = "finished"
     early = False
-    fits = _Fits(tick.clock)
+    fits = Fits(tick.clock)
     try:
         for blocks, look in _gathered(ready, tick):
-            asked = player.ask_each([(coalitions, rng) for _, coalitions, rng in blocks])
+            asked = evaluator.ask_each([(coalitions, rng) for _, coalitions, rng in blocks])
             try:
-                player.score(asked, cancelled)
+                evaluator.score(asked, cancelled)
             finally:
-                record.add([trial for trial, _, _ in blocks], asked, player)
+                record.add([trial for trial, _, _ in blocks], asked, evaluator)
             if not (look or fits.due()):
                 continue
             estimate = fits.take(record.trials.estimate, len(record.writer))
@@ -125,41 +78,6 @@ def _sampled(ready: Plan, method: Method, cancelled: Callable[[], bool], tick: _
     yield update(phase, fits.take(record.trials.estimate, len(record.writer)), early=early)
 
 
-@dataclass(frozen=True, slots=True)
-class _Tick:
-    """How long a stretch between two events should take, by which clock."""
-
-    seconds: float
-    clock: Clock
-
-
-class _Fits:
-    """When to fit again: so seldom that what a fit costs stays small beside what is played between two of them."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._next = -inf
-        self._rows = -1
-        self._cost = 0.0
-        self._last: Estimate | None = None
-
-    def due(self) -> bool:
-        return self._clock() >= self._next
-
-    def take(self, fit: Callable[[], Estimate | None], rows: int) -> Estimate | None:
-        """The fit of so many rows; the last one where no row was added since."""
-        if rows == self._rows:
-            return self._last
-        began = self._clock()
-        found = self._last = fit()
-        self._rows = rows
-        now = self._clock()
-        cost = min(now - began, self._cost)  # of two, so that one that the machine interrupted delays nothing
-        self._cost = now - began
-        self._next = now + PLAYED_PER_FIT * cost if cost > CHEAP else now
-        return found
-
-
 class _Record:
     """What was played so far: the ledger, and the trials' fits."""
 
@@ -170,11 +88,11 @@ class _Record:
         outputs = len(game.value.outputs(game.targets)) + 1
         self.trials = Trials(method, game.features, outputs, random=game.input.random)
 
-    def add(self, trials: list[int], blocks: list[Asked], player: Player) -> None:
+    def add(self, trials: list[int], blocks: list[Asked], evaluator: Evaluator) -> None:
         """Blocks up to the first that a stop or an error cut short; of the rest, what was scored goes unused."""
         whole = True
         for trial, asked in zip(trials, blocks, strict=True):
-            rows, log_probs = player.answers(asked)
+            rows, log_probs = evaluator.answers(asked)
             whole = whole and len(rows) == len(asked.keys)
             self.writer.append(asked.coalitions[rows], log_probs, asked.keys[rows], trial if whole else UNUSED)
             if whole:
@@ -192,23 +110,23 @@ def _descended(ready: Plan, method: GradientMethod, cancelled: Callable[[], bool
     """The same events for a gradient method. Its ledger holds both ends of the line, so that the gap can be told."""
     started = clock()
     game = ready.game
-    player = Player(game, known=ready.known)
+    evaluator = Evaluator(game, known=ready.known)
     writer = LedgerWriter(game.features, game.tokens, game.fingerprint)
 
     def update(phase: Phase, points: int, estimate: Estimate | None) -> Update:
         seconds = clock() - started
-        counts = points, player.scored + points
+        counts = points, evaluator.scored + points
         attribution = _attribution(ready, writer.snapshot(), estimate, phase, counts, seconds)
-        return Update(attribution, points, ready.budget, seconds)
+        return Update(attribution, points, ready.planned, seconds)
 
     yield update("running", 0, None)
     phase: Phase = "finished"
     points, estimate = 0, None
     try:
         both = np.array([[True], [False]]).repeat(game.features, axis=1)
-        asked = player.ask(both, np.random.default_rng(ready.seed))
-        player.score([asked], cancelled)
-        writer.append(both, player.answers(asked)[1], asked.keys, 0)
+        asked = evaluator.ask(both, np.random.default_rng(ready.seed))
+        evaluator.score([asked], cancelled)
+        writer.append(both, evaluator.answers(asked)[1], asked.keys, 0)
         seeds = [(ready.seed, trial, 0) for trial in range(ready.trials)]
         for progress in descend(game, method, ready.owners, seeds=seeds, cancelled=cancelled):
             points, estimate = progress.points, progress.estimate
@@ -218,7 +136,7 @@ def _descended(ready: Plan, method: GradientMethod, cancelled: Callable[[], bool
     yield update(phase, points, estimate)
 
 
-def _gathered(ready: Plan, tick: _Tick) -> Iterator[tuple[list[Block], bool]]:
+def _gathered(ready: Plan, tick: Tick) -> Iterator[tuple[list[Block], bool]]:
     """Blocks put together so that playing them takes about a tick; the first at once, so that there is something.
 
     With each, whether the rule to end early is to be tested after it: that depends on the calls alone, not on time.
@@ -262,7 +180,7 @@ def _attribution(
         values=estimate.values[:-1],
         standard_errors=estimate.standard_errors[:-1],
         sequence=estimate.values[-1],
-        sequence_errors=estimate.standard_errors[-1],
+        sequence_standard_errors=estimate.standard_errors[-1],
         ends=both[:-1],
         sequence_ends=both[-1],
         features=game.input.features,
@@ -285,7 +203,7 @@ def _attribution(
             granularity=ready.granularity,
             seed=ready.seed,
             trials=ready.trials,
-            budget=ready.budget,
+            planned=ready.planned,
             calls=counts[0],
             scored=counts[1],
             seconds=seconds,

@@ -9,16 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_attr_widget.engine.plan import PromptLike, plan
-from llm_attr_widget.engine.play import Interrupted, Update, never, play
+from llm_attr_widget.engine.play import play
 from llm_attr_widget.engine.stopping import Separated
+from llm_attr_widget.engine.update import Interrupted, Update, never
 from llm_attr_widget.errors import AttributionError, MethodError, ScoreError
 from llm_attr_widget.game.ledger import Ledger
 from llm_attr_widget.game.targets import TargetLike
 from llm_attr_widget.game.values import Value, ValueName
 from llm_attr_widget.result.attribution import Attribution
 from llm_attr_widget.types import GradientMethod, Granularity, LogProbs, Method, Tokenizer
-
-__all__ = ["Interrupted", "Update", "attribute", "play", "run"]
 
 
 def run(
@@ -119,7 +118,7 @@ def attribute(
     )
     latest: Update | None = None
     try:
-        with tqdm(total=ready.budget, unit="call", desc=ready.method.label, disable=not progress) as bar:
+        with tqdm(total=ready.planned, unit="call", desc=ready.method.label, disable=not progress) as bar:
             for latest in play(ready, seconds_per_update=0.5):
                 bar.update(latest.calls - bar.n)
     except Exception as error:

@@ -50,7 +50,7 @@ LEGEND_HEIGHT, LEGEND_WIDTH, LEGEND_STRIP, LEGEND_STEPS = 44, 200, 8, 40
 
 
 def to_svg(content: Content, theme: Theme = "light") -> str:
-    """The matrix with its labels, the total above it, the sums of its rows beside it, and the scale of its colours."""
+    """The matrix with its labels, the whole target above it, sums of rows beside it, and the scale of colours."""
     return _Drawing(content, theme).svg()
 
 
@@ -111,11 +111,11 @@ class _Drawing:
 
     def __init__(self, content: Content, theme: Theme) -> None:
         self._about = content.about
-        self._values, self._errors = _single(content.values), _single(content.errors)
-        self._total, self._total_errors = _single(content.total), _single(content.total_errors)
+        self._values, self._errors = _single(content.values), _single(content.standard_errors)
+        self._sequence, self._sequence_errors = _single(content.sequence), _single(content.sequence_standard_errors)
         # Added up in double precision and kept in single, as the widget does; plain sums, not NumPy's pairwise ones.
         self._sums = [float(np.float32(sum(row))) for row in self._values.tolist()]
-        self._limit, self._total_limit = _limit(self._values), _limit(self._total)
+        self._limit, self._sequence_limit = _limit(self._values), _limit(self._sequence)
         self._rows = [_shorten(token_label(text)) for text in content.outputs]
         self._columns = [_shorten(feature_label(text)) for text in content.features]
         self._at = _layout(self._rows, self._columns)
@@ -199,11 +199,13 @@ class _Drawing:
         at, pen, width = self._at, self._pen, self._at.cell[0]
         inset = min(5, width * 0.14)
         pen.clip(at.x, at.bars, at.across, BAR_HEIGHT)
-        for column, (value, error) in enumerate(zip(self._total.tolist(), self._total_errors.tolist(), strict=True)):
+        for column, (value, error) in enumerate(
+            zip(self._sequence.tolist(), self._sequence_errors.tolist(), strict=True)
+        ):
             if not isfinite(value):
                 continue
-            size = max(1, abs(value) / self._total_limit * BAR_HEIGHT)
-            colour = cell_colour(value, error, self._total_limit * 0.8, self._colours)
+            size = max(1, abs(value) / self._sequence_limit * BAR_HEIGHT)
+            colour = cell_colour(value, error, self._sequence_limit * 0.8, self._colours)
             x = at.x + column * width + inset
             pen.rectangle(x, at.bars + BAR_HEIGHT - size, max(0.5, width - 2 * inset), size, _css(colour))
         pen.unclip()

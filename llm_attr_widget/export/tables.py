@@ -33,16 +33,16 @@ Floats: TypeAlias = NDArray[np.floating]
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What is written. values, errors: `(outputs, features)`; ends: `(outputs, 2)`; total: `(features,)`.
+    """What is written. values, standard_errors: `(outputs, features)`; ends: `(outputs, 2)`; sequence: `(features,)`.
 
     about: label, unit, adds_up, sampled, baseline, model, seed, calls: written to JSON as they are.
     """
 
     values: Floats
-    errors: Floats
+    standard_errors: Floats
     ends: Floats
-    total: Floats
-    total_errors: Floats
+    sequence: Floats
+    sequence_standard_errors: Floats
     features: Sequence[str]
     outputs: Sequence[str]
     pieces: Sequence[Piece]
@@ -54,7 +54,7 @@ def to_csv(content: Content) -> str:
     lines: list[list[object]] = [["output", "output_text", "feature", "feature_text", "value", "standard_error"]]
     for row, output in enumerate(content.outputs):
         for column, feature in enumerate(content.features):
-            numbers = float(content.values[row, column]), float(content.errors[row, column])
+            numbers = float(content.values[row, column]), float(content.standard_errors[row, column])
             lines.append([row, output, column, feature, *map(_number, numbers)])
     return "".join(",".join(_quoted(str(part)) for part in line) + "\r\n" for line in lines)
 
@@ -68,10 +68,10 @@ def to_json(content: Content) -> str:
         "features": list(content.features),
         "outputs": list(content.outputs),
         "values": _plain(content.values),
-        "standard_errors": _plain(content.errors),
+        "standard_errors": _plain(content.standard_errors),
         "ends": _plain(content.ends),
-        "total": _plain(content.total),
-        "total_standard_errors": _plain(content.total_errors),
+        "sequence": _plain(content.sequence),
+        "sequence_standard_errors": _plain(content.sequence_standard_errors),
     }
     return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
 
@@ -86,7 +86,9 @@ def to_latex(content: Content) -> str:
         " & ".join(
             [_latex(token_label(text)), *(_cell(v, e, limit, decimals) for v, e in zip(row, errors, strict=True))]
         )
-        for text, row, errors in zip(content.outputs, content.values.tolist(), content.errors.tolist(), strict=True)
+        for text, row, errors in zip(
+            content.outputs, content.values.tolist(), content.standard_errors.tolist(), strict=True
+        )
     ]
     packages = r"\usepackage[table]{xcolor} and \usepackage{graphicx}"
     note = f"% {content.about['label']}, {content.about['unit']}. Needs {packages}."

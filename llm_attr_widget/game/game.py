@@ -56,7 +56,7 @@ class Asked:
     keys: NDArray[np.uint8]
 
 
-class Player:
+class Evaluator:
     """Plays coalitions of one game, and never scores the same prompt twice.
 
     known: what an earlier run left; its prompts are not scored again. scored: prompts that went through the model,

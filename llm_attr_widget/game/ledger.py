@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_attr_widget.errors import LedgerError
+from llm_attr_widget.game.archive import read_archive, write_archive
 from llm_attr_widget.types import Coalitions, LogProbs
 
 FORMAT = 1
@@ -47,36 +46,28 @@ class Ledger:
 
     def save(self, path: str | Path) -> None:
         """One .npz file, no pickle. Coalitions are packed to bits."""
-        header = json.dumps({"format": FORMAT, "game": self.game, "features": self.coalitions.shape[1]})
-        with Path(path).open("wb") as file:
-            np.savez_compressed(
-                file,
-                header=np.array(header),
-                coalitions=np.packbits(self.coalitions, axis=1),
-                log_probs=self.log_probs,
-                trials=self.trials,
-                keys=self.keys,
-            )
+        header = {"format": FORMAT, "game": self.game, "features": self.coalitions.shape[1]}
+        packed = np.packbits(self.coalitions, axis=1)
+        arrays = {"coalitions": packed, "log_probs": self.log_probs, "trials": self.trials, "keys": self.keys}
+        write_archive(path, header, arrays)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Ledger:
+        """Read what `save` wrote. Raises LedgerError when the file is something else."""
+        header, arrays = read_archive(
+            path,
+            "a ledger saved by Ledger.save",
+            FORMAT,
+            header={"game": str, "features": int},
+            arrays=("coalitions", "log_probs", "trials", "keys"),
+        )
+        coalitions = np.unpackbits(arrays["coalitions"], axis=1, count=header["features"]).astype(bool)
+        return cls(coalitions, arrays["log_probs"], arrays["trials"], header["game"], arrays["keys"])
 
 
 def load_ledger(path: str | Path) -> Ledger:
-    """Read what `Ledger.save` wrote. Raises LedgerError when the file is not a ledger of this format."""
-    try:
-        with np.load(Path(path), allow_pickle=False) as file:
-            header = json.loads(str(file["header"]))
-            features = int(header["features"])
-            coalitions = np.unpackbits(file["coalitions"], axis=1, count=features).astype(bool)
-            ledger = Ledger(coalitions, file["log_probs"], file["trials"], str(header["game"]), file["keys"])
-    except (KeyError, ValueError, OSError) as error:
-        raise LedgerError(
-            f"Expected a ledger saved by Ledger.save at {path}, but it could not be read: {error}"
-        ) from error
-    if header.get("format") != FORMAT:
-        raise LedgerError(
-            f"Expected a ledger of format {FORMAT} at {path}, got format {header.get('format')}. "
-            "Load it with the version of llm_attr_widget that saved it."
-        )
-    return ledger
+    """`Ledger.load` by another name."""
+    return Ledger.load(path)
 
 
 class LedgerWriter:

@@ -67,6 +67,23 @@ class SequenceLogProb:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """log p of the target tokens `start:stop`, as the only output."""
+
+    start: int
+    stop: int
+    label: str = "log-prob"
+    unit: str = "nats"
+
+    def outputs(self, targets: Sequence[Target]) -> tuple[str, ...]:
+        return ("".join(targets[0].texts[self.start : self.stop]),)
+
+    def __call__(self, log_probs: LogProbs) -> Values:
+        whole = np.asarray(log_probs[:, self.start : self.stop], dtype=np.float64).sum(axis=1)
+        return np.column_stack([whole, whole])
+
+
+@dataclass(frozen=True, slots=True)
 class Prob:
     """p of each target token; as a whole: their product, the probability of the sequence."""
 

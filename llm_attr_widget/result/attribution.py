@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,43 +17,18 @@ from llm_attr_widget.game.fitting import ends, refit
 from llm_attr_widget.game.game import Game
 from llm_attr_widget.game.ledger import UNUSED, Ledger
 from llm_attr_widget.game.targets import Target
-from llm_attr_widget.game.values import LogProb, Value
+from llm_attr_widget.game.values import LogProb, Span, Value
 from llm_attr_widget.picture import Picture
 from llm_attr_widget.result.check import Additive, Check, check, convergence, doubts
-from llm_attr_widget.result.saving import Stored, read, write
-from llm_attr_widget.types import GradientMethod, LogProbs, Method, Piece, Values
+from llm_attr_widget.result.provenance import Phase, Provenance
+from llm_attr_widget.result.saving import read, write
+from llm_attr_widget.types import GradientMethod, Method, Piece
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-Phase: TypeAlias = Literal["running", "finished", "stopped"]
 Numbers: TypeAlias = NDArray[np.float64]
-
-_NUMBERS = ("values", "standard_errors", "sequence", "sequence_errors", "ends", "sequence_ends")
-_PLAIN = ("features", "outputs", "label", "unit", "adds_up", "sampled", "random", "phase")
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """Where the numbers come from.
-
-    budget: model calls planned; calls: coalitions played; scored: prompts that went through the model for them.
-    stop_when: the rule to end early by, in words, "" for none; early: whether it was met and ended the run.
-    """
-
-    model: str
-    method: str
-    baseline: str
-    granularity: str
-    seed: int
-    trials: int
-    budget: int
-    calls: int
-    scored: int
-    seconds: float
-    stop_when: str = ""
-    early: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,9 +36,10 @@ class Attribution:
     """Which parts of the prompt made the model say this.
 
     values: `(outputs, features)` in `unit`; standard_errors: the same shape, zero where the method is exact, NaN where
-    too little was played. sequence, sequence_errors: `(features,)`, of the target as a whole. ends: `(outputs, 2)`,
-    v(all) and v(none) of each output; sequence_ends: `(2,)`. features, outputs: their texts; pieces: the prompt as
-    shown; picture: its image, and where features lie in it, if it has one; label: what one number is ("Shapley value").
+    too little was played. sequence, sequence_standard_errors: `(features,)`, of the target as a whole. ends:
+    `(outputs, 2)`, v(all) and v(none) of each output; sequence_ends: `(2,)`. features, outputs: their texts; pieces:
+    the prompt as shown; picture: its image, and where features lie in it, if it has one; label: what one number is
+    ("Shapley value").
     against: the second answer of a contrast.
     phase: "stopped" when it was ended early.
     """
@@ -72,7 +47,7 @@ class Attribution:
     values: Numbers
     standard_errors: Numbers
     sequence: Numbers
-    sequence_errors: Numbers
+    sequence_standard_errors: Numbers
     ends: Numbers
     sequence_ends: Numbers
     features: tuple[str, ...]
@@ -110,7 +85,7 @@ class Attribution:
     @property
     def convergence(self) -> float | None:
         """Largest standard error over the range of the target's attributions; 0 when exact, None while not known."""
-        return convergence(self.sequence, self.sequence_errors)
+        return convergence(self.sequence, self.sequence_standard_errors)
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -151,7 +126,7 @@ class Attribution:
             )
         if isinstance(self.method, GradientMethod):
             return self._added(start, stop)
-        return self._with(self.method, _Span(start, stop))
+        return self._with(self.method, Span(start, stop))
 
     def _added(self, start: int, stop: int) -> Attribution:
         """Gradients of a sum are sums of gradients. Standard errors are bounds: tokens may err together."""
@@ -162,11 +137,11 @@ class Attribution:
             values=whole[None],
             standard_errors=errors[None],
             sequence=whole,
-            sequence_errors=errors,
+            sequence_standard_errors=errors,
             ends=both[None],
             sequence_ends=both,
             outputs=("".join(self.target.texts[start:stop]),),
-            value=_Span(start, stop),
+            value=Span(start, stop),
         )
 
     def refit(self, method: Method) -> Attribution:
@@ -189,7 +164,7 @@ class Attribution:
             values=estimate.values[:-1],
             standard_errors=estimate.standard_errors[:-1],
             sequence=estimate.values[-1],
-            sequence_errors=estimate.standard_errors[-1],
+            sequence_standard_errors=estimate.standard_errors[-1],
             ends=both[:-1],
             sequence_ends=both[-1],
             outputs=value.outputs(self._targets),
@@ -241,7 +216,7 @@ class Attribution:
         origin = ("baseline", "model", "seed", "calls")
         about = {name: getattr(self, name) for name in names} | {n: getattr(self.provenance, n) for n in origin}
         return tables.Content(
-            *(self.values, self.standard_errors, self.ends, self.sequence, self.sequence_errors),
+            *(self.values, self.standard_errors, self.ends, self.sequence, self.sequence_standard_errors),
             *(self.features, self.outputs, self.pieces),
             about=about,
         )
@@ -264,7 +239,9 @@ class Attribution:
         """A bar per feature for the target as a whole, with its 95% band, as a matplotlib figure."""
         from llm_attr_widget.export.figures import sequence_figure
 
-        return sequence_figure(self.sequence, self.sequence_errors, self.features, name=self.label, unit=self.unit)
+        return sequence_figure(
+            self.sequence, self.sequence_standard_errors, self.features, name=self.label, unit=self.unit
+        )
 
     def plot_image_heatmap(self, output: int | None = None, *, opacity: float = 0.7) -> Figure:
         """The picture with its segments tinted, outlined, and a legend with zero in the middle, as a matplotlib figure.
@@ -280,7 +257,9 @@ class Attribution:
             raise InputError(f"Expected an output in range({len(self.outputs)}), or None for all, got {output}.")
         whole = output is None
         scores, errors = (
-            (self.sequence, self.sequence_errors) if whole else (self.values[output], self.standard_errors[output])
+            (self.sequence, self.sequence_standard_errors)
+            if whole
+            else (self.values[output], self.standard_errors[output])
         )
         said = visible(self.target.text if whole else self.outputs[output])
         return image_figure(self.picture, scores, errors, name=self.label, unit=self.unit, title=said, opacity=opacity)
@@ -302,55 +281,19 @@ class Attribution:
 
         Raises AttributionError for a method or value function of the caller's own, which a file cannot hold.
         """
-        picture = self.picture
-        header = {name: getattr(self, name) for name in _PLAIN} | {
-            "members": picture and picture.members,
-            "pieces": [[piece.text, piece.feature, piece.role] for piece in self.pieces],
-            "target": [list(self.target.ids), list(self.target.texts)],
-            "against": self.against and [list(self.against.ids), list(self.against.texts)],
-            "provenance": asdict(self.provenance),
-            "game": self.ledger.game,
-        }
-        arrays = {name: getattr(self, name) for name in _NUMBERS} | {
-            "coalitions": np.packbits(self.ledger.coalitions, axis=1),
-            "log_probs": self.ledger.log_probs,
-            "played_in": self.ledger.trials,
-            "keys": self.ledger.keys,
-        }
-        if picture is not None:
-            arrays |= {"pixels": picture.pixels, "regions": picture.regions}
-        write(path, Stored(header, arrays, self.method, self.value))
+        write(path, {field.name: getattr(self, field.name) for field in fields(self)})
 
     @classmethod
     def load(cls, path: str | Path) -> Attribution:
         """Read what `save` wrote. Raises LedgerError when the file is something else."""
-        stored = read(path)
-        header, arrays = stored.header, stored.arrays
-        features = tuple(header["features"])
-        coalitions = np.unpackbits(arrays["coalitions"], axis=1, count=len(features)).astype(bool)
-        plain: dict[str, Any] = {name: header[name] for name in _PLAIN} | {
-            "features": features,
-            "outputs": tuple(header["outputs"]),
-        }
-        numbers: dict[str, Any] = {name: arrays[name] for name in _NUMBERS}
-        members, second = header.get("members"), header.get("against")
-        return cls(
-            **numbers,
-            **plain,
-            pieces=tuple(Piece(*piece) for piece in header["pieces"]),
-            target=_target(header["target"]),
-            against=second and _target(second),
-            method=stored.method,
-            value=stored.value,
-            ledger=Ledger(coalitions, arrays["log_probs"], arrays["played_in"], header["game"], arrays["keys"]),
-            provenance=Provenance(**header["provenance"]),
-            picture=members and Picture(arrays["pixels"], arrays["regions"], tuple(map(tuple, members))),
-        )
+        return cls(**read(path))
 
     def top(self, count: int = 3) -> tuple[tuple[str, float, float], ...]:
         """The features with the largest |sequence attribution|: (text, value, standard error)."""
         order = np.argsort(-np.abs(np.nan_to_num(self.sequence)), kind="stable")[:count]
-        return tuple((self.features[i], float(self.sequence[i]), float(self.sequence_errors[i])) for i in order)
+        return tuple(
+            (self.features[i], float(self.sequence[i]), float(self.sequence_standard_errors[i])) for i in order
+        )
 
     def __repr__(self) -> str:
         about = self.provenance
@@ -362,7 +305,7 @@ class Attribution:
             lines.append(f"  {text!r:<{width}}  {value:+.3f}{band}")
         rule = f", {'' if about.early else 'not '}{about.stop_when}" if about.stop_when else ""
         lines.append(
-            f"  {self.phase}: {about.calls} of {about.budget} calls{rule}, baseline: {about.baseline}, "
+            f"  {self.phase}: {about.calls} of {about.planned} calls{rule}, baseline: {about.baseline}, "
             f"seed {about.seed}"
         )
         lines += [f"  not to be trusted: {doubt}" for doubt in self.doubts]
@@ -373,25 +316,3 @@ class Attribution:
 
         title = f"{self.label}, {self.unit}: {self.phase}, baseline: {self.provenance.baseline}"
         return html_picture(self.values, self.features, self.outputs, title=title)
-
-
-def _target(stored: Sequence[Any]) -> Target:
-    ids, texts = stored
-    return Target(tuple(ids), tuple(texts))
-
-
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """Log-prob of a stretch of the target, as one output."""
-
-    start: int
-    stop: int
-    label: str = "log-prob"
-    unit: str = "nats"
-
-    def outputs(self, targets: Sequence[Target]) -> tuple[str, ...]:
-        return ("".join(targets[0].texts[self.start : self.stop]),)
-
-    def __call__(self, log_probs: LogProbs) -> Values:
-        whole = np.asarray(log_probs[:, self.start : self.stop], dtype=np.float64).sum(axis=1)
-        return np.column_stack([whole, whole])

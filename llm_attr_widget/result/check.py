@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_attr_widget.errors import MethodError
-from llm_attr_widget.game.game import Game, Player
+from llm_attr_widget.game.game import Evaluator, Game
 from llm_attr_widget.types import Coalitions
 
 # Below these a linear reading of the numbers misleads more than it helps. Rank correlation is the "linear datamodeling
@@ -98,20 +98,20 @@ def check(
     if calls < FEWEST:
         raise MethodError(f"Expected at least {FEWEST} calls for a check, got calls={calls}.")
     rng = np.random.default_rng([seed, 0xC4EC])
-    player = Player(game)
+    evaluator = Evaluator(game)
     held_out, seen = _held_out(played, game.features, calls // 2, rng)
-    real = _whole(game, player, held_out, rng)
+    real = _whole(game, evaluator, held_out, rng)
     predicted = reading.predict(held_out)
     removal, share = _removal(reading.sequence, calls // 4)
-    deletion = _whole(game, player, ~removal, rng)
-    insertion = _whole(game, player, removal, rng)
+    deletion = _whole(game, evaluator, ~removal, rng)
+    insertion = _whole(game, evaluator, removal, rng)
     return Check(
         rank_correlation=spearman(predicted, real),
         r_squared=_r_squared(predicted, real),
         gap=gap,
         held_out=len(held_out),
         seen=seen,
-        calls=player.scored,
+        calls=evaluator.scored,
         deletion=np.column_stack([share, deletion]),
         insertion=np.column_stack([share, insertion]),
     )
@@ -200,5 +200,5 @@ def _removal(sequence: NDArray[np.float64], steps: int) -> tuple[Coalitions, NDA
     return taken, counts / features
 
 
-def _whole(game: Game, player: Player, coalitions: Coalitions, rng: np.random.Generator) -> NDArray[np.float64]:
-    return game.value(player.play(coalitions, rng, lambda: False))[:, -1]
+def _whole(game: Game, evaluator: Evaluator, coalitions: Coalitions, rng: np.random.Generator) -> NDArray[np.float64]:
+    return game.value(evaluator.play(coalitions, rng, lambda: False))[:, -1]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from llm_attr_widget import picture
 from llm_attr_widget.engine.extend import can_go_further
-from llm_attr_widget.engine.play import Update
+from llm_attr_widget.engine.update import Update
 from llm_attr_widget.game.values import Contrast, LogProb, Prob, SequenceLogProb
 from llm_attr_widget.result.attribution import Attribution
 from llm_attr_widget.widget.protocol import (
@@ -91,12 +91,12 @@ def progress_of(update: Update, run: int, *, resumed: int = 0, spent: float = 0.
     attribution = update.attribution
     fresh, seconds = update.calls - resumed, update.seconds - spent
     rate = fresh / seconds if fresh > 0 and seconds > 0 else None
-    left = (update.budget - update.calls) / rate if rate and update.phase == "running" else None
+    left = (update.planned - update.calls) / rate if rate and update.phase == "running" else None
     return Progress(
         run=run,
         phase=update.phase,
         calls=update.calls,
-        budget=update.budget,
+        budget=update.planned,
         elapsed=update.seconds,
         rate=rate,
         seconds_left=left,
@@ -111,7 +111,7 @@ def progress_of(update: Update, run: int, *, resumed: int = 0, spent: float = 0.
 def progress_at_end(attribution: Attribution, run: int) -> Progress:
     """Of a result that was made elsewhere."""
     about = attribution.provenance
-    update = Update(attribution, about.calls, about.budget, about.seconds)
+    update = Update(attribution, about.calls, about.planned, about.seconds)
     return replace(progress_of(update, run), rate=None, seconds_left=None)
 
 
@@ -141,7 +141,7 @@ def buffers_of(attribution: Attribution, rows: slice = slice(None)) -> tuple[byt
         attribution.standard_errors[rows],
         attribution.ends[rows],
         attribution.sequence,
-        attribution.sequence_errors,
+        attribution.sequence_standard_errors,
     )
     return tuple(float32(array) for array in arrays)
 

@@ -12,7 +12,7 @@ from llm_attr_widget.engine.plan import PromptLike
 from llm_attr_widget.errors import TargetError
 from llm_attr_widget.game.targets import Target, TargetLike, make_target
 from llm_attr_widget.inputs import ImageInput, TextInput, TokenInput
-from llm_attr_widget.inputs.image.prompt import cut_up
+from llm_attr_widget.inputs.image.prompt import segmented
 from llm_attr_widget.inputs.image.reading import ImageLike, read_image
 from llm_attr_widget.inputs.image.segmentation import Segments
 from llm_attr_widget.picture import Picture
@@ -23,7 +23,7 @@ from llm_attr_widget.types import Granularity, Input, Tokenizer
 
 @dataclass(frozen=True)
 class Pictured:
-    """An image with the processor that reads it; segments: how it is cut (see ImageInput)."""
+    """An image with the processor that reads it; segments: how it is segmented (see ImageInput)."""
 
     processor: Any
     image: ImageLike
@@ -32,8 +32,8 @@ class Pictured:
     def picture(self) -> Picture:
         """The image as every run shows it. Raises InputError for an image or segments that cannot be used."""
         pixels = np.asarray(read_image(self.image))
-        cut = cut_up(pixels, self.segments)
-        return Picture(pixels, cut.regions, cut.members)
+        segmentation = segmented(pixels, self.segments)
+        return Picture(pixels, segmentation.regions, segmentation.members)
 
     def with_prompt(self, prompt: PromptLike, granularity: Granularity) -> Input:
         """The image's segments and the prompt's own words as features of one game."""

@@ -1,15 +1,19 @@
-"""Numbers events and sends them from any thread by the way that the last incoming message opened."""
+"""Numbers events and sends them from any thread by the way that the last incoming message opened; and how often."""
 
 from __future__ import annotations
 
 import contextvars
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from llm_attr_widget.widget.protocol import Event
 from llm_attr_widget.widget.wire import encode
+
+FRAMES_PER_SECOND = 15.0
+"""Often enough to look live, never faster than a front end can take."""
 
 
 class Publisher:
@@ -41,3 +45,17 @@ class Publisher:
         """Anything else that ends in a message, such as setting a synced trait."""
         # A Context can be entered once at a time, and two threads may send: each enters a copy.
         self._context.copy().run(action)
+
+
+class Pace:
+    """Says when the next frame is due."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def due(self) -> bool:
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + 1 / FRAMES_PER_SECOND
+        return True

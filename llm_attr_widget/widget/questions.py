@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_attr_widget.errors import AttributionError, CapabilityError, InputError
-from llm_attr_widget.game.game import Game, Player
+from llm_attr_widget.game.game import Evaluator, Game
 from llm_attr_widget.game.targets import written_target
 from llm_attr_widget.inputs.changed.reworded import reworded
 from llm_attr_widget.result.attribution import Attribution
@@ -64,11 +64,11 @@ def what_if(
     rows = _coalitions(game, question.absent)
     words = {item.feature: item.text for item in question.replaced}
     changed = Game(reworded(game.input, words), game.scorer, game.targets, game.value) if words else game
-    player = Player(game, known=result.ledger)
-    asked = Player(changed, known=result.ledger)
+    evaluator = Evaluator(game, known=result.ledger)
+    asked = Evaluator(changed, known=result.ledger)
     # One generator for both: sampled baselines are then the same ones in what is scored and in what is continued.
     rng = [np.random.default_rng(result.provenance.seed) for _ in range(4)]
-    before = player.play(rows[:1], rng[0], cancelled)
+    before = evaluator.play(rows[:1], rng[0], cancelled)
     after = asked.play(rows[1:], rng[1], cancelled)
     whole = game.input.render(rows[:1], rng[2])[0]
     other = changed.input.render(rows[1:], rng[3])[0]
@@ -82,7 +82,7 @@ def what_if(
         split=length,
         wrote=writing.after(game, whole, length),
         writes=writing.after(game, other, length),
-        calls=(player.scored + asked.scored) // len(game.targets),
+        calls=(evaluator.scored + asked.scored) // len(game.targets),
         message="One draw of the sampled baselines." if game.input.random and question.absent else "",
     )
     return answer, (_row(before), _row(after))

@@ -8,7 +8,8 @@ from typing import Any
 
 from llm_attr_widget.engine.extend import further
 from llm_attr_widget.engine.plan import Plan
-from llm_attr_widget.engine.play import Update, play
+from llm_attr_widget.engine.play import play
+from llm_attr_widget.engine.update import Update
 from llm_attr_widget.result.attribution import Attribution
 from llm_attr_widget.widget.frames import BUFFERS, buffers_of, chart_of, progress_of
 from llm_attr_widget.widget.protocol import Chart, Progress, Settings
@@ -44,7 +45,7 @@ class Shown:
         resumed = 0 if ready.known is None else len(ready.known)
         progress = progress_of(update, self.run, resumed=resumed, spent=ready.spent.seconds)
         if self.more and update.phase != "stopped":
-            budget = further(replace(update.attribution, phase="finished"), self.more).budget
+            budget = further(replace(update.attribution, phase="finished"), self.more).planned
             left = (budget - update.calls) / progress.rate if progress.rate else None
             progress = replace(progress, phase="running", budget=budget, seconds_left=left)
         self.result, self.progress = update.attribution, progress

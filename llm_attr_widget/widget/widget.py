@@ -26,9 +26,8 @@ from llm_attr_widget.widget import protocol
 from llm_attr_widget.widget.choices import CHOICES
 from llm_attr_widget.widget.frames import failure, nothing_yet, picture_of
 from llm_attr_widget.widget.given import Given, HasAttribution, Pictured, given_of
-from llm_attr_widget.widget.pace import Pace
 from llm_attr_widget.widget.protocol import Failed, Generated, Settings
-from llm_attr_widget.widget.publisher import Publisher
+from llm_attr_widget.widget.publisher import Pace, Publisher
 from llm_attr_widget.widget.questions import Writing, verdict_of, what_if
 from llm_attr_widget.widget.runs import Kept, Shown, updates
 from llm_attr_widget.widget.stage import Stage
@@ -41,7 +40,7 @@ class AttrWidget(Traits):
     """Which parts of the prompt made the model say this: edit, run, watch, stop, hover, ask what if, compare.
 
     model, tokenizer: a Hugging Face model with its tokenizer or processor, or any `Scorer`; None shows results only.
-    prompt: text, chat messages, or an Input. image: what the prompt is about; segments: how it is cut (ImageInput);
+    prompt: text, chat messages, or an Input. image: what the prompt is about; segments: as of ImageInput;
     both are read here, and refused with an InputError where they cannot be used.
     target: text or token ids; None lets the model write it. against: a second answer, to explain why the target and
     not that. method, granularity, value, budget, trials, seed: as in `run`; all can be changed in the widget, too.

@@ -175,7 +175,7 @@ class Tour:
         self.lab.run_cell(self.lab.add_cell("w.method, w.budget = 'permutation_shapley', 40_000"))
         self.view.run_button.click()
         self.view.wait_for("running")
-        self.lab.until(lambda: self.lab.evaluate("w.result is not None and w.result.provenance.budget > 30_000"), bool)
+        self.lab.until(lambda: self.lab.evaluate("w.result is not None and w.result.provenance.planned > 30_000"), bool)
         expect(self.root.locator("[data-pin]")).to_have_text(["lawyer"])  # numbers stream beneath it
         button(self.view, "Pause").click()
         self.view.wait_for("paused")

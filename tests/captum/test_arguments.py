@@ -86,7 +86,7 @@ def test_the_result_of_trials_is_their_mean_with_its_standard_error(model):
     np.testing.assert_allclose(found.token_errors.numpy(), np.std(single, axis=0, ddof=1) / 2, atol=1e-5)
     shown = found.to_attribution()
     np.testing.assert_allclose(shown.standard_errors, found.token_errors.numpy())
-    np.testing.assert_allclose(shown.sequence_errors, found.seq_errors.numpy())
+    np.testing.assert_allclose(shown.sequence_standard_errors, found.seq_errors.numpy())
     once = exact.attribute(drawn(), torch.tensor(TARGET))
     assert once.seq_errors is None
     assert np.isnan(once.to_attribution().standard_errors).all()  # one draw says nothing of its error

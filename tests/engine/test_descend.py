@@ -108,7 +108,7 @@ def test_updates_come_while_it_runs_and_a_stop_keeps_what_there_is(demo, monkeyp
     assert [update.phase for update in updates] == ["running"] * (len(updates) - 1) + ["finished"]
     assert np.isnan(updates[0].attribution.values).all()
     assert [update.calls for update in updates] == sorted(update.calls for update in updates)
-    assert updates[-1].calls == updates[-1].budget == 24
+    assert updates[-1].calls == updates[-1].planned == 24
     assert np.isnan(updates[1].attribution.standard_errors).all()
     assert (updates[-1].attribution.standard_errors == 0).all()
     seen = []
@@ -121,7 +121,7 @@ def test_updates_come_while_it_runs_and_a_stop_keeps_what_there_is(demo, monkeyp
 def test_gradient_shap_is_integrated_gradients_within_its_band(demo):
     exact = attribute(*demo, PROMPT, TARGET, method=LayerIntegratedGradients(steps=64), progress=False)
     drawn = attribute(*demo, PROMPT, TARGET, method=LayerGradientShap(samples=48), trials=2, progress=False)
-    scores = (drawn.sequence - exact.sequence) / drawn.sequence_errors
+    scores = (drawn.sequence - exact.sequence) / drawn.sequence_standard_errors
     assert np.abs(scores).max() < 4
     assert drawn.provenance.calls == 96
 

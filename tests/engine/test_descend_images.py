@@ -42,8 +42,8 @@ def soft(height: int = 32, width: int = 32) -> Image.Image:
 
 def explained(kind: str, image: Image.Image, *, method: Any = IG, **options: Any) -> Any:
     model, processor = build(kind)
-    players = ImageInput(processor, image, QUESTION, **{"segments": 2, "baseline_image": GREY, **options})
-    return attribute(model, processor, players, TARGET, method=method, progress=False)
+    prompt = ImageInput(processor, image, QUESTION, **{"segments": 2, "baseline_image": GREY, **options})
+    return attribute(model, processor, prompt, TARGET, method=method, progress=False)
 
 
 def with_target(processor: Any, given: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], list[int], int]:
@@ -150,9 +150,9 @@ def test_the_gap_is_what_is_missing_and_shrinks_with_steps() -> None:
     example = next(e for e in examples(np.random.default_rng(3), 5) if e.kind == "colour")
     gaps: list[float] = []
     for steps in (2, 16, 64):
-        players = ImageInput(processor, example.image, example.prompt, segments=list(example.boxes), granularity="word")
+        prompt = ImageInput(processor, example.image, example.prompt, segments=list(example.boxes), granularity="word")
         found = attribute(
-            model, processor, players, example.answer, method=LayerIntegratedGradients(steps=steps), progress=False
+            model, processor, prompt, example.answer, method=LayerIntegratedGradients(steps=steps), progress=False
         )
         missing = np.abs(found.values.sum(axis=1) - (found.ends[:, 0] - found.ends[:, 1])).max()
         assert found.gap == pytest.approx(missing)
@@ -234,7 +234,7 @@ def test_it_works_where_gradients_are_switched_off(mode) -> None:
 def test_gradient_shap_is_integrated_gradients_within_its_band() -> None:
     exact = explained("qwen2_vl", soft(), method=LayerIntegratedGradients(steps=32), granularity="word")
     drawn = explained("qwen2_vl", soft(), method=LayerGradientShap(samples=64), granularity="word")
-    assert np.abs((drawn.sequence - exact.sequence) / drawn.sequence_errors).max() < 4
+    assert np.abs((drawn.sequence - exact.sequence) / drawn.sequence_standard_errors).max() < 4
 
 
 def test_noise_is_drawn_once_for_the_whole_line() -> None:
@@ -272,9 +272,9 @@ def test_a_picture_that_is_its_own_baseline_gets_nothing() -> None:
 
 def test_refinement_goes_by_gradients_too() -> None:
     model, processor = build("llava")
-    players = ImageInput(processor, soft(), QUESTION, segments=2, baseline_image=GREY)
+    prompt = ImageInput(processor, soft(), QUESTION, segments=2, baseline_image=GREY)
     rounds = refine(
-        model, processor, players, TARGET, budget=12, splits=1, method="layer_integrated_gradients", progress=False
+        model, processor, prompt, TARGET, budget=12, splits=1, method="layer_integrated_gradients", progress=False
     )
     assert len(rounds) == 2
     assert len(rounds[1].features) > 4
@@ -323,12 +323,12 @@ def keeps_levels(returned: dict[str, Any], whole: list[bool]) -> None:
 )
 def test_processors_that_do_not_stay_on_a_line_are_refused(kind, change, words) -> None:
     model, processor = build(kind)
-    players = ImageInput(Otherwise(processor, change), soft(), QUESTION, segments=2, baseline_image=GREY)
+    prompt = ImageInput(Otherwise(processor, change), soft(), QUESTION, segments=2, baseline_image=GREY)
     if change is not crops:  # of one call of the processor all images have one shape
         with pytest.raises(InputError, match=words):
-            in_place(players, processor.tokenizer, RNG)
+            in_place(prompt, processor.tokenizer, RNG)
     with pytest.raises(InputError, match=words):
-        attribute(model, processor, players, TARGET, method=IG, progress=False)
+        attribute(model, processor, prompt, TARGET, method=IG, progress=False)
 
 
 @pytest.mark.parametrize(

@@ -35,9 +35,9 @@ def test_a_quarter_more_is_as_if_it_had_been_asked_for_at_once(method: Method) -
     game, model = table_game(9, 3)
     first = played(plan_of(game, method))
     longer = further(first)
-    assert longer.budget >= 1.25 * first.provenance.calls
+    assert longer.planned >= 1.25 * first.provenance.calls
     second = played(longer)
-    assert second.provenance.calls == longer.budget
+    assert second.provenance.calls == longer.planned
     keys = [prompt.key for prompt in model.asked]
     assert len(keys) == len(set(keys))
     assert second.provenance.scored == len(model.asked)

@@ -65,7 +65,7 @@ def test_a_run_takes_the_texts_own_groups() -> None:
         count += 1
     assert count == 2 * 2 * 6**3
     off = found.sequence - gains / count
-    assert np.abs(off / found.sequence_errors).max() < 3.5
+    assert np.abs(off / found.sequence_standard_errors).max() < 3.5
     assert np.abs(off).max() < 0.25
     assert found.gap == pytest.approx(0, abs=1e-5)
 

@@ -39,13 +39,13 @@ def setting(segments=2) -> tuple[Looking, object, ImageInput]:
     _, processor = build("llava")
     image = picture(16, 16)
     image.paste("white", (2, 10, 4, 12))
-    players = ImageInput(processor, image, "Why?", segments=segments, baseline_image="black", granularity="word")
-    return Looking(processor.tokenizer), processor, players
+    prompt = ImageInput(processor, image, "Why?", segments=segments, baseline_image="black", granularity="word")
+    return Looking(processor.tokenizer), processor, prompt
 
 
 def test_it_descends_to_the_cause_and_leaves_the_rest_coarse() -> None:
-    model, processor, players = setting()
-    found = refine(model, processor, players, "a", budget=400, splits=2, progress=False)
+    model, processor, prompt = setting()
+    found = refine(model, processor, prompt, "a", budget=400, splits=2, progress=False)
     sides = []
     for result in found:
         assert result.picture is not None
@@ -59,8 +59,8 @@ def test_it_descends_to_the_cause_and_leaves_the_rest_coarse() -> None:
 
 
 def test_the_result_says_what_was_done_and_keeps_to_the_budget() -> None:
-    model, processor, players = setting()
-    *_, result = refine(model, processor, players, "a", budget=150, splits=1, progress=False)
+    model, processor, prompt = setting()
+    *_, result = refine(model, processor, prompt, "a", budget=150, splits=1, progress=False)
     assert result.provenance.granularity.startswith(
         "a grid of 2 × 2; (row 2, column 1) split in four; text by word (64 calls on coarser"
     )
@@ -79,38 +79,39 @@ def test_what_the_model_writes_is_written_once_and_explained_in_every_round() ->
             self.written += 1
             return (5 + self.written,)
 
-    model, processor, players = setting()
+    model, processor, prompt = setting()
     writing = Writing(model.tokenizer)
-    found = refine(writing, processor, players, budget=200, splits=1, progress=False)
+    found = refine(writing, processor, prompt, budget=200, splits=1, progress=False)
     assert writing.written == 1
     assert [result.target.ids for result in found] == [(6,), (6,)]
 
 
 def test_nothing_that_matters_ends_it_early() -> None:
     model, processor, _ = setting()
-    players = ImageInput(processor, picture(16, 16), "Why?", segments=[(8, 0, 16, 8), (8, 8, 16, 16)])
-    assert len(refine(model, processor, players, "a", budget=100, splits=3, progress=False)) == 1
+    prompt = ImageInput(processor, picture(16, 16), "Why?", segments=[(8, 0, 16, 8), (8, 8, 16, 16)])
+    assert len(refine(model, processor, prompt, "a", budget=100, splits=3, progress=False)) == 1
 
 
 def test_what_may_be_zero_is_not_split() -> None:
     """Of four segments with 5, 4, 1 and 0 nats the first two have 90% of it, and the second is within two errors."""
-    _, _, players = setting()
+    _, _, prompt = setting()
     result = SimpleNamespace(
-        sequence=np.array([5.0, -4.0, 1.0, 0.0, 9.0, 9.0]), sequence_errors=np.array([1.0, 2.1, 0.0, np.nan, 0.0, 0.0])
+        sequence=np.array([5.0, -4.0, 1.0, 0.0, 9.0, 9.0]),
+        sequence_standard_errors=np.array([1.0, 2.1, 0.0, np.nan, 0.0, 0.0]),
     )
-    assert worth_splitting(cast(Any, result), players, share=0.9) == (0,)
-    assert worth_splitting(cast(Any, result), players, share=0.95) == (0, 2)
+    assert worth_splitting(cast(Any, result), prompt, share=0.9) == (0,)
+    assert worth_splitting(cast(Any, result), prompt, share=0.95) == (0, 2)
 
 
 def test_pixels_are_not_split() -> None:
-    model, processor, players = setting(segments=[(2, 10, 3, 11), (3, 10, 4, 11)])
-    assert len(refine(model, processor, players, "a", budget=300, splits=2, progress=False)) == 1
+    model, processor, prompt = setting(segments=[(2, 10, 3, 11), (3, 10, 4, 11)])
+    assert len(refine(model, processor, prompt, "a", budget=300, splits=2, progress=False)) == 1
 
 
 def test_superpixels_cannot_be_split() -> None:
-    model, processor, players = setting(segments="slic")
+    model, processor, prompt = setting(segments="slic")
     with pytest.raises(InputError, match="Begin with a grid or boxes"):
-        refine(model, processor, players, "a", budget=5000, splits=1, progress=False)
+        refine(model, processor, prompt, "a", budget=5000, splits=1, progress=False)
 
 
 @pytest.mark.parametrize(("splits", "share"), [(-1, 0.5), (1, 0), (1, 1.1)])

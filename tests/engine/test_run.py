@@ -81,7 +81,7 @@ def test_events_begin_empty_grow_and_end_once() -> None:
     calls = [event.calls for event in events]
     assert calls == sorted(calls)
     assert calls[0] == 0
-    assert calls[-1] <= events[-1].budget
+    assert calls[-1] <= events[-1].planned
     assert [event.phase for event in events[-2:]] == ["running", "finished"]
     assert len(events) > 5
 
@@ -191,6 +191,6 @@ def test_every_method_streams_each_token_and_the_sequence(name: str) -> None:
     assert len(told) >= 3
     assert told[-1].values.shape == told[-1].standard_errors.shape == (3, 8)
     assert np.isfinite(told[-1].values).all()
-    assert np.isfinite(told[-1].sequence_errors).all()
+    assert np.isfinite(told[-1].sequence_standard_errors).all()
     if "sparse" not in name:
         np.testing.assert_allclose(told[-1].sequence, told[-1].values.sum(axis=0), atol=1e-5)

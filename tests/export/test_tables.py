@@ -27,7 +27,14 @@ def content() -> tables.Content:
     given: dict[str, Any] = json.loads((FOLDER / "case.json").read_text(encoding="utf-8"))
     roles = given.pop("roles")
     arrays = {
-        name: np.array(given.pop(name), dtype=float) for name in ("values", "errors", "ends", "total", "total_errors")
+        name: np.array(given.pop(key), dtype=float)
+        for name, key in {
+            "values": "values",
+            "standard_errors": "errors",
+            "ends": "ends",
+            "sequence": "total",
+            "sequence_standard_errors": "total_errors",
+        }.items()
     }
     features, outputs = given.pop("features"), given.pop("outputs")
     pieces = [Piece(text, i, role) for i, (text, role) in enumerate(zip(features, roles, strict=True))]
@@ -75,9 +82,9 @@ def test_small_cells_are_one_picture_in_which_no_hot_cell_hides() -> None:
     one = replace(
         content(),
         values=values,
-        errors=np.zeros_like(values),
-        total=values[0],
-        total_errors=np.zeros(2_500),
+        standard_errors=np.zeros_like(values),
+        sequence=values[0],
+        sequence_standard_errors=np.zeros(2_500),
         features=[""] * 2_500,
     )
     found = re.search(r'<image [^>]*href="data:image/png;base64,([^"]*)"', matrix.to_svg(one))

@@ -46,7 +46,7 @@ def test_survives_a_file_and_still_answers_without_the_model(tmp_path: Path) -> 
     result = attribution(KernelShap(budget=40))
     result.save(tmp_path / "result.npz")
     back = Attribution.load(tmp_path / "result.npz")
-    for name in ("values", "standard_errors", "sequence", "sequence_errors", "ends", "sequence_ends"):
+    for name in ("values", "standard_errors", "sequence", "sequence_standard_errors", "ends", "sequence_ends"):
         np.testing.assert_array_equal(getattr(back, name), getattr(result, name))
     assert (back.features, back.outputs, back.pieces, back.target) == (
         result.features, result.outputs, result.pieces, result.target,
@@ -74,7 +74,7 @@ def test_what_a_file_cannot_hold_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AttributionError, match="a file cannot hold"):
         attribution(ExactShapley(), game).save(tmp_path / "result.npz")
     np.savez(tmp_path / "other.npz", a=np.ones(2))
-    with pytest.raises(LedgerError, match="saved by save"):
+    with pytest.raises(LedgerError, match=r"saved by Attribution\.save"):
         Attribution.load(tmp_path / "other.npz")
 
 
@@ -176,7 +176,7 @@ def test_repr_says_when_not_to_trust() -> None:
     few = attribution(PermutationShapley(budget=12), table_game(6, 3)[0])
     assert "not to be trusted: standard errors are unknown: play more" in repr(few)
     noisy = attribution(KernelShap(budget=16), table_game(6, 3)[0])
-    assert noisy.convergence == pytest.approx(noisy.sequence_errors.max() / np.ptp(noisy.sequence))
+    assert noisy.convergence == pytest.approx(noisy.sequence_standard_errors.max() / np.ptp(noisy.sequence))
     assert noisy.convergence > 0.2
     assert "standard errors are up to" in repr(noisy)
     assert attribution(ExactShapley()).convergence == 0

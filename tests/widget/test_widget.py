@@ -132,7 +132,7 @@ def test_a_new_run_ends_the_one_before_it() -> None:
     w.run()
     result = w.wait(30)
     assert w.status == "finished"
-    assert result.provenance.budget <= 20
+    assert result.provenance.planned <= 20
     runs = [frame["run"] for frame in front.frames()]
     assert runs == sorted(runs)
 

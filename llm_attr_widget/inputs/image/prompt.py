@@ -16,7 +16,7 @@ from llm_attr_widget.inputs.image.ground import Ground
 from llm_attr_widget.inputs.image.processing import Extras, Processing, check_processor, placeholder_in
 from llm_attr_widget.inputs.image.quadtree import quadtree
 from llm_attr_widget.inputs.image.reading import ImageLike, read_image
-from llm_attr_widget.inputs.image.segmentation import Segmentation, Segments, make_way, split
+from llm_attr_widget.inputs.image.segmentation import Segmentation, Segments, make_segmenter, split
 from llm_attr_widget.inputs.text.chat import ChatInput
 from llm_attr_widget.inputs.text.conversation import Conversation, Message, check
 from llm_attr_widget.inputs.text.cutting import Tree, tree
@@ -56,7 +56,7 @@ class ImageInput:
     processor: the model's own (AutoProcessor). image: a PIL image, an array or a path, made upright RGB (`read_image`).
     prompt: a question, which becomes the user's turn after the image; chat messages with one part of type "image"; a
         text with the processor's placeholder in it; or a ChatInput made with the processor, for all that it offers.
-    segments: how the image is cut (`make_way`): n (an n × n grid), (rows, columns), "slic", a label map, masks, boxes;
+    segments: of the image (`make_segmenter`): n (an n × n grid), (rows, columns), "slic", a label map, masks, boxes;
         None: the image is always whole. Where segments overlap, a pixel is present while all that cover it are.
     baseline_image: what absent segments show (`make_fill`): a colour, "mean", "blur", "noise" or `Painted`.
     granularity: how the text is cut into features, as of ChatInput; None: the text is always whole.
@@ -92,19 +92,19 @@ class ImageInput:
         check_processor(self.processor)
         image = read_image(self.image)
         pixels = np.asarray(image)
-        cut = cut_up(pixels, self.segments)
+        segmentation = segmented(pixels, self.segments)
         words, fill = self._made_words(), make_fill(self.baseline_image)
-        first = len(cut.names)
-        features = (*cut.names, *words.features)
+        first = len(segmentation.names)
+        features = (*segmentation.names, *words.features)
         if not features:
             raise InputError(
                 "Expected features, but both segments and granularity are None. Give segments for the image, "
                 "a granularity for the text, or both."
             )
-        covers = np.zeros((len(cut.members), first), dtype=bool)
-        for region, members in enumerate(cut.members):
+        covers = np.zeros((len(segmentation.members), first), dtype=bool)
+        for region, members in enumerate(segmentation.members):
             covers[region, list(members)] = True
-        picture = Picture(pixels, cut.regions, cut.members)
+        picture = Picture(pixels, segmentation.regions, segmentation.members)
         text = words.texts(np.ones((1, len(words.features)), dtype=bool))[0]
         for name, value in {
             "pieces": tuple(
@@ -112,9 +112,9 @@ class ImageInput:
                 for piece in words.pieces
             ),
             "features": features,
-            "baseline": _in_words(cut, fill, words),
+            "baseline": _in_words(segmentation, fill, words),
             "picture": picture,
-            "segmentation": cut,
+            "segmentation": segmentation,
             "_words": words,
             "_fill": fill,
             "_ground": None if fill.random else Ground(picture, fill.pixels(pixels, np.random.default_rng(0))),
@@ -231,11 +231,14 @@ class ImageInput:
         return ChatInput(self.processor, messages, granularity=self.granularity, baseline_text=self.baseline_text)
 
 
-def cut_up(pixels: NDArray[np.uint8], segments: Segments | None) -> Segmentation:
-    """The image in segments; None: all of it is always present. Raises InputError for segments that cannot be used."""
+def segmented(pixels: NDArray[np.uint8], segments: Segments | None) -> Segmentation:
+    """The image in its segments; None: all of it is always present.
+
+    Raises InputError for segments that cannot be used.
+    """
     if segments is None:
         return Segmentation(np.zeros(pixels.shape[:2], dtype=np.int32), ((),), (), "")
-    return make_way(segments).cut(pixels)
+    return make_segmenter(segments).segment(pixels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,8 +288,8 @@ def _check_one_image(messages: Sequence[Message]) -> None:
         )
 
 
-def _in_words(cut: Segmentation, fill: Fill, words: Words) -> str:
-    told = [f"segments {fill.words}"] if cut.names else []
+def _in_words(segmentation: Segmentation, fill: Fill, words: Words) -> str:
+    told = [f"segments {fill.words}"] if segmentation.names else []
     if words.features:
         told.append(f"text {words.baseline}" if told else words.baseline)
     return "; ".join(told)

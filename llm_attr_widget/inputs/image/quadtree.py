@@ -14,28 +14,30 @@ Extent = tuple[float, float, float, float]
 """(left, top, right, bottom)"""
 
 
-def quadtree(cut: Segmentation) -> Tree:
+def quadtree(segmentation: Segmentation) -> Tree:
     """Segments in nested groups: by the quarter of the image that their middle lies in, then by quarters of that.
 
     A quarter in which all of a group lies, or a single segment, is no group of its own. Segments with one middle
     (masks within each other) stay together. For a grid split by `segmentation.split`, the parts of a box are a group.
     Without segments: ().
     """
-    height, width = cut.regions.shape
-    grown = _grown(range(len(cut.names)), middles(cut), (0, 0, width, height))
+    height, width = segmentation.regions.shape
+    grown = _grown(range(len(segmentation.names)), middles(segmentation), (0, 0, width, height))
     return grown if isinstance(grown, tuple) else (grown,)
 
 
-def middles(cut: Segmentation) -> NDArray[np.float64]:
+def middles(segmentation: Segmentation) -> NDArray[np.float64]:
     """`(segments, 2)`: the mean x and y of each segment's pixels."""
-    height, width = cut.regions.shape
-    regions, count = cut.regions.ravel(), len(cut.members)
+    height, width = segmentation.regions.shape
+    regions, count = segmentation.regions.ravel(), len(segmentation.members)
     sums = [
         np.bincount(regions, minlength=count),
         np.bincount(regions, np.tile(np.arange(width) + 0.5, height), count),
         np.bincount(regions, np.repeat(np.arange(height) + 0.5, width), count),
     ]
-    covers = np.array([[segment in covering for segment in range(len(cut.names))] for covering in cut.members])
+    covers = np.array(
+        [[segment in covering for segment in range(len(segmentation.names))] for covering in segmentation.members]
+    )
     pixels, x, y = np.stack(sums) @ covers
     return np.column_stack([x, y]) / pixels[:, None]
 

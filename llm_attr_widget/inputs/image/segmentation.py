@@ -1,7 +1,7 @@
-"""How an image is cut into segments: a grid, superpixels, a label map, masks, boxes.
+"""How an image is segmented: a grid, superpixels, a label map, masks, boxes.
 
-Whatever the way, what comes out is a partition of the pixels into regions, each with the segments that cover it. To
-add a way: one frozen class with `cut`, and one line in `WAYS`.
+Whoever does it, what comes out is a partition of the pixels into regions, each with the segments that cover it. A
+segmenter of your own is any object with `segment`.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class Segmentation:
 
 
 @runtime_checkable
-class Way(Protocol):
-    """A way of cutting images."""
+class Segmenter(Protocol):
+    """A way of segmenting images."""
 
-    def cut(self, pixels: Pixels) -> Segmentation: ...
+    def segment(self, pixels: Pixels) -> Segmentation: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Grid:
     rows: int
     columns: int
 
-    def cut(self, pixels: Pixels) -> Segmentation:
+    def segment(self, pixels: Pixels) -> Segmentation:
         """Raises InputError for a grid with more rows or columns than the image has pixels."""
         height, width = pixels.shape[:2]
         if not (1 <= self.rows <= height and 1 <= self.columns <= width):
@@ -81,7 +81,7 @@ class Boxes:
     boxes: Sequence[Box] | Mapping[str, Box]
     about: str = ""
 
-    def cut(self, pixels: Pixels) -> Segmentation:
+    def segment(self, pixels: Pixels) -> Segmentation:
         """Raises InputError for a box that is empty or reaches out of the image."""
         return _of_boxes(_named(self.boxes, "box"), pixels, self.about or f"{len(self.boxes)} boxes")
 
@@ -92,7 +92,7 @@ class Masks:
 
     masks: Sequence[Mask] | NDArray[np.bool_] | Mapping[str, Mask]
 
-    def cut(self, pixels: Pixels) -> Segmentation:
+    def segment(self, pixels: Pixels) -> Segmentation:
         """Raises InputError for a mask of another shape than the image, or without a pixel."""
         named = _named(self.masks, "mask")
         return _layered(
@@ -106,7 +106,7 @@ class Labels:
 
     labels: NDArray[np.integer[Any]]
 
-    def cut(self, pixels: Pixels) -> Segmentation:
+    def segment(self, pixels: Pixels) -> Segmentation:
         """Raises InputError for a map of another shape than the image, or without a label of at least 0."""
         labels = np.asarray(self.labels)
         if labels.shape != pixels.shape[:2] or not np.issubdtype(labels.dtype, np.integer):
@@ -127,7 +127,7 @@ class Slic:
     segments: int = 24
     compactness: float = 10.0
 
-    def cut(self, pixels: Pixels) -> Segmentation:
+    def segment(self, pixels: Pixels) -> Segmentation:
         """Raises CapabilityError without scikit-image, InputError for fewer than one segment."""
         try:
             from skimage.segmentation import slic
@@ -142,14 +142,15 @@ class Slic:
         return _of_labels(labels, f"{count} SLIC superpixels (compactness {self.compactness:g})")
 
 
-WAYS = (Grid, Slic, Labels, Masks, Boxes)
-Segments: TypeAlias = "int | tuple[int, int] | Literal['slic'] | NDArray[Any] | Sequence[Any] | Mapping[str, Any] | Way"
-"""A way, or what names one: n (an n × n grid), (rows, columns), "slic", a label map, masks, boxes."""
+Segments: TypeAlias = (
+    "int | tuple[int, int] | Literal['slic'] | NDArray[Any] | Sequence[Any] | Mapping[str, Any] | Segmenter"
+)
+"""A segmenter, or what names one: n (an n × n grid), (rows, columns), "slic", a label map, masks, boxes."""
 
 
-def make_way(segments: Segments) -> Way:
-    """Raises InputError for what names no way of cutting an image."""
-    if isinstance(segments, Way):
+def make_segmenter(segments: Segments) -> Segmenter:
+    """Raises InputError for what names no way of segmenting an image."""
+    if isinstance(segments, Segmenter):
         return segments
     if isinstance(segments, str):
         if segments == "slic":
@@ -172,7 +173,7 @@ def make_way(segments: Segments) -> Way:
             return Boxes(cast(Any, segments))
     raise InputError(
         f"Expected segments as n (an n × n grid), (rows, columns), 'slic', a label map, a list of masks or boxes, or "
-        f"one of {', '.join(way.__name__ for way in WAYS)}; got {segments!r:.80}."
+        f"one of Grid, Slic, Labels, Masks and Boxes; got {segments!r:.80}."
     )
 
 
@@ -204,8 +205,8 @@ def _of_boxes(boxes: Mapping[str, Box], pixels: Pixels, about: str) -> Segmentat
                 f"{height}; got {(left, top, right, bottom)}."
             )
         areas[name] = slice(top, bottom), slice(left, right)
-    cut = _layered(areas, pixels, about)
-    return Segmentation(cut.regions, cut.members, cut.names, about, tuple(boxes.values()))
+    made = _layered(areas, pixels, about)
+    return Segmentation(made.regions, made.members, made.names, about, tuple(boxes.values()))
 
 
 def _layered(areas: Mapping[str, Any], pixels: Pixels, about: str) -> Segmentation:
@@ -252,18 +253,18 @@ def quarters(box: Box) -> Iterator[tuple[str, Box]]:
                 yield f"{upper} {side}", (start, low, end, high)
 
 
-def split(cut: Segmentation, segments: Collection[int]) -> Boxes:
+def split(whole: Segmentation, segments: Collection[int]) -> Boxes:
     """The same boxes, those of some segments split in four where they are; names say whose parts they are.
 
     Raises InputError where segments are no boxes.
     """
-    if cut.boxes is None:
+    if whole.boxes is None:
         raise InputError(
-            f"Expected segments that are boxes, to split them in four, got {cut.about}. Begin with a grid or boxes."
+            f"Expected segments that are boxes, to split them in four, got {whole.about}. Begin with a grid or boxes."
         )
     boxes: dict[str, Box] = {}
-    for segment, (name, box) in enumerate(zip(cut.names, cut.boxes, strict=True)):
+    for segment, (name, box) in enumerate(zip(whole.names, whole.boxes, strict=True)):
         parts = [(f"{name}, {part}", inner) for part, inner in quarters(box)] if segment in segments else []
         boxes.update(parts if len(parts) > 1 else [(name, box)])
-    told = ", ".join(f"({cut.names[segment]})" for segment in sorted(segments))
-    return Boxes(boxes, f"{cut.about}; {told} split in four")
+    told = ", ".join(f"({whole.names[segment]})" for segment in sorted(segments))
+    return Boxes(boxes, f"{whole.about}; {told} split in four")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from llm_attr_widget.inputs.image.ground import Ground, boxes
-from llm_attr_widget.inputs.image.segmentation import make_way
+from llm_attr_widget.inputs.image.segmentation import make_segmenter
 from llm_attr_widget.picture import Picture
 
 RNG = np.random.default_rng(0)
@@ -24,7 +24,7 @@ CUTS = {
 
 @pytest.mark.parametrize("name", CUTS)
 def test_hidden_regions_show_the_ground_and_no_other_pixel_does(name) -> None:
-    cut = make_way(CUTS[name]).cut(PIXELS)
+    cut = make_segmenter(CUTS[name]).segment(PIXELS)
     behind = RNG.integers(0, 256, PIXELS.shape, dtype=np.uint8)
     ground = Ground(Picture(PIXELS, cut.regions, cut.members), behind)
     for _ in range(12):

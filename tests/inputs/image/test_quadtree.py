@@ -32,27 +32,27 @@ def groups_of(tree: Tree) -> Iterator[list[int]]:
 
 
 def test_a_grid_is_quartered_and_its_quarters_again() -> None:
-    assert quadtree(Grid(4, 4).cut(PIXELS)) == (
+    assert quadtree(Grid(4, 4).segment(PIXELS)) == (
         (0, 1, 4, 5),
         (2, 3, 6, 7),
         (8, 9, 12, 13),
         (10, 11, 14, 15),
     )
-    assert quadtree(Grid(4, 4).cut(PIXELS[:4, :4])) == quadtree(Grid(4, 4).cut(PIXELS))  # one pixel each
-    assert quadtree(Grid(2, 2).cut(PIXELS)) == (0, 1, 2, 3)
-    assert quadtree(Grid(1, 1).cut(PIXELS)) == (0,)
+    assert quadtree(Grid(4, 4).segment(PIXELS[:4, :4])) == quadtree(Grid(4, 4).segment(PIXELS))  # one pixel each
+    assert quadtree(Grid(2, 2).segment(PIXELS)) == (0, 1, 2, 3)
+    assert quadtree(Grid(1, 1).segment(PIXELS)) == (0,)
 
 
 def test_the_parts_of_a_split_box_are_a_group() -> None:
-    finer = split(Grid(2, 2).cut(PIXELS), [2]).cut(PIXELS)
+    finer = split(Grid(2, 2).segment(PIXELS), [2]).segment(PIXELS)
     assert quadtree(finer) == (0, 1, (2, 3, 4, 5), 6)
-    again = split(finer, [3]).cut(PIXELS)
+    again = split(finer, [3]).segment(PIXELS)
     assert quadtree(again) == (0, 1, (2, (3, 4, 5, 6), 7, 8), 9)
 
 
 @given(st.integers(1, 12), st.integers(1, 12))
 def test_each_segment_is_there_once_and_groups_lie_together(rows, columns) -> None:
-    cut = Grid(rows, columns).cut(PIXELS)
+    cut = Grid(rows, columns).segment(PIXELS)
     tree = quadtree(cut)
     assert sorted(leaves(tree)) == list(range(rows * columns))
     for group in groups_of(tree):
@@ -61,11 +61,11 @@ def test_each_segment_is_there_once_and_groups_lie_together(rows, columns) -> No
 
 
 def test_superpixels_and_masks_within_each_other() -> None:
-    cut = Slic(12).cut(PIXELS)
+    cut = Slic(12).segment(PIXELS)
     assert sorted(leaves(quadtree(cut))) == list(range(len(cut.names)))
     around, inside = np.ones((24, 36), bool), np.zeros((24, 36), bool)
     inside[10:14, 16:20] = True
-    nested = Masks([around, inside, inside]).cut(PIXELS)
+    nested = Masks([around, inside, inside]).segment(PIXELS)
     np.testing.assert_array_equal(middles(nested), [[18, 12]] * 3)
     assert quadtree(nested) == (0, 1, 2)
 

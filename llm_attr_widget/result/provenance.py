@@ -1,0 +1,31 @@
+"""Where an attribution's numbers come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Phase: TypeAlias = Literal["running", "finished", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where the numbers come from.
+
+    planned: model calls planned for all trials together (a budget is for one of them); calls: coalitions played;
+    scored: prompts that went through the model for them.
+    stop_when: the rule to end early by, in words, "" for none; early: whether it was met and ended the run.
+    """
+
+    model: str
+    method: str
+    baseline: str
+    granularity: str
+    seed: int
+    trials: int
+    planned: int
+    calls: int
+    scored: int
+    seconds: float
+    stop_when: str = ""
+    early: bool = False
