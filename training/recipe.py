@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import torch
+from safetensors.torch import load_file, save_file
 
 Kind = TypeVar("Kind", bound=str)
 
@@ -38,3 +40,16 @@ def reproducible(threads: int) -> Generator[None]:
 def report(right: Mapping[Kind, float], asked: str) -> str:
     """The share of right answers for each kind, in lines. asked: what was held out."""
     return "\n".join([f"Right answers to {asked}:", *(f"  {kind:<10} {share:.1%}" for kind, share in right.items())])
+
+
+def write_for_all_versions(folder: Path) -> None:
+    """What transformers 5 has saved, in the names that transformers 4.57 reads as well."""
+    config = folder / "tokenizer_config.json"
+    said = json.loads(config.read_text(encoding="utf-8"))
+    said["tokenizer_class"] = "PreTrainedTokenizerFast"
+    said["additional_special_tokens"] = said.pop("extra_special_tokens", said.get("additional_special_tokens", []))
+    said["model_input_names"] = ["input_ids", "attention_mask"]
+    config.write_text(json.dumps(said, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    weights = load_file(folder / "model.safetensors")
+    old = {name.replace("vision_tower.", "vision_tower.vision_model."): value for name, value in weights.items()}
+    save_file(old, folder / "model.safetensors", metadata={"format": "pt"})

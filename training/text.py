@@ -29,7 +29,7 @@ from llm_attr_widget.demo.text_world import (
     Kind,
     examples,
 )
-from training.recipe import options_of, report, reproducible
+from training.recipe import options_of, report, reproducible, write_for_all_versions
 from training.text_batches import BOS_ID, END_ID, IGNORED, PAD_ID, batches, token_ids
 
 log = logging.getLogger(__name__)
@@ -166,6 +166,7 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
     """Writes what `from_pretrained` reads, weights as float16. `model` is float16 from here on."""
     model.half().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    write_for_all_versions(folder)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

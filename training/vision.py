@@ -31,7 +31,7 @@ from transformers import (
 
 from llm_attr_widget.demo import VISION_FOLDER, load_vision
 from llm_attr_widget.demo.vision_world import COLOURS, GRID, SHAPES, Kind, VisionExample, chat, draw_scene, examples
-from training.recipe import options_of, report, reproducible
+from training.recipe import options_of, report, reproducible, write_for_all_versions
 from training.vision_batches import IGNORED, Batch, ask, batch, view
 
 log = logging.getLogger(__name__)
@@ -252,6 +252,7 @@ def save(model: LlavaForConditionalGeneration, processor: LlavaProcessor, folder
     copy.generation_config = model.generation_config
     copy.half().save_pretrained(folder)
     processor.save_pretrained(folder)
+    write_for_all_versions(folder)
 
 
 def answer(model: LlavaForConditionalGeneration, processor: LlavaProcessor, image: Image.Image, question: str) -> str:

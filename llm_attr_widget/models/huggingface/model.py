@@ -17,6 +17,7 @@ from llm_attr_widget.models.huggingface.generate import generated
 from llm_attr_widget.models.huggingface.lines import slopes
 from llm_attr_widget.models.huggingface.paths import Job
 from llm_attr_widget.models.huggingface.probe import Settled, path_named, probe
+from llm_attr_widget.models.huggingface.versions import warn_where_untested
 from llm_attr_widget.types import Line, Prompt, Scored, Slopes
 
 _settled: WeakKeyDictionary[nn.Module, dict[tuple[str, ...], Settled]] = WeakKeyDictionary()
@@ -35,6 +36,7 @@ class HuggingFaceModel:
     def __init__(
         self, model: nn.Module, tokenizer: Any, *, scoring: Literal["one_pass", "stepwise"] = "one_pass"
     ) -> None:
+        warn_where_untested()
         self.model = model
         self.tokenizer = tokenizer
         self.scoring = scoring
