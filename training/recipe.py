@@ -51,5 +51,6 @@ def write_for_all_versions(folder: Path) -> None:
     said["model_input_names"] = ["input_ids", "attention_mask"]
     config.write_text(json.dumps(said, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     weights = load_file(folder / "model.safetensors")
-    old = {name.replace("vision_tower.", "vision_tower.vision_model."): value for name, value in weights.items()}
+    inner = "vision_tower.vision_model."
+    old = {n if inner in n else n.replace("vision_tower.", inner): value for n, value in weights.items()}
     save_file(old, folder / "model.safetensors", metadata={"format": "pt"})

@@ -88,8 +88,8 @@ def test_the_shipped_text_model_is_attributed(shipped) -> None:
 def test_the_shipped_vision_model_sees_the_segment_it_speaks_of() -> None:
     model, processor = load_vision()
     example = vision_world.examples(np.random.default_rng(0), 1)[0]
-    players = ImageInput(processor, example.image, example.prompt, segments=list(example.boxes))
-    result = attribute(model, processor, players, method="leave_one_out", progress=False, max_new_tokens=4)
+    scene = ImageInput(processor, example.image, example.prompt, segments=list(example.boxes))
+    result = attribute(model, processor, scene, method="leave_one_out", progress=False, max_new_tokens=4)
     assert int(np.argmax(result.sequence)) == example.cause
     assert float(result.sequence.max()) > 3
 
