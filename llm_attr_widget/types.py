@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_attr_widget.errors import InputError
 from llm_attr_widget.picture import Picture
 
 Coalitions: TypeAlias = NDArray[np.bool_]
@@ -21,6 +22,14 @@ LogProbs: TypeAlias = NDArray[np.float32]
 """`(prompts, target tokens)`: natural log-probs."""
 
 Granularity: TypeAlias = Literal["token", "word", "phrase", "sentence", "paragraph"]
+GRANULARITIES: tuple[Granularity, ...] = get_args(Granularity)
+"""From fine to coarse: the levels at which text is cut into features."""
+
+
+def check_granularity(granularity: object) -> None:
+    """Raises InputError, naming the known ones, for anything else than a name of a granularity."""
+    if granularity not in GRANULARITIES:
+        raise InputError(f"Expected a granularity out of {', '.join(GRANULARITIES)}, got {granularity!r}.")
 
 
 class Tokenizer(Protocol):

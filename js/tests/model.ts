@@ -1,7 +1,16 @@
 /** A model as hosts have it (traits, messages, listeners), for tests and for looking at the widget without a kernel. */
 
 import type { Model } from "../src/session/session";
-import type { Chart, Command, Event, Progress, State } from "../src/wire/protocol";
+import {
+  type Chart,
+  type Command,
+  DEFAULTS,
+  type Event,
+  GRANULARITIES,
+  type Progress,
+  type State,
+  VALUES,
+} from "../src/wire/protocol";
 
 type Handler = (...args: unknown[]) => void;
 
@@ -72,16 +81,8 @@ export class FakeModel {
 const nothing = () => new DataView(new ArrayBuffer(0));
 
 export const EMPTY: State = {
-  prompt: "",
-  target: null,
-  against: null,
-  method: "shapley",
-  granularity: "word",
-  value: "log_prob",
-  budget: null,
+  ...DEFAULTS,
   trials: 4,
-  seed: 0,
-  locked: [],
   choices: {
     methods: [
       { name: "shapley", label: "Shapley", about: "Shapley values by permutation sampling" },
@@ -89,16 +90,8 @@ export const EMPTY: State = {
       { name: "lime", label: "LIME", about: "Weights of a local linear model" },
       { name: "leave_one_out", label: "Leave one out", about: "What is lost when one part alone is absent" },
     ],
-    granularities: [
-      { name: "token", label: "token", about: "Every token of the prompt" },
-      { name: "word", label: "word", about: "Every word" },
-      { name: "sentence", label: "sentence", about: "Every sentence" },
-      { name: "paragraph", label: "paragraph", about: "Every paragraph" },
-    ],
-    values: [
-      { name: "log_prob", label: "log-prob", about: "Natural logarithm of the probability" },
-      { name: "prob", label: "prob", about: "Probability" },
-    ],
+    granularities: GRANULARITIES.map((name) => ({ name, label: name, about: `Every ${name}` })),
+    values: VALUES.map((name) => ({ name, label: name.replaceAll("_", " "), about: `By ${name}` })),
   },
   has_model: true,
   status: "idle",
@@ -136,16 +129,10 @@ export function makeChart(run: number, features: readonly string[], outputs: rea
     askable: true,
     extendable: true,
     settings: {
+      ...DEFAULTS,
       prompt: features.join(""),
       target: outputs.join(""),
-      against: null,
-      method: "shapley",
-      granularity: "word",
-      value: "log_prob",
-      budget: null,
       trials: 4,
-      seed: 0,
-      locked: [],
     },
   };
 }

@@ -21,6 +21,7 @@ from llm_attr_widget.inputs.changed.in_place import in_place
 from llm_attr_widget.inputs.text.cutting import tree
 from llm_attr_widget.methods import Owen, make_method
 from llm_attr_widget.methods.owen import leaves
+from llm_attr_widget.methods.registry import check_seed, check_trials
 from llm_attr_widget.tokens import tokenizer_of
 from llm_attr_widget.types import (
     Coalitions,
@@ -68,8 +69,7 @@ class Plan:
     planned: int = field(init=False)
 
     def __post_init__(self) -> None:
-        if self.trials < 1:
-            raise MethodError(f"Expected at least one trial, got trials={self.trials}.")
+        check_trials(self.trials)
         if self.stop_when is not None:
             self.stop_when.require(self.method, self.game.features)
         object.__setattr__(self, "planned", self.trials * self.method.calls(self.game.features))
@@ -106,6 +106,7 @@ def plan(
 
     Arguments are those of `run`. Raises InputError, TargetError, MethodError or CapabilityError.
     """
+    check_seed(seed)
     scorer = as_model(model, tokenizer)
     given: Any = tokenizer if tokenizer is not None else getattr(scorer, "tokenizer", None)
     explained, words = make_input(given, prompt, granularity=granularity), tokenizer_of(given)

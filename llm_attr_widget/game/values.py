@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias, get_args
+from typing import Literal, Protocol, TypeAlias, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -150,11 +150,25 @@ class Custom:
         return np.column_stack([values, values])
 
 
-VALUES: tuple[tuple[str, type[LogProb] | type[SequenceLogProb] | type[Prob]], ...] = (
+VALUES: tuple[tuple[ValueName, type[LogProb] | type[SequenceLogProb] | type[Prob]], ...] = (
     ("log_prob", LogProb),
     ("sequence_log_prob", SequenceLogProb),
     ("prob", Prob),
 )
+
+
+def check_value(value: object) -> None:
+    """Raises TargetError for what is no value function: neither one of the names nor callable."""
+    if not (callable(value) or (isinstance(value, str) and value in get_args(ValueName))):
+        raise TargetError(f"Expected a value function out of {get_args(ValueName)} or a callable, got {value!r}.")
+
+
+def check_contrast(value: object) -> None:
+    """Raises TargetError for a value function that a second target cannot be contrasted in."""
+    if value != "log_prob":
+        raise TargetError(
+            f"A contrast explains log-probs, but value={value!r} was given as well. Leave value at 'log_prob'."
+        )
 
 
 def make_value(
@@ -162,16 +176,12 @@ def make_value(
 ) -> Value:
     """The value function meant by a name, a callable, or a second target to contrast with."""
     if against is not None:
-        if value != "log_prob":
-            raise TargetError(
-                f"A contrast explains log-probs, but value={value!r} was given as well. Leave value at 'log_prob'."
-            )
+        check_contrast(value)
         return Contrast(len(target.ids))
+    check_value(value)
     for name, kind in VALUES:
         if value == name:
             return kind()
     if isinstance(value, (LogProb, SequenceLogProb, Prob, Contrast, Custom)):
         return value
-    if callable(value):
-        return Custom(value)
-    raise TargetError(f"Expected a value function out of {get_args(ValueName)} or a callable, got {value!r}.")
+    return Custom(cast("Callable[[LogProbs], NDArray[np.floating]]", value))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -116,6 +117,37 @@ GRADIENT_METHODS: tuple[Entry, ...] = (
 METHODS: tuple[Entry, ...] = COALITION_METHODS + GRADIENT_METHODS
 
 
+def check_method(name: object) -> None:
+    """Raises MethodError, naming the known ones, for what is no method's name."""
+    if not any(entry.name == name for entry in METHODS):
+        known = ", ".join(repr(entry.name) for entry in METHODS)
+        raise MethodError(f"Expected a method among {known}; got {name!r}.")
+
+
+def check_budget(budget: object) -> None:
+    """Raises MethodError for what is neither None nor a whole number."""
+    if budget is not None and not _is_whole(budget):
+        raise MethodError(f"Expected a whole number of model calls, got budget={budget!r}. Give an int, such as 200.")
+
+
+def check_trials(trials: object) -> None:
+    """Raises MethodError for what is no whole number of trials, from one on."""
+    if not _is_whole(trials):
+        raise MethodError(f"Expected a whole number of trials, got trials={trials!r}. Give an int, such as 4.")
+    if cast(int, trials) < 1:
+        raise MethodError(f"Expected at least one trial, got trials={trials}.")
+
+
+def check_seed(seed: object) -> None:
+    """Raises MethodError for what is no whole number from zero on."""
+    if not _is_whole(seed) or cast(int, seed) < 0:
+        raise MethodError(f"Expected a seed that is a whole number, 0 or more, got seed={seed!r}.")
+
+
+def _is_whole(number: object) -> bool:
+    return isinstance(number, int | np.integer) and not isinstance(number, bool)
+
+
 def make_method(name: str, *, budget: int | None = None) -> Method | GradientMethod:
     """The method of that name with its defaults.
 
@@ -123,15 +155,12 @@ def make_method(name: str, *, budget: int | None = None) -> Method | GradientMet
     unknown name, naming the known ones, and for a budget given to a method whose cost is fixed. For more options, make
     the class itself.
     """
-    if budget is not None and not isinstance(budget, int | np.integer):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may not type
-        raise MethodError(f"Expected a whole number of model calls, got budget={budget!r}. Give an int, such as 200.")
-    for entry in METHODS:
-        if entry.name == name:
-            if budget is not None and not entry.takes_budget:
-                raise MethodError(
-                    f"The cost of {name!r} is set by the number of features, but budget={budget} was given. "
-                    "Leave the budget out, or choose 'shapley'."
-                )
-            return entry.make(None if budget is None else int(budget))
-    known = ", ".join(repr(entry.name) for entry in METHODS)
-    raise MethodError(f"Expected a method among {known}; got {name!r}.")
+    check_method(name)
+    check_budget(budget)
+    entry = next(entry for entry in METHODS if entry.name == name)
+    if budget is not None and not entry.takes_budget:
+        raise MethodError(
+            f"The cost of {name!r} is set by the number of features, but budget={budget} was given. "
+            "Leave the budget out, or choose 'shapley'."
+        )
+    return entry.make(None if budget is None else int(budget))

@@ -6,7 +6,6 @@ import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,24 +13,25 @@ from numpy.typing import NDArray
 from llm_attr_widget import picture
 from llm_attr_widget.engine.extend import can_go_further
 from llm_attr_widget.engine.update import Update
-from llm_attr_widget.game.values import Contrast, LogProb, Prob, SequenceLogProb
+from llm_attr_widget.game.values import VALUES, Contrast, LogProb, Prob, SequenceLogProb, Value, ValueName
+from llm_attr_widget.methods import METHODS
 from llm_attr_widget.result.attribution import Attribution
+from llm_attr_widget.types import GRANULARITIES
 from llm_attr_widget.widget.protocol import (
     Chart,
     Explained,
     Frame,
-    GranularityName,
+    Numbers,
     Picture,
     PieceText,
     Progress,
     Settings,
 )
+from llm_attr_widget.widget.wire import buffers
 
 # Colab drops messages over 1 MB or so; two matrices travel in a frame.
 CELLS_PER_FRAME = 100_000
 DISPLAY_SIDE = 512  # pixels of a picture's longer side as it is shown
-
-BUFFERS = ("values", "errors", "ends", "sequence", "sequence_errors")
 
 
 def chart_of(attribution: Attribution, run: int, settings: Settings, continues: int | None = None) -> Chart:
@@ -71,19 +71,27 @@ def explained(attribution: Attribution) -> Explained:
 def settings_of(attribution: Attribution) -> Settings:
     """The settings that come nearest to how this attribution was made."""
     about = attribution.provenance
-    known = about.granularity in get_args(GranularityName)
+    known = {entry.name for entry in METHODS}
     return Settings(
         prompt="".join(piece.text for piece in attribution.pieces),
         target=attribution.target.text,
         against=None if attribution.against is None else attribution.against.text,
-        method=attribution.method.name,
+        method=attribution.method.name if attribution.method.name in known else Settings().method,
         # The finest, so that the view may put features together at every level.
-        granularity=cast("GranularityName", about.granularity) if known else "token",
-        value="prob" if isinstance(attribution.value, Prob) else "log_prob",
+        granularity=about.granularity if about.granularity in GRANULARITIES else GRANULARITIES[0],
+        value=_name_of(attribution.value),
         budget=None,
         trials=about.trials,
         seed=about.seed,
     )
+
+
+def _name_of(value: Value) -> ValueName:
+    """The name of a value function; the default's for what has none (a contrast, a function of the user's own)."""
+    for name, kind in VALUES:
+        if type(value) is kind:
+            return name
+    return Settings().value
 
 
 def progress_of(update: Update, run: int, *, resumed: int = 0, spent: float = 0.0) -> Progress:
@@ -134,16 +142,15 @@ def failure(before: Progress, message: str, traceback: str) -> Progress:
     )
 
 
-def buffers_of(attribution: Attribution, rows: slice = slice(None)) -> tuple[bytes, ...]:
-    """The numbers of these rows, in the order of BUFFERS, as little-endian float32."""
-    arrays = (
-        attribution.values[rows],
-        attribution.standard_errors[rows],
-        attribution.ends[rows],
-        attribution.sequence,
-        attribution.sequence_standard_errors,
+def numbers_of(attribution: Attribution, rows: slice = slice(None)) -> Numbers:
+    """The numbers of these rows."""
+    return Numbers(
+        values=float32(attribution.values[rows]),
+        errors=float32(attribution.standard_errors[rows]),
+        ends=float32(attribution.ends[rows]),
+        sequence=float32(attribution.sequence),
+        sequence_errors=float32(attribution.sequence_standard_errors),
     )
-    return tuple(float32(array) for array in arrays)
 
 
 def frames_of(
@@ -155,7 +162,7 @@ def frames_of(
     for first in range(0, outputs, step):
         rows = min(step, outputs - first)
         frame = Frame("frame", 0, progress.run, chart if first == 0 else None, progress, first, rows)
-        yield frame, buffers_of(attribution, slice(first, first + rows))
+        yield frame, buffers(numbers_of(attribution, slice(first, first + rows)))
 
 
 def float32(array: NDArray[np.floating]) -> bytes:

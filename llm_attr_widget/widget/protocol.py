@@ -1,19 +1,33 @@
-"""The wire between kernel and front end, typed once. `typescript.py` prints js/src/wire/protocol.ts from it.
+"""The wire between kernel and front end: the one table that all else on both sides is made from.
 
 Traits hold what a reopened notebook must show; messages are commands (front end to kernel) and events (kernel to front
 end). Numbers travel as little-endian float32 buffers beside the JSON, so that NaN and infinity survive. Names are the
 same on both sides; there is no mapping.
+
+`typescript.py` prints js/src/wire/protocol.ts from it: types, decoders, lists. `traits.py` makes the synced traits,
+`wire.py` decodes commands. What stands with a type in `Annotated` says more of a field: a function raises for values
+that the field cannot have, with the sentence that `attribute` gives; an `Option` is a field of the options panel; a
+`Shape` says how long a buffer is.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
+
+from llm_attr_widget.game.values import ValueName, check_contrast, check_value
+from llm_attr_widget.methods.registry import check_budget, check_method, check_seed, check_trials, make_method
+from llm_attr_widget.types import Granularity, check_granularity
+from llm_attr_widget.widget.table import Option, Shape, check
 
 Phase: TypeAlias = Literal["idle", "running", "paused", "finished", "stopped", "failed"]
-ValueName: TypeAlias = Literal["log_prob", "prob"]
-GranularityName: TypeAlias = Literal["token", "word", "sentence", "paragraph"]
 Explained: TypeAlias = Literal["log_prob", "prob", "log_odds", "other"]
+
+
+ByCell: TypeAlias = Annotated[bytes, Shape(("rows", "features"))]
+ByRowEnd: TypeAlias = Annotated[bytes, Shape(("rows", 2))]
+ByFeature: TypeAlias = Annotated[bytes, Shape(("features",))]
+ByToken: TypeAlias = Annotated[bytes, Shape(("tokens",))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,30 +43,42 @@ class Choice:
 class Choices:
     """What the controls offer."""
 
-    methods: tuple[Choice, ...]
-    granularities: tuple[Choice, ...]
-    values: tuple[Choice, ...]
+    methods: tuple[Choice, ...] = ()
+    granularities: tuple[Choice, ...] = ()
+    values: tuple[Choice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All that a run is made from. `target` null: the model writes it. `budget` null: the method's own default.
 
+    method, granularity, value: every name that `attribute` knows.
+
     against: a second answer, to explain why the target rather than this; null: no contrast.
     locked: the prompt's pieces joined, cut where a stretch that is always present begins and ends: every second text,
     from the second on, is such a stretch; empty: none is.
+
+    Raises what `attribute` raises where it would not take them.
     """
 
-    prompt: str
-    target: str | None
-    against: str | None
-    method: str
-    granularity: GranularityName
-    value: ValueName
-    budget: int | None
-    trials: int
-    seed: int
+    prompt: str = ""
+    target: str | None = None
+    against: str | None = None
+    method: Annotated[str, check_method] = "shapley"
+    granularity: Annotated[Granularity, check_granularity] = "word"
+    value: Annotated[ValueName, check_value] = "log_prob"
+    budget: Annotated[int | None, check_budget, Option("Budget", "model calls; empty: the method's own", least=1)] = (
+        None
+    )
+    trials: Annotated[int, check_trials, Option("Trials", "independent repetitions, for standard errors", least=1)] = 1
+    seed: Annotated[int, check_seed, Option("Seed", "the same seed gives the same numbers", least=0)] = 0
     locked: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check(self)
+        make_method(self.method, budget=self.budget)
+        if self.against is not None:
+            check_contrast(self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +149,25 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """An ended run that is kept beside the newest one: all that is needed to show it. Buffers as in `Frame`."""
+class Numbers:
+    """The numbers of a matrix, or of some of its rows, in the chart's unit. NaN where there is none yet.
+
+    errors: standard errors. ends: v(all) and v(none) of each row. sequence, sequence_errors: of the whole target.
+    """
+
+    values: ByCell = b""
+    errors: ByCell = b""
+    ends: ByRowEnd = b""
+    sequence: ByFeature = b""
+    sequence_errors: ByFeature = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record(Numbers):
+    """An ended run that is kept beside the newest one: all that is needed to show it."""
 
     chart: Chart
     progress: Progress
-    values: bytes
-    errors: bytes
-    ends: bytes
-    sequence: bytes
-    sequence_errors: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,8 +333,7 @@ class Frame:
     answer to hello and resend, else null. rows: how many rows this frame carries, from first_row on (a large matrix
     is sent in several frames; 0 rows carry progress alone).
 
-    Buffers, float32, when rows > 0: values (rows, features); errors (rows, features); ends (rows, 2): v(all) and
-    v(none) of each row; sequence (features): attribution of the whole target; sequence_errors (features).
+    Its buffers, when rows > 0, are those of `Numbers`, in order.
     """
 
     kind: Literal["frame"]
@@ -331,6 +365,14 @@ class Generated:
 
 
 @dataclass(frozen=True, slots=True)
+class LogProbs:
+    """Of each token of a `WhatIfAnswer`, in nats: after the whole prompt, and after the changed one."""
+
+    before: ByToken
+    after: ByToken
+
+
+@dataclass(frozen=True, slots=True)
 class WhatIfAnswer:
     """Each target token's log-prob after the whole prompt and after the changed one.
 
@@ -338,7 +380,7 @@ class WhatIfAnswer:
     what the model itself writes after the whole and after the changed prompt; null where it cannot write. calls:
     prompts scored for this answer; 0 where the ledger knew. message: what to know of the numbers.
 
-    Buffers, float32, nats: before (tokens), after (tokens).
+    Its buffers are those of `LogProbs`, in order.
     """
 
     kind: Literal["what_if"]
@@ -356,39 +398,35 @@ class WhatIfAnswer:
 Event: TypeAlias = Frame | Failed | Generated | WhatIfAnswer
 
 
-# Traits: what a saved notebook shows. Buffers as in `Frame`, for all rows; empty while there is nothing.
+# Traits: what a saved notebook shows. The names of those that the front end changes, too: all of `Settings`, `names`,
+# `comparing`.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending(Numbers):
+    """The newest run as it ended; nothing in it while there is none."""
+
+    status: Phase = "idle"
+    chart: Chart | None = None
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """Synced traits of the widget. The editable ones (`prompt` … `locked`, `names`, `comparing`) go both ways.
+class Beside:
+    """What stands beside the newest run.
 
-    chart … sequence_errors: the newest run. records: the runs before it that are kept, oldest first. comparing: none,
-    or the two runs that are compared. has_model: new runs can be made.
+    choices: what the controls offer. has_model: new runs can be made. records: the runs before it that are kept, oldest
+    first. comparing: none, or the two runs that are compared.
     """
 
-    prompt: str
-    target: str | None
-    against: str | None
-    method: str
-    granularity: GranularityName
-    value: ValueName
-    budget: int | None
-    trials: int
-    seed: int
-    locked: tuple[str, ...]
-    choices: Choices
-    has_model: bool
-    status: Phase
-    chart: Chart | None
-    progress: Progress | None
-    values: bytes
-    errors: bytes
-    ends: bytes
-    sequence: bytes
-    sequence_errors: bytes
-    records: tuple[Record, ...]
-    names: tuple[RunName, ...]
-    comparing: tuple[int, ...]
-    checks: tuple[Verdict, ...]
-    pictures: tuple[Picture, ...]
+    choices: Choices = Choices()
+    has_model: bool = True
+    records: tuple[Record, ...] = ()
+    names: tuple[RunName, ...] = ()
+    comparing: tuple[int, ...] = ()
+    checks: tuple[Verdict, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+
+
+TRAITS: tuple[type[Any], ...] = (Settings, Ending, Beside)
+"""Every field of each is a synced trait of the widget."""

@@ -17,8 +17,10 @@ from llm_attr_widget.inputs.changed.reworded import reworded
 from llm_attr_widget.result.attribution import Attribution
 from llm_attr_widget.result.check import Check
 from llm_attr_widget.types import Coalitions, Generator, LogProbs, Prompt, Tokenizer
+from llm_attr_widget.widget import protocol
 from llm_attr_widget.widget.frames import float32
 from llm_attr_widget.widget.protocol import CurvePoint, Verdict, WhatIf, WhatIfAnswer
+from llm_attr_widget.widget.wire import buffers
 
 
 @dataclass
@@ -85,7 +87,7 @@ def what_if(
         calls=(evaluator.scored + asked.scored) // len(game.targets),
         message="One draw of the sampled baselines." if game.input.random and question.absent else "",
     )
-    return answer, (_row(before), _row(after))
+    return answer, buffers(protocol.LogProbs(_row(before), _row(after)))
 
 
 def verdict_of(check: Check, run: int) -> Verdict:

@@ -11,8 +11,9 @@ from llm_attr_widget.engine.plan import Plan
 from llm_attr_widget.engine.play import play
 from llm_attr_widget.engine.update import Update
 from llm_attr_widget.result.attribution import Attribution
-from llm_attr_widget.widget.frames import BUFFERS, buffers_of, chart_of, progress_of
-from llm_attr_widget.widget.protocol import Chart, Progress, Settings
+from llm_attr_widget.widget.frames import chart_of, numbers_of, progress_of
+from llm_attr_widget.widget.protocol import Chart, Progress, Record, Settings
+from llm_attr_widget.widget.wire import encode
 from llm_attr_widget.widget.worker import Control
 
 MOST_CELLS = 1_000_000
@@ -54,7 +55,7 @@ class Shown:
 
     def name(self) -> str:
         """What it is called until someone calls it something else."""
-        what = self.settings.method.replace("_", " ")
+        what = (self.settings.method if self.result is None else self.result.method.name).replace("_", " ")
         return f"{self.run}: {what}, {self.settings.granularity}"
 
 
@@ -78,8 +79,7 @@ def record_of(shown: Shown) -> dict[str, Any]:
     """A protocol Record with its buffers. The run must have something to show."""
     if shown.result is None or shown.chart is None:
         raise ValueError(f"Run {shown.run} has nothing to show yet.")
-    numbers = dict(zip(BUFFERS, buffers_of(shown.result), strict=True))
-    return {"chart": asdict(shown.chart), "progress": asdict(shown.progress), **numbers}
+    return encode(Record(chart=shown.chart, progress=shown.progress, **asdict(numbers_of(shown.result))))
 
 
 def records_of(kept: Sequence[Shown]) -> list[dict[str, Any]]:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from llm_attr_widget.errors import AttributionError
 from llm_attr_widget.result.attribution import Attribution
 from llm_attr_widget.widget.frames import (
-    BUFFERS,
-    buffers_of,
     chart_of,
     frames_of,
     nothing_yet,
+    numbers_of,
     picture_of,
     progress_at_end,
     settings_of,
 )
-from llm_attr_widget.widget.protocol import Frame, RunName, Settings, Verdict
+from llm_attr_widget.widget.protocol import Ending, Frame, RunName, Settings, Verdict
 from llm_attr_widget.widget.publisher import Publisher
 from llm_attr_widget.widget.runs import Kept, Shown, records_of
 from llm_attr_widget.widget.traits import Traits
@@ -77,8 +76,7 @@ class Stage:
         shown.result, shown.progress = result, progress_at_end(result, shown.run)
         shown.chart = chart_of(result, shown.run, settings)
         self.send_picture(shown)
-        if name:
-            self._traits.names = [*self._traits.names[:-1], encode(RunName(shown.run, name))]
+        self._traits.names = [*self._traits.names[:-1], encode(RunName(shown.run, name or shown.name()))]
         self.settle(shown)
 
     def show(self, shown: Shown, *, whole: bool = False) -> None:
@@ -130,7 +128,7 @@ class Stage:
         traits = self._traits
         with traits.hold_sync():
             for name, value in encode(shown.settings).items():
-                setattr(traits, name, list(value) if isinstance(value, tuple) else value)
+                setattr(traits, name, value)
             traits.records = records_of(self._kept)
             traits.names = [*traits.names, encode(RunName(shown.run, shown.name()))]
             traits.comparing = []
@@ -140,9 +138,7 @@ class Stage:
         traits = self._traits
         with traits.hold_sync():
             traits.records = records_of(self._kept)
-            traits.progress = encode(shown.progress)
-            chart = None if shown.chart is None else encode(shown.chart)
-            ending = None if shown.result is None else buffers_of(shown.result)
-            for name, value in zip(("chart", *BUFFERS), (chart, *(ending or (b"",) * len(BUFFERS))), strict=True):
+            numbers = {} if shown.result is None else asdict(numbers_of(shown.result))
+            ending = Ending(status=shown.progress.phase, chart=shown.chart, progress=shown.progress, **numbers)
+            for name, value in encode(ending).items():
                 setattr(traits, name, value)
-            traits.status = shown.progress.phase

@@ -1,19 +1,55 @@
-"""The widget's synced traits, as protocol.State lists them."""
+"""The widget's synced traits: one for each field of the records in protocol.TRAITS."""
 
 from __future__ import annotations
 
-from dataclasses import fields
+import copy
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import anywidget
+import numpy as np
 import traitlets
 
-from llm_attr_widget.errors import AttributionError
+from llm_attr_widget.errors import AttributionError, ProtocolError
 from llm_attr_widget.widget.page import page
-from llm_attr_widget.widget.protocol import State
+from llm_attr_widget.widget.protocol import TRAITS
+from llm_attr_widget.widget.table import Field, fields_of
+from llm_attr_widget.widget.wire import decode_value, encode_value
 
 STATIC = Path(__file__).parent / "static"
-SETTINGS = ("prompt", "target", "against", "method", "granularity", "value", "budget", "trials", "seed", "locked")
+
+
+class Synced(traitlets.TraitType[Any, Any]):
+    """A trait that holds what a field of the protocol can have, as JSON has it: lists for tuples, dicts for records.
+
+    To set it raises what the field's checks raise, the sentence that `attribute` gives; TraitError for another type.
+    """
+
+    def __init__(self, field: Field) -> None:
+        super().__init__(default_value=encode_value(field.default))
+        self._field = field
+        self.tag(sync=True)
+
+    def default(self, obj: Any = None) -> Any:
+        """A copy for each widget: lists can be changed."""
+        return copy.deepcopy(super().default(obj))
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        """The value as it is kept. Raises as the class says."""
+        del obj
+        value = int(value) if isinstance(value, np.integer) else value
+        for check in self._field.checks:
+            check(value)
+        try:
+            decode_value(self._field.hint, value, str(self.name))
+        except ProtocolError as error:
+            raise traitlets.TraitError(str(error)) from error
+        return encode_value(value)
+
+
+def synced(*records: type[Any]) -> dict[str, Synced]:
+    """A trait for each field of the records, by name."""
+    return {field.name: Synced(field) for record in records for field in fields_of(record)}
 
 
 class Traits(anywidget.AnyWidget):
@@ -21,32 +57,12 @@ class Traits(anywidget.AnyWidget):
 
     _esm = STATIC / "widget.js"
     _css = STATIC / "widget.css"
+    locals().update(synced(*TRAITS))  # the class's namespace, which traitlets reads
 
-    prompt = traitlets.Unicode("").tag(sync=True)
-    target = traitlets.Unicode(None, allow_none=True).tag(sync=True)
-    against = traitlets.Unicode(None, allow_none=True).tag(sync=True)
-    method = traitlets.Unicode("shapley").tag(sync=True)
-    granularity = traitlets.Unicode("word").tag(sync=True)
-    value = traitlets.Unicode("log_prob").tag(sync=True)
-    budget = traitlets.Int(None, allow_none=True).tag(sync=True)
-    trials = traitlets.Int(1).tag(sync=True)
-    seed = traitlets.Int(0).tag(sync=True)
-    locked = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    choices = traitlets.Dict().tag(sync=True)
-    has_model = traitlets.Bool(default_value=True).tag(sync=True)
-    status = traitlets.Unicode("idle").tag(sync=True)
-    chart = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
-    progress = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
-    values = traitlets.Bytes(b"").tag(sync=True)
-    errors = traitlets.Bytes(b"").tag(sync=True)
-    ends = traitlets.Bytes(b"").tag(sync=True)
-    sequence = traitlets.Bytes(b"").tag(sync=True)
-    sequence_errors = traitlets.Bytes(b"").tag(sync=True)
-    records = traitlets.List(traitlets.Dict()).tag(sync=True)
-    names = traitlets.List(traitlets.Dict()).tag(sync=True)
-    comparing = traitlets.List(traitlets.Int()).tag(sync=True)
-    checks = traitlets.List(traitlets.Dict()).tag(sync=True)
-    pictures = traitlets.List(traitlets.Dict()).tag(sync=True)
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
 
     def to_html(self, path: str | Path) -> None:
         """Write what is shown as a page of its own: interactive, without kernel or network, but for new runs.
@@ -55,5 +71,5 @@ class Traits(anywidget.AnyWidget):
         """
         if not self.chart:
             raise AttributionError("There is nothing to write yet. Press Run, or call run() and wait().")
-        state = {field.name: getattr(self, field.name) for field in fields(State)}
+        state = {name: getattr(self, name) for name in synced(*TRAITS)}
         Path(path).write_text(page(str(self.chart["label"]), STATIC, state), encoding="utf-8")

@@ -17,6 +17,7 @@ from llm_attr_widget.errors import AttributionError, CapabilityError
 from llm_attr_widget.export.figures import png
 from llm_attr_widget.export.html import img
 from llm_attr_widget.game.targets import TargetLike
+from llm_attr_widget.game.values import ValueName
 from llm_attr_widget.inputs import locked_in, make_input
 from llm_attr_widget.inputs.image.reading import ImageLike
 from llm_attr_widget.inputs.image.segmentation import Segments
@@ -26,13 +27,14 @@ from llm_attr_widget.widget import protocol
 from llm_attr_widget.widget.choices import CHOICES
 from llm_attr_widget.widget.frames import failure, nothing_yet, picture_of
 from llm_attr_widget.widget.given import Given, HasAttribution, Pictured, given_of
-from llm_attr_widget.widget.protocol import Failed, Generated, Settings
+from llm_attr_widget.widget.protocol import Beside, Failed, Generated, Settings
 from llm_attr_widget.widget.publisher import Pace, Publisher
 from llm_attr_widget.widget.questions import Writing, verdict_of, what_if
 from llm_attr_widget.widget.runs import Kept, Shown, updates
 from llm_attr_widget.widget.stage import Stage
-from llm_attr_widget.widget.traits import SETTINGS, Traits
-from llm_attr_widget.widget.wire import decode_command, encode
+from llm_attr_widget.widget.table import fields_of
+from llm_attr_widget.widget.traits import Traits
+from llm_attr_widget.widget.wire import decode, decode_command, encode
 from llm_attr_widget.widget.worker import Control, Worker, turn_on
 
 
@@ -43,7 +45,8 @@ class AttrWidget(Traits):
     prompt: text, chat messages, or an Input. image: what the prompt is about; segments: as of ImageInput;
     both are read here, and refused with an InputError where they cannot be used.
     target: text or token ids; None lets the model write it. against: a second answer, to explain why the target and
-    not that. method, granularity, value, budget, trials, seed: as in `run`; all can be changed in the widget, too.
+    not that. method, granularity, value, budget, trials, seed: as in `run`; all can be changed in the widget, too, and
+    what `run` would refuse is refused when it is set, in the same words.
 
     Traits: those settings, `locked` (what is always present: see protocol.Settings), and `status` ("idle", "running",
     "paused", "finished", "stopped", "failed"); all can be observed. `result` is the newest Attribution, also while it
@@ -62,7 +65,7 @@ class AttrWidget(Traits):
         against: TargetLike | None = None,
         method: str = "shapley",
         granularity: Granularity = "word",
-        value: str = "log_prob",
+        value: ValueName = "log_prob",
         budget: int | None = None,
         trials: int = 1,
         seed: int = 0,
@@ -78,22 +81,22 @@ class AttrWidget(Traits):
         turn = turn_on(getattr(self._model, "model", self._model))
         self._worker, self._questions = Worker(turn), Worker(turn, quick=True)
         self._publisher = Publisher(lambda message, buffers: self.send(message, buffers))  # noqa: PLW0108  (late: `send` may be replaced)
-        settings = {
-            "prompt": self._given.prompt_text,
-            "target": self._given.target_text,
-            "against": self._given.against_text,
-            "method": method,
-            "granularity": granularity,
-            "value": value,
-            "budget": budget,
-            "trials": trials,
-            "seed": seed,
-        }
-        wanted = Settings(**settings)  # pyright: ignore[reportArgumentType]  (the run checks what is in them)
-        self._stage = Stage(self, self._publisher, self._worker, wanted)
+        settings = Settings(
+            prompt=self._given.prompt_text,
+            target=self._given.target_text,
+            against=self._given.against_text,
+            method=method,
+            granularity=granularity,
+            value=value,
+            budget=budget,
+            trials=trials,
+            seed=seed,
+        )
+        self._stage = Stage(self, self._publisher, self._worker, settings)
         shown = self._given.picture()
         pictures = [] if shown is None else [encode(picture_of(shown))]
-        super().__init__(**settings, choices=encode(CHOICES), has_model=self._model is not None, pictures=pictures)
+        beside = Beside(CHOICES, has_model=self._model is not None)
+        super().__init__(**{**encode(settings), **encode(beside), "pictures": pictures})
         self.on_msg(self._on_message)
 
     @classmethod
@@ -128,10 +131,10 @@ class AttrWidget(Traits):
     def run(self) -> None:
         """Start a run with the settings as they stand, and return at once. A run in progress is stopped first.
 
-        Raises CapabilityError for a widget that shows a result without its model.
+        Raises CapabilityError for a widget that shows a result without its model, and what `attribute` raises for
+        settings that do not go together.
         """
-        settings = Settings(**{name: getattr(self, name) for name in SETTINGS})
-        self._run(replace(settings, locked=tuple(settings.locked)))
+        self._run(decode(Settings, {field.name: getattr(self, field.name) for field in fields_of(Settings)}))
 
     def pause(self) -> None:
         """Hold the run in progress after its next batch. Returns at once; the model is free for others meanwhile."""

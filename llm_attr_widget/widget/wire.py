@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
-from functools import cache
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from dataclasses import asdict, is_dataclass
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 from llm_attr_widget.errors import ProtocolError
 from llm_attr_widget.widget import protocol
+from llm_attr_widget.widget.table import fields_of
 
 Record = TypeVar("Record")
 
@@ -19,29 +19,49 @@ def encode(record: Any) -> dict[str, Any]:
     return asdict(record)
 
 
+def encode_value(value: Any) -> Any:
+    """What a field holds, as plain JSON values."""
+    if isinstance(value, tuple):
+        return [encode_value(item) for item in cast("tuple[object, ...]", value)]
+    return encode(value) if is_dataclass(value) else value
+
+
+def buffers(record: Any) -> tuple[bytes, ...]:
+    """What of a record travels beside a message: its buffers, in order."""
+    return tuple(getattr(record, field.name) for field in fields_of(type(record)) if field.shape is not None)
+
+
 def decode_command(message: object) -> protocol.Command:
     """The command a front end sent. Raises ProtocolError, saying which field is off."""
     if not isinstance(message, Mapping):
         raise ProtocolError(f"Expected a message with a kind, got {type(message).__name__}.")
     kind = cast("Mapping[str, object]", message).get("kind")
-    for command in get_args(protocol.Command):
-        if kind in get_args(_hints(command)["kind"]):
-            return decode(command, cast("Mapping[str, object]", message))
-    known = ", ".join(repr(get_args(_hints(command)["kind"])[0]) for command in get_args(protocol.Command))
-    raise ProtocolError(f"Expected a message kind out of {known}, got {kind!r}.")
+    kinds = {kind_of(command): command for command in get_args(protocol.Command)}
+    if isinstance(kind, str) and kind in kinds:
+        return decode(kinds[kind], cast("Mapping[str, object]", message))
+    raise ProtocolError(f"Expected a message kind out of {', '.join(map(repr, kinds))}, got {kind!r}.")
+
+
+def kind_of(message: type[Any]) -> str:
+    """The `kind` by which a command or event is told from others."""
+    return get_args(next(field.hint for field in fields_of(message) if field.name == "kind"))[0]
 
 
 def decode(record: type[Record], message: Mapping[str, object]) -> Record:
-    """One record from JSON values. Raises ProtocolError for missing, unknown and mistyped fields."""
-    hints = _hints(record)
+    """One record from JSON values.
+
+    Raises ProtocolError for missing, unknown and mistyped fields, and what the record raises for values it cannot have.
+    """
+    hints = {field.name: field.hint for field in fields_of(record)}
     unknown = sorted(set(message) - set(hints))
     missing = [name for name in hints if name not in message]
     if unknown or missing:
         raise ProtocolError(f"{record.__name__}: missing fields {missing}, unknown fields {unknown}.")
-    return record(**{name: _value(hints[name], message[name], f"{record.__name__}.{name}") for name in hints})
+    return record(**{name: decode_value(hints[name], message[name], f"{record.__name__}.{name}") for name in hints})
 
 
-def _value(hint: Any, value: Any, where: str) -> Any:
+def decode_value(hint: Any, value: Any, where: str) -> Any:
+    """A value of the type that `hint` says, from a JSON value. Raises ProtocolError, naming `where`, for any other."""
     origin, args = get_origin(hint), get_args(hint)
     if origin is Literal:
         if value in args:
@@ -51,21 +71,17 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         if value is None and type(None) in args:
             return None
         (only,) = [part for part in args if part is not type(None)]
-        return _value(only, value, where)
+        return decode_value(only, value, where)
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
             raise ProtocolError(f"{where}: expected a list, got {type(value).__name__}.")
-        return tuple(_value(args[0], item, where) for item in cast("list[object]", value))
+        return tuple(decode_value(args[0], item, where) for item in cast("list[object]", value))
     if is_dataclass(hint):
-        return decode(cast("type[Any]", hint), value)
+        if not isinstance(value, Mapping):
+            raise ProtocolError(f"{where}: expected an object, got {value!r}.")
+        return decode(cast("type[Any]", hint), cast("Mapping[str, object]", value))
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
         return value
     raise ProtocolError(f"{where}: expected {hint.__name__}, got {value!r}.")
-
-
-@cache
-def _hints(record: type[Any]) -> dict[str, Any]:
-    hints = get_type_hints(record)
-    return {field.name: hints[field.name] for field in fields(record)}

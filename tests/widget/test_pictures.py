@@ -14,7 +14,8 @@ from llm_attr_widget.inputs import ImageInput
 from llm_attr_widget.methods import GRADIENT_METHODS
 from llm_attr_widget.widget import protocol
 from llm_attr_widget.widget.frames import key_of
-from llm_attr_widget.widget.traits import SETTINGS
+from llm_attr_widget.widget.protocol import Settings
+from llm_attr_widget.widget.table import fields_of
 from llm_attr_widget.widget.wire import decode
 from tests.inputs.image.processors import build, picture
 from tests.widget.front import Front
@@ -83,7 +84,12 @@ def test_the_menu_offers_gradients_for_images_and_runs_them(entry) -> None:
     assert entry.name in [choice["name"] for choice in w.choices["methods"]]
     front = Front(w)
     settings = {"method": entry.name, "budget": 4 if entry.takes_budget else None}
-    front.says({"kind": "run", "settings": {**{name: getattr(w, name) for name in SETTINGS}, **settings}})
+    front.says(
+        {
+            "kind": "run",
+            "settings": {**{field.name: getattr(w, field.name) for field in fields_of(Settings)}, **settings},
+        }
+    )
     result = w.wait(60)
     assert w.status == "finished", [event for event, _ in front.events if event["kind"] == "failed"]
     assert result.method.name == entry.name

@@ -5,21 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import is_dataclass
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import Any, get_args
 
 import pytest
 
 from llm_attr_widget.errors import ProtocolError
 from llm_attr_widget.widget import protocol
 from llm_attr_widget.widget.typescript import typescript
-from llm_attr_widget.widget.wire import decode, decode_command, encode
+from llm_attr_widget.widget.wire import decode, decode_command, encode, kind_of
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = sorted((ROOT / "tests" / "protocol").glob("*.json"))
-
-
-def kind_of(record: type) -> str:
-    return get_args(get_type_hints(record)["kind"])[0]
 
 
 EVENTS = {kind_of(event): event for event in get_args(protocol.Event)}
@@ -29,24 +25,33 @@ def test_protocol_ts_is_what_python_prints() -> None:
     assert (ROOT / "js" / "src" / "wire" / "protocol.ts").read_text(encoding="utf-8") == typescript()
 
 
+def sample(path: Path) -> dict[str, Any]:
+    """What the file says; a setting that it leaves out is as by default."""
+    return json.loads(path.read_text(encoding="utf-8"), object_hook=_completed)
+
+
+def _completed(found: dict[str, Any]) -> dict[str, Any]:
+    if "settings" in found:
+        defaults = json.loads(json.dumps(encode(protocol.Settings())))
+        return {**found, "settings": {**defaults, **found["settings"]}}
+    return found
+
+
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
 def test_samples_survive_the_round_trip(path: Path) -> None:
-    ((sort, message),) = json.loads(path.read_text(encoding="utf-8")).items()
+    ((sort, message),) = sample(path).items()
     record = decode_command(message) if sort == "command" else decode(EVENTS[message["kind"]], message)
     assert is_dataclass(record)
     assert json.loads(json.dumps(encode(record))) == message
 
 
 def test_every_kind_has_a_sample() -> None:
-    kinds = {next(iter(json.loads(path.read_text(encoding="utf-8")).values()))["kind"] for path in SAMPLES}
+    kinds = {next(iter(sample(path).values()))["kind"] for path in SAMPLES}
     unions = get_args(protocol.Command) + get_args(protocol.Event)
     assert kinds == {kind_of(record) for record in unions}
 
 
-SETTINGS = {
-    "prompt": "a b", "target": None, "against": None, "method": "shapley", "granularity": "word", "value": "log_prob",
-    "budget": None, "trials": 1, "seed": 0, "locked": [],
-}  # fmt: skip
+SETTINGS = encode(protocol.Settings(prompt="a b"))
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from llm_attr_widget.errors import AttributionError, CapabilityError, MethodErro
 from llm_attr_widget.game.targets import Target
 from llm_attr_widget.widget import protocol
 from llm_attr_widget.widget.runs import records_of
+from llm_attr_widget.widget.table import fields_of
 from llm_attr_widget.widget.wire import decode
 from tests.support import BitsInput, FunctionModel, table, table_model
 from tests.widget.front import TARGET, Front, slow, widget
@@ -164,8 +165,9 @@ def test_every_run_is_kept_with_its_name_and_numbers() -> None:
         np.testing.assert_array_equal(numbers(record, (3, 6)), result.values.astype("f4"))
     w.names = [{"run": 2, "name": "mine"}]
     assert [entry.name for entry in w.history][1] == "mine"
-    state = {name: value for name, value in w.get_state().items() if name in protocol.State.__dataclass_fields__}
-    decode(protocol.State, state)
+    state = w.get_state()
+    for record in protocol.TRAITS:
+        decode(record, {field.name: state[field.name] for field in fields_of(record)})
 
 
 def test_old_runs_that_are_too_large_stay_in_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,12 +114,12 @@ def test_a_failing_run_says_why_and_the_widget_runs_again() -> None:
 
 
 def test_a_mistake_in_the_settings_is_told_in_plain_words() -> None:
-    w = widget(method="shapely")
+    w = widget(method="exact_shapley", features=17)
     Front(w)
     w.run()
     w.wait(10)
     assert w.status == "failed"
-    assert "shapely" in w.progress["message"]
+    assert "17 features" in w.progress["message"]
 
 
 def test_a_new_run_ends_the_one_before_it() -> None:

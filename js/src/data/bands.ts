@@ -1,7 +1,7 @@
 /** Turns, sentences and documents along the edges of a matrix whose cells are too small for labels of their own. */
 import { shorten, visible } from "../style/format";
+import { TEMPLATE } from "../wire/protocol";
 import { unitStarts } from "./segments";
-import { TEMPLATE } from "./stretches";
 import type { Line, Table } from "./table";
 
 /** Neighbouring lines, from `first` to one before `end`, and what they are. */

@@ -49,7 +49,7 @@ export function comparison(a: Kept, b: Kept): Comparison {
     errors,
     ends: new Float32Array(one.matrix.ends.length).fill(Number.NaN),
     sequence: map(one.matrix.sequence, two.matrix.sequence, (x, y) => x - y),
-    sequenceErrors: map(one.matrix.sequenceErrors, two.matrix.sequenceErrors, errorOf),
+    sequence_errors: map(one.matrix.sequence_errors, two.matrix.sequence_errors, errorOf),
   };
   const known = [...values.keys()].filter((at) => Number.isFinite(values[at]));
   return {
@@ -123,13 +123,13 @@ function spread(own: Kept, other: Kept, rows: readonly Pair[], columns: readonly
   };
   return {
     progress: own.progress,
-    matrix: fullMatrix(chart, [
-      cells(matrix.values),
-      cells(matrix.errors),
-      Float32Array.from(ends as number[]),
-      line(matrix.sequence),
-      line(matrix.sequenceErrors),
-    ]),
+    matrix: fullMatrix(chart, {
+      values: cells(matrix.values),
+      errors: cells(matrix.errors),
+      ends: Float32Array.from(ends as number[]),
+      sequence: line(matrix.sequence),
+      sequence_errors: line(matrix.sequence_errors),
+    }),
   };
 }
 

@@ -1,8 +1,8 @@
 /** Rows and columns added up in the front end: what may be added without the model. */
 
-import type { Chart } from "../wire/protocol";
+import type { Chart, Granularity } from "../wire/protocol";
 import type { Matrix } from "./matrix";
-import { coarser, groupsOf, type Level, unitStarts } from "./segments";
+import { coarser, groupsOf, unitStarts } from "./segments";
 import { overlap, type Range } from "./sources";
 import type { Axes, Cell, Line, Table } from "./table";
 
@@ -10,14 +10,14 @@ import type { Axes, Cell, Line, Table } from "./table";
  * Columns put together: by a coarser level than the run's, and by ranges of the user's own. Null: nothing to put
  * together. Features may be added only where the method promises that rows add up.
  */
-export function regrouped(axes: Axes, chart: Chart, level: Level, own: readonly Range[]): Axes | null {
+export function regrouped(axes: Axes, chart: Chart, level: Granularity, own: readonly Range[]): Axes | null {
   if (!chart.adds_up) return null;
   const base = coarser(level, chart.settings.granularity) ? byLevel(axes, chart, level) : axes.columns;
   const columns = merged(base, own);
   return columns.length === axes.columns.length ? null : { rows: axes.rows, columns };
 }
 
-function byLevel(axes: Axes, chart: Chart, level: Level): readonly Line[] {
+function byLevel(axes: Axes, chart: Chart, level: Granularity): readonly Line[] {
   if (level === "token") return axes.columns;
   const text = chart.pieces.map((piece) => piece.text).join("");
   return groupsOf(chart, unitStarts(text, level)).map((members) =>
@@ -75,7 +75,7 @@ export function addColumns(matrix: Matrix, { rows, columns }: Axes): Table {
     errors: add(matrix.errors, matrix.rows),
     ends: matrix.ends,
     total: add(matrix.sequence, 1),
-    totalErrors: add(matrix.sequenceErrors, 1),
+    totalErrors: add(matrix.sequence_errors, 1),
     added: columns.some(({ members }) => members.length > 1),
   };
 }

@@ -1,31 +1,31 @@
 /**
- * Where text may be cut: words, sentences and paragraphs, by the Unicode rules (UAX #29), as inputs/segments.py does.
+ * Where text may be cut: words, phrases, sentences and paragraphs, by the Unicode rules (UAX #29), as
+ * inputs/text/cutting.py does.
  *
  * White space goes with the unit after it, as it does in most tokenizers; at the end of a text with the last one.
  */
-import type { Chart, Settings } from "../wire/protocol";
-
-export type Level = Settings["granularity"];
-
-/** From fine to coarse. */
-export const LEVELS: readonly Level[] = ["token", "word", "sentence", "paragraph"];
+import { type Chart, GRANULARITIES, type Granularity } from "../wire/protocol";
 
 /** True where units of `level` are made of whole units of `than`. */
-export function coarser(level: Level, than: Level): boolean {
-  return LEVELS.indexOf(level) > LEVELS.indexOf(than);
+export function coarser(level: Granularity, than: Granularity): boolean {
+  return GRANULARITIES.indexOf(level) > GRANULARITIES.indexOf(than);
 }
 
+/** Punctuation that ends something, with the quotes and brackets that close after it. */
+const PHRASE_END = /[\p{Terminal_Punctuation}…—–]+[\p{Pe}\p{Pf}"']*/gu;
+
 /** Offsets (UTF-16) at which units begin: ascending, from 0. */
-export function unitStarts(text: string, level: Exclude<Level, "token">): readonly number[] {
+export function unitStarts(text: string, level: Exclude<Granularity, "token">): readonly number[] {
   const lines = lineStarts(text);
   const found = new Set([0, ...lines]);
   if (level !== "paragraph") {
-    const segmenter = segmenterOf(level);
+    const segmenter = segmenterOf(level === "word" ? level : "sentence");
     lines.forEach((line, index) => {
       const rest = text.slice(line, lines[index + 1] ?? text.length);
       for (const { index: at, segment } of segmenter.segment(rest)) if (segment.trim() !== "") found.add(line + at);
     });
   }
+  if (level === "phrase") for (const end of text.matchAll(PHRASE_END)) found.add(end.index + end[0].length);
   const last = text.trimEnd().length;
   const starts = [...found].filter((at) => at < last || at === 0).map((at) => beforeSpace(text, at));
   return [...new Set(starts)].sort((a, b) => a - b);

@@ -1,19 +1,18 @@
 /** From state to what the views draw: kept from one frame to the next where nothing changed. */
 
 import { largest, limitFor, niceCeil, type ScaleMode } from "../style/colours";
-import type { Chart } from "../wire/protocol";
+import type { Chart, Granularity } from "../wire/protocol";
 import { type Band, columnBands, rowBands } from "./bands";
 import type { Matrix } from "./matrix";
 import { addColumns, addRows, regrouped, spansAdd, without } from "./regroup";
 import { type RowFigures, rowFigures } from "./rows";
-import type { Level } from "./segments";
 import { overlap, type Range } from "./sources";
 import { answerStretches, promptStretches, type Stretch } from "./stretches";
 import { type Axes, axesOf, rowOf, type Table, tableOf } from "./table";
 
 /** How the user wants to see it. */
 export interface Look {
-  readonly level: Level;
+  readonly level: Granularity;
   readonly groups: readonly Range[];
   readonly hidden: readonly Range[];
   readonly span: readonly Range[];

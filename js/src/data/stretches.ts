@@ -2,9 +2,6 @@
 
 import type { Line, Table } from "./table";
 
-/** Role of what a chat template or the tokenizer put in; as TEMPLATE in types.py. */
-export const TEMPLATE = "template";
-
 /**
  * A stretch of text; `line` is the row or column it belongs to, -1 for text that is always there; `role`: whose words
  * these are ("" where there are no turns).

@@ -58,7 +58,7 @@ export function tableOf(matrix: Matrix, axes: Axes): Table {
     errors: matrix.errors,
     ends: matrix.ends,
     total: matrix.sequence,
-    totalErrors: matrix.sequenceErrors,
+    totalErrors: matrix.sequence_errors,
     added: false,
   };
 }

@@ -107,18 +107,10 @@ function latex(text: string): string {
 
 /** The call that makes this result again. */
 export function toPython(settings: Settings): string {
-  const text = (value: string) => JSON.stringify(value);
-  const options = [
-    ...(settings.against === null ? [] : [`against=${text(settings.against)}`]),
-    `method=${text(settings.method)}`,
-    `granularity=${text(settings.granularity)}`,
-    `value=${text(settings.value)}`,
-    ...(settings.budget === null ? [] : [`budget=${settings.budget}`]),
-    `trials=${settings.trials}`,
-    `seed=${settings.seed}`,
-  ];
-  const locks = settings.locked.length > 0;
-  const made = `make_input(tokenizer, ${text(settings.prompt)}, granularity=${text(settings.granularity)})`;
+  const text = (value: string | number) => JSON.stringify(value);
+  const { prompt, target, locked, ...options } = settings;
+  const locks = locked.length > 0;
+  const made = `make_input(tokenizer, ${text(prompt)}, granularity=${text(settings.granularity)})`;
   return [
     "from llm_attr_widget import attribute",
     ...(locks ? ["from llm_attr_widget.inputs import locked_in, make_input"] : []),
@@ -126,9 +118,9 @@ export function toPython(settings: Settings): string {
     "result = attribute(",
     "    model,",
     "    tokenizer,",
-    `    ${locks ? `locked_in(${made}, ${JSON.stringify(settings.locked)})` : text(settings.prompt)},`,
-    `    ${settings.target === null ? "None" : text(settings.target)},`,
-    ...options.map((option) => `    ${option},`),
+    `    ${locks ? `locked_in(${made}, ${JSON.stringify(locked)})` : text(prompt)},`,
+    `    ${target === null ? "None" : text(target)},`,
+    ...Object.entries(options).flatMap(([name, value]) => (value === null ? [] : [`    ${name}=${text(value)},`])),
     ")",
     "",
   ].join("\n");

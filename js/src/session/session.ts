@@ -6,24 +6,27 @@
  */
 import type { AnyModel } from "@anywidget/types";
 import { emptyMatrix, fullMatrix, type Matrix, withFrame } from "../data/matrix";
-import { DecodeError, decodeChoices, decodeEvent, floats } from "../wire/decode";
-import { isBusy, isOver, type Phase } from "../wire/phase";
-import type {
-  Choices,
-  Command,
-  Event,
-  Frame,
-  Progress,
-  Replacement,
-  RunName,
-  Settings,
-  State,
-  WhatIfAnswer,
+import { type Buffers, checkLengths, DecodeError, floats, named } from "../wire/decode";
+import { isBusy, isOver } from "../wire/phase";
+import {
+  type Command,
+  decodeEvent,
+  type Event,
+  type Frame,
+  LOG_PROBS,
+  NUMBERS,
+  type Phase,
+  type Progress,
+  type Replacement,
+  type RunName,
+  type Settings,
+  type State,
+  type WhatIfAnswer,
 } from "../wire/protocol";
-import { BESIDE, type Beside, NOTHING_BESIDE, readBeside } from "./kept";
-import { RESULT, SETTINGS, savedPage } from "./saved";
+import { type Beside, readBeside } from "./kept";
+import { savedPage } from "./saved";
 import { createStore, type Store } from "./store";
-import { fiveOf, readEnding, readSettings } from "./traits";
+import { BESIDE, ENDING, readEnding, readSettings, SETTINGS } from "./traits";
 
 export interface Failure {
   readonly message: string;
@@ -34,10 +37,8 @@ export interface Failure {
 export type Waiting = "run" | "stop" | "generate" | null;
 
 /** An answer to what if, with each target token's log-prob before and after the change, in nats. */
-export interface Answer {
+export interface Answer extends Buffers<typeof LOG_PROBS> {
   readonly event: WhatIfAnswer;
-  readonly before: Float32Array;
-  readonly after: Float32Array;
 }
 
 /** Number of the question that the kernel was asked last, its answer once it is there. */
@@ -49,7 +50,6 @@ export interface Asked {
 /** asked: what if. checking: the run whose check is awaited. */
 export interface SessionState extends Beside {
   readonly settings: Settings;
-  readonly choices: Choices;
   readonly phase: Phase;
   readonly waiting: Waiting;
   readonly matrix: Matrix | null;
@@ -88,9 +88,9 @@ export class Session {
   constructor(model: Model) {
     this.#model = model;
     const settings = () => readSettings((name) => model.get(name));
+    const beside = (name: (typeof BESIDE)[number]) => readBeside(name, model.get(name));
     this.store = createStore<SessionState>({
       settings: settings(),
-      choices: decodeChoices(model.get("choices"), "choices"),
       phase: "idle",
       waiting: null,
       matrix: null,
@@ -99,20 +99,16 @@ export class Session {
       asked: null,
       checking: null,
       seq: 0,
-      ...NOTHING_BESIDE,
+      ...(Object.assign({}, ...BESIDE.map(beside)) as Beside),
     });
-    for (const name of BESIDE) {
-      const read = () => this.#patch(readBeside(name, (trait) => model.get(trait)));
+    for (const name of BESIDE)
       this.#on(`change:${name}`, () => {
-        read();
+        this.#patch(beside(name));
         if (name === "checks") this.#patch({ checking: null });
       });
-      read();
-    }
     this.#readResult();
     for (const name of SETTINGS) this.#on(`change:${name}`, () => this.#patch({ settings: settings() }));
-    for (const name of RESULT) this.#on(`change:${name}`, () => this.#queueResult());
-    this.#on("change:choices", () => this.#patch({ choices: decodeChoices(model.get("choices"), "choices") }));
+    for (const name of ENDING) this.#on(`change:${name}`, () => this.#queueResult());
     this.#on("msg:custom", (content: unknown, buffers: unknown) => this.#receive(content, buffers));
     this.#send({ kind: "hello" });
     // A second hello reaches the kernel through a subshell where there is one, and opens the way for Stop (JupyterLab).
@@ -207,7 +203,7 @@ export class Session {
 
   #save<K extends "names" | "comparing">(name: K, value: State[K]): void {
     this.#model.set(name, value);
-    this.#patch(readBeside(name, () => value));
+    this.#patch(readBeside(name, value));
     this.#model.save_changes();
   }
 
@@ -262,10 +258,11 @@ export class Session {
     }
   }
 
-  #take(event: WhatIfAnswer, [before, after]: readonly Float32Array[]): void {
-    if (!before || !after) throw new DecodeError("what_if", "2 buffers", null);
+  #take(event: WhatIfAnswer, buffers: readonly Float32Array[]): void {
+    const logProbs = named(LOG_PROBS, buffers, "what_if");
+    checkLengths(LOG_PROBS, logProbs, { tokens: event.tokens.length });
     if (event.ask === this.store.get().asked?.ask)
-      this.#patch({ asked: { ask: event.ask, answer: { event, before, after } } });
+      this.#patch({ asked: { ask: event.ask, answer: { event, ...logProbs } } });
   }
 
   #frame(frame: Frame, buffers: readonly Float32Array[]): void {
@@ -279,14 +276,15 @@ export class Session {
     if (isOver(frame.progress.phase)) this.#ended = Math.max(this.#ended, frame.run);
     if (frame.chart) this.#cancel("resend");
     const patch = { ...outcome(frame.progress), progress: frame.progress };
+    const numbers = () => named(NUMBERS, buffers, "frame");
     if (frame.chart && frame.rows === frame.chart.outputs.length)
-      return this.#patch({ ...patch, matrix: fullMatrix(frame.chart, fiveOf(buffers)), seq: frame.seq });
+      return this.#patch({ ...patch, matrix: fullMatrix(frame.chart, numbers()), seq: frame.seq });
     const before = frame.chart ? emptyMatrix(frame.chart) : state.matrix;
     if (before === null || before.chart.run !== frame.run) {
       if (frame.rows > 0) this.#askAgain();
       return this.#patch(patch);
     }
-    const matrix = frame.rows > 0 ? withFrame(before, frame, fiveOf(buffers)) : before;
+    const matrix = frame.rows > 0 ? withFrame(before, frame, numbers()) : before;
     this.#patch({ ...patch, matrix, seq: frame.seq });
   }
 
@@ -310,9 +308,9 @@ export class Session {
     if (progress !== null && isOver(progress.phase)) this.#ended = Math.max(this.#ended, progress.run);
     if (phase !== state.phase) this.#answered(phase);
     if (isBusy(phase) || progress === null || progress.run < newest) return this.#patch({ phase });
-    const buffers = ending.buffers();
-    const fits = chart !== null && buffers[0].length === chart.outputs.length * chart.features.length;
-    const matrix = chart !== null && fits && chart.run >= newest ? fullMatrix(chart, buffers) : state.matrix;
+    const numbers = ending.numbers();
+    const fits = chart !== null && numbers.values.length === chart.outputs.length * chart.features.length;
+    const matrix = chart !== null && fits && chart.run >= newest ? fullMatrix(chart, numbers) : state.matrix;
     this.#patch({ ...outcome(progress), phase, progress, matrix, seq: matrix === state.matrix ? state.seq : 0 });
   }
 

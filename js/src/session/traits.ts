@@ -1,19 +1,30 @@
 /** What the traits say of the newest run: what it is made from, and how it ended. */
 
-import type { Buffers } from "../data/matrix";
-import { DecodeError, decodeChart, decodePhase, decodeProgress, decodeSettings, floats } from "../wire/decode";
-import type { Phase } from "../wire/phase";
-import type { Chart, Progress, Settings, State } from "../wire/protocol";
-import { SETTINGS } from "./saved";
+import type { Numbers } from "../data/matrix";
+import { buffersFrom, floats, namesOf } from "../wire/decode";
+import {
+  type Chart,
+  decodeBeside,
+  decodeEnding,
+  decodeSettings,
+  NUMBERS,
+  type Phase,
+  type Progress,
+  type Settings,
+} from "../wire/protocol";
 
-type Get = <K extends keyof State>(name: K) => State[K];
+export const SETTINGS = namesOf(decodeSettings.fields);
+export const ENDING = namesOf(decodeEnding.fields);
+export const BESIDE = namesOf(decodeBeside.fields);
+
+type Get = (name: (typeof SETTINGS | typeof ENDING)[number]) => unknown;
 
 export interface Ending {
   readonly phase: Phase;
   readonly progress: Progress | null;
   readonly chart: Chart | null;
   /** Decoded when they are wanted: while a run is busy they are another's. */
-  buffers(): Buffers;
+  numbers(): Numbers;
 }
 
 export function readSettings(get: Get): Settings {
@@ -21,25 +32,11 @@ export function readSettings(get: Get): Settings {
 }
 
 export function readEnding(get: Get): Ending {
+  const { status, progress, chart } = decodeEnding.fields;
   return {
-    phase: decodePhase(get("status"), "status"),
-    progress: optional(get("progress"), (value) => decodeProgress(value, "progress")),
-    chart: optional(get("chart"), (value) => decodeChart(value, "chart")),
-    buffers: () =>
-      fiveOf(
-        (["values", "errors", "ends", "sequence", "sequence_errors"] as const).map((name) => floats(get(name), name)),
-      ),
+    phase: status(get("status"), "status"),
+    progress: progress(get("progress"), "progress"),
+    chart: chart(get("chart"), "chart"),
+    numbers: () => buffersFrom(NUMBERS, (name) => floats(get(name), name)),
   };
-}
-
-/** Throws DecodeError unless they are a matrix's five. */
-export function fiveOf(buffers: readonly Float32Array[]): Buffers {
-  const [values, errors, ends, sequence, sequenceErrors, ...rest] = buffers;
-  if (!values || !errors || !ends || !sequence || !sequenceErrors || rest.length > 0)
-    throw new DecodeError("frame", "5 buffers", buffers.length);
-  return [values, errors, ends, sequence, sequenceErrors];
-}
-
-function optional<T>(value: unknown, decode: (value: unknown) => T): T | null {
-  return value === null || value === undefined ? null : decode(value);
 }

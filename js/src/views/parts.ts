@@ -121,7 +121,7 @@ export function createParts(place: Place, actions: PartsActions): Parts {
       chart: picture?.matrix.chart ?? null,
       groups: data.selection.groups,
       hidden: picture?.hidden ?? 0,
-      locked: state.hasModel ? state.settings.locked.length : null,
+      locked: state.has_model ? state.settings.locked.length : null,
       pinned: data.selection.pins.flatMap((pin) => pin.feature ?? []),
     });
     failure.update(state.failure);
@@ -134,7 +134,7 @@ export function createParts(place: Place, actions: PartsActions): Parts {
       const { added, chart } = picture.table;
       milestones.update({ picture, progress: state.progress, phase: state.phase });
       const said = data.comparison ? null : noticeOf({ ...state, chart, added, busy });
-      notice.update(said && { ...said, rerun: state.hasModel ? said.rerun : "" });
+      notice.update(said && { ...said, rerun: state.has_model ? said.rerun : "" });
     } else notice.update(null);
     // Calls and errors are those of one run, not of a difference.
     trust.element.hidden = data.comparison !== null && data.selection.side === "difference";

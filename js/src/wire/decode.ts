@@ -1,22 +1,4 @@
 /** What comes over the wire, checked once: unknown → the types of protocol.ts, or a DecodeError that says where. */
-import type {
-  Chart,
-  Choice,
-  Choices,
-  CurvePoint,
-  Event,
-  Failed,
-  Frame,
-  Generated,
-  Picture,
-  PieceText,
-  Progress,
-  RunName,
-  Record as RunRecord,
-  Settings,
-  Verdict,
-  WhatIfAnswer,
-} from "./protocol";
 
 /** The kernel sent something else than protocol.ts promises. */
 export class DecodeError extends Error {
@@ -26,36 +8,45 @@ export class DecodeError extends Error {
   }
 }
 
-type Decoder<T> = (value: unknown, where: string) => T;
+export type Decoder<T> = (value: unknown, where: string) => T;
 
-const string: Decoder<string> = (value, where) => {
+/** A decoder for each field. */
+export type Fields<T> = { readonly [K in keyof T]-?: Decoder<T[K]> };
+
+export const string: Decoder<string> = (value, where) => {
   if (typeof value !== "string") throw new DecodeError(where, "a string", value);
   return value;
 };
 
-const number: Decoder<number> = (value, where) => {
+export const number: Decoder<number> = (value, where) => {
   if (typeof value !== "number") throw new DecodeError(where, "a number", value);
   return value;
 };
 
-const boolean: Decoder<boolean> = (value, where) => {
+export const boolean: Decoder<boolean> = (value, where) => {
   if (typeof value !== "boolean") throw new DecodeError(where, "true or false", value);
   return value;
 };
 
-const nullable =
+export const bytes: Decoder<DataView> = (value, where) => {
+  if (value instanceof DataView) return value;
+  if (ArrayBuffer.isView(value)) return new DataView(value.buffer, value.byteOffset, value.byteLength);
+  throw new DecodeError(where, "bytes", value);
+};
+
+export const nullable =
   <T>(inner: Decoder<T>): Decoder<T | null> =>
   (value, where) =>
     value === null || value === undefined ? null : inner(value, where);
 
-const list =
+export const list =
   <T>(inner: Decoder<T>): Decoder<readonly T[]> =>
   (value, where) => {
     if (!Array.isArray(value)) throw new DecodeError(where, "a list", value);
     return value.map((item, index) => inner(item, `${where}[${index}]`));
   };
 
-const oneOf =
+export const oneOf =
   <const T extends string>(...names: readonly T[]): Decoder<T> =>
   (value, where) => {
     const found = names.find((name) => name === value);
@@ -63,167 +54,76 @@ const oneOf =
     return found;
   };
 
-/** Every field of T must have a decoder, so a field added to the protocol fails to compile here. */
-const record =
-  <T extends object>(fields: { readonly [K in keyof T]-?: Decoder<T[K]> }): Decoder<T> =>
+/** An object; fields that it has beyond these are left out. */
+export const record = <T extends object>(fields: Fields<T>): Decoder<T> & { readonly fields: Fields<T> } =>
+  Object.assign(
+    (value: unknown, where: string) => {
+      if (typeof value !== "object" || value === null) throw new DecodeError(where, "an object", value);
+      const source = value as Readonly<Record<string, unknown>>;
+      const entries = Object.entries<Decoder<unknown>>(fields).map(([name, decoder]) => [
+        name,
+        decoder(source[name], `${where}.${name}`),
+      ]);
+      return Object.fromEntries(entries) as T;
+    },
+    { fields },
+  );
+
+/** One of several records, told apart by their `kind`. */
+export const union =
+  <T extends { readonly kind: string }>(
+    kinds: {
+      readonly [K in T["kind"]]: Decoder<Extract<T, { readonly kind: K }>>;
+    },
+  ): Decoder<T> =>
   (value, where) => {
-    if (typeof value !== "object" || value === null) throw new DecodeError(where, "an object", value);
-    const source = value as Record<string, unknown>;
-    const entries = Object.entries<Decoder<unknown>>(fields).map(([name, decoder]) => [
-      name,
-      decoder(source[name], `${where}.${name}`),
-    ]);
-    return Object.fromEntries(entries) as T;
+    const names = Object.keys(kinds) as T["kind"][];
+    return kinds[oneOf(...names)((value as { kind?: unknown } | null)?.kind, `${where}.kind`)](value, where);
   };
 
-export const decodePhase = oneOf("idle", "running", "paused", "finished", "stopped", "failed");
-export const decodeGranularity = oneOf("token", "word", "sentence", "paragraph");
-export const decodeValue = oneOf("log_prob", "prob");
+export function namesOf<T extends object>(fields: T): readonly (keyof T & string)[] {
+  return Object.keys(fields) as (keyof T & string)[];
+}
 
-export const decodeSettings = record<Settings>({
-  prompt: string,
-  target: nullable(string),
-  against: nullable(string),
-  method: string,
-  granularity: decodeGranularity,
-  value: decodeValue,
-  budget: nullable(number),
-  trials: number,
-  seed: number,
-  locked: list(string),
-});
+/** Fields that are the buffers of a table such as NUMBERS. */
+export function buffersOf<T extends object>(shapes: T): Fields<{ readonly [K in keyof T]: DataView }> {
+  return Object.fromEntries(namesOf(shapes).map((name) => [name, bytes])) as Fields<{
+    readonly [K in keyof T]: DataView;
+  }>;
+}
 
-const choice = record<Choice>({ name: string, label: string, about: string });
+/** How long each side of a shape is, by its name. */
+type Sides = Readonly<Record<string, number>>;
 
-export const decodeChoices = record<Choices>({
-  methods: list(choice),
-  granularities: list(choice),
-  values: list(choice),
-});
+/** By name, the shape of each buffer, as NUMBERS has it: sides that are numbers, and names of sides. */
+type Shapes<T> = { readonly [K in keyof T]: readonly (string | number)[] };
 
-export const decodeChart = record<Chart>({
-  run: number,
-  pieces: list(record<PieceText>({ text: string, feature: nullable(number), role: string })),
-  features: list(string),
-  outputs: list(string),
-  target: string,
-  against: nullable(string),
-  label: string,
-  unit: string,
-  explains: oneOf("log_prob", "prob", "log_odds", "other"),
-  adds_up: boolean,
-  sampled: boolean,
-  baseline: string,
-  model: string,
-  picture: nullable(string),
-  continues: nullable(number),
-  askable: boolean,
-  extendable: boolean,
-  settings: decodeSettings,
-});
+/** The buffers of such a table. */
+export type Buffers<T> = { readonly [K in keyof T]: Float32Array };
 
-export const decodeProgress = record<Progress>({
-  run: number,
-  phase: decodePhase,
-  calls: number,
-  budget: number,
-  elapsed: number,
-  rate: nullable(number),
-  seconds_left: nullable(number),
-  trials: number,
-  largest_error: nullable(number),
-  gap: nullable(number),
-  message: string,
-  traceback: string,
-});
+/** What `read` gives for each buffer of a table: its name, and which of them it is. */
+export function buffersFrom<T extends object>(
+  shapes: T,
+  read: (name: keyof T & string, at: number) => Float32Array,
+): Buffers<T> {
+  return Object.fromEntries(namesOf(shapes).map((name, at) => [name, read(name, at)])) as Buffers<T>;
+}
 
-const bytes: Decoder<DataView> = (value, where) => {
-  if (value instanceof DataView) return value;
-  if (ArrayBuffer.isView(value)) return new DataView(value.buffer, value.byteOffset, value.byteLength);
-  throw new DecodeError(where, "bytes", value);
-};
+/** Buffers that came beside a message, by name. Throws DecodeError unless there are as many as names. */
+export function named<T extends object>(shapes: T, buffers: readonly Float32Array[], where: string): Buffers<T> {
+  const { length } = namesOf(shapes);
+  if (buffers.length !== length) throw new DecodeError(where, `${length} buffers`, buffers.length);
+  return buffersFrom(shapes, (_, at) => buffers[at] as Float32Array);
+}
 
-const numbers = list(number);
-const curve = list(record<CurvePoint>({ share: number, value: number }));
-
-export const decodeRecords = list(
-  record<RunRecord>({
-    chart: decodeChart,
-    progress: decodeProgress,
-    values: bytes,
-    errors: bytes,
-    ends: bytes,
-    sequence: bytes,
-    sequence_errors: bytes,
-  }),
-);
-
-export const decodeNames = list(record<RunName>({ run: number, name: string }));
-export const decodeComparing = numbers;
-export const decodeHasModel = boolean;
-
-export const decodeChecks = list(
-  record<Verdict>({
-    run: number,
-    trusted: boolean,
-    verdict: string,
-    rank_correlation: nullable(number),
-    r_squared: nullable(number),
-    gap: nullable(number),
-    held_out: number,
-    seen: number,
-    calls: number,
-    deletion: curve,
-    insertion: curve,
-  }),
-);
-
-export const decodePictures = list(
-  record<Picture>({
-    key: string,
-    width: number,
-    height: number,
-    image: bytes,
-    regions: bytes,
-    members: list(numbers),
-  }),
-);
-
-const decoders: { readonly [K in Event["kind"]]: Decoder<Extract<Event, { kind: K }>> } = {
-  frame: record<Frame>({
-    kind: oneOf("frame"),
-    seq: number,
-    run: number,
-    chart: nullable(decodeChart),
-    progress: decodeProgress,
-    first_row: number,
-    rows: number,
-  }),
-  failed: record<Failed>({ kind: oneOf("failed"), seq: number, message: string, traceback: string }),
-  generated: record<Generated>({ kind: oneOf("generated"), seq: number, text: string }),
-  what_if: record<WhatIfAnswer>({
-    kind: oneOf("what_if"),
-    seq: number,
-    ask: number,
-    run: number,
-    tokens: list(string),
-    split: number,
-    wrote: nullable(string),
-    writes: nullable(string),
-    calls: number,
-    message: string,
-  }),
-};
-
-export const decodeEvent: Decoder<Event> = (value, where) => {
-  const kind = oneOf(
-    "frame",
-    "failed",
-    "generated",
-    "what_if",
-  )((value as { kind?: unknown } | null)?.kind, `${where}.kind`);
-  return decoders[kind](value, where);
-};
+/** Throws DecodeError where a buffer is not as long as its shape says. */
+export function checkLengths<T extends Shapes<T>>(shapes: T, buffers: Buffers<T>, sides: Sides): void {
+  for (const name of namesOf(shapes)) {
+    const lengthOf = (side: string | number) => (typeof side === "number" ? side : (sides[side] ?? 0));
+    const length = shapes[name].reduce<number>((size, side) => size * lengthOf(side), 1);
+    if (buffers[name].length !== length) throw new DecodeError(name, `${length} numbers`, buffers[name].length);
+  }
+}
 
 /**
  * A buffer as float32: a view on it, or a copy where its offset isn't a multiple of 4.

@@ -1,7 +1,5 @@
 /** What a run is doing. */
-import type { State } from "./protocol";
-
-export type Phase = State["status"];
+import type { Phase } from "./protocol";
 
 export function isOver(phase: Phase): boolean {
   return phase === "finished" || phase === "stopped" || phase === "failed";

@@ -3,6 +3,8 @@ import { align } from "../../src/data/align";
 import { comparison, spearman } from "../../src/data/comparison";
 import { fullMatrix, type Kept } from "../../src/data/matrix";
 import { normal, settledTop } from "../../src/data/stability";
+import { named } from "../../src/wire/decode";
+import { NUMBERS } from "../../src/wire/protocol";
 import { makeChart, makeProgress } from "../model";
 
 describe("align", () => {
@@ -45,13 +47,20 @@ describe("align", () => {
 function kept(run: number, features: string[], outputs: string[], values: number[], error: number): Kept {
   const chart = makeChart(run, features, outputs);
   const line = (from: number[]) => Float32Array.from(from);
-  const matrix = fullMatrix(chart, [
-    line(values),
-    line(values.map(() => error)),
-    line(outputs.flatMap(() => [-1, -2])),
-    line(values.slice(0, features.length)),
-    line(features.map(() => error)),
-  ]);
+  const matrix = fullMatrix(
+    chart,
+    named(
+      NUMBERS,
+      [
+        line(values),
+        line(values.map(() => error)),
+        line(outputs.flatMap(() => [-1, -2])),
+        line(values.slice(0, features.length)),
+        line(features.map(() => error)),
+      ],
+      "test",
+    ),
+  );
   return { matrix, progress: makeProgress(run, "finished") };
 }
 

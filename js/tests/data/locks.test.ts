@@ -8,7 +8,9 @@ import { toPython } from "../../src/export/tables";
 import { Session } from "../../src/session/session";
 import { noticeOf } from "../../src/views/around/notice";
 import { createLocks, massOutOfView } from "../../src/views/panel/locks";
+import { named } from "../../src/wire/decode";
 import type { Chart } from "../../src/wire/protocol";
+import { NUMBERS } from "../../src/wire/protocol";
 import { EMPTY, FakeModel, makeChart } from "../model";
 
 const WORDS = ["Dave", " lives", " in", " Palm", " Coast", "."];
@@ -87,13 +89,14 @@ describe("what is locked", () => {
 
 describe("below the prompt", () => {
   const line = (...numbers: number[]) => Float32Array.from(numbers);
-  const matrix = fullMatrix(chart, [
-    line(1, 2, 3, 4, 5, 6),
-    line(0, 0, 0, 0, 0, 0),
-    line(0, 0),
-    line(1, 2, 3, 4, 5, 6),
-    line(0, 0, 0, 0, 0, 0),
-  ]);
+  const matrix = fullMatrix(
+    chart,
+    named(
+      NUMBERS,
+      [line(1, 2, 3, 4, 5, 6), line(0, 0, 0, 0, 0, 0), line(0, 0), line(1, 2, 3, 4, 5, 6), line(0, 0, 0, 0, 0, 0)],
+      "test",
+    ),
+  );
   const look = (hidden: readonly { start: number; end: number }[]) =>
     pictureOf(null, matrix, {
       level: "word",
@@ -115,7 +118,7 @@ describe("below the prompt", () => {
 
   test("a pinned part can be locked and hidden; what is, can be undone", () => {
     const { actions, locks, press } = open();
-    const data = { picture: look([]), locked: [], pinned: place(3), hasModel: true };
+    const data = { picture: look([]), locked: [], pinned: place(3), has_model: true };
     locks.update(data);
     press("Lock");
     expect(actions.lock).toHaveBeenLastCalledWith([place(3)], true);
@@ -131,7 +134,7 @@ describe("below the prompt", () => {
     const { actions, locks, press } = open();
     const picture = look([place(3), place(5)]);
     expect(massOutOfView(picture)).toBe(10);
-    locks.update({ picture, locked: [], pinned: null, hasModel: false });
+    locks.update({ picture, locked: [], pinned: null, has_model: false });
     expect(locks.element.textContent).toBe("2 out of view, together +10.00 natsShow all");
     press("Show what is out of view");
     expect(actions.showAll).toHaveBeenCalledOnce();
@@ -139,7 +142,7 @@ describe("below the prompt", () => {
 
   test("without a model nothing can be locked", () => {
     const { locks } = open();
-    locks.update({ picture: look([]), locked: [], pinned: place(1), hasModel: false });
+    locks.update({ picture: look([]), locked: [], pinned: place(1), has_model: false });
     expect([...locks.element.querySelectorAll("button")].map(({ textContent }) => textContent)).toEqual(["Hide"]);
   });
 });

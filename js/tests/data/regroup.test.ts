@@ -7,6 +7,8 @@ import { isWhole, lineAt } from "../../src/data/table";
 import { toCsv, toJson } from "../../src/export/tables";
 import { noticeOf } from "../../src/views/around/notice";
 import { largestCells } from "../../src/views/matrix/list";
+import { named } from "../../src/wire/decode";
+import { NUMBERS } from "../../src/wire/protocol";
 import { EMPTY, makeChart, makeProgress } from "../model";
 
 const words = ["Dave", " lives", " here", ".", " He", " golfs", ".\n", "Why", "?"];
@@ -20,7 +22,10 @@ function matrixOf(features = words, outputs = tokens, patch = {}): Matrix {
   const total = Float32Array.from(features, (_, c) =>
     outputs.reduce((sum, _o, r) => sum + (values[r * columns + c] as number), 0),
   );
-  return fullMatrix(chart, [values, errors, new Float32Array(rows * 2), total, new Float32Array(columns).fill(0.1)]);
+  return fullMatrix(
+    chart,
+    named(NUMBERS, [values, errors, new Float32Array(rows * 2), total, new Float32Array(columns).fill(0.1)], "test"),
+  );
 }
 
 const look = (patch: Partial<Look> = {}): Look => ({

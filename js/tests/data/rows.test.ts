@@ -21,13 +21,13 @@ function told(matrix: Matrix, first: number, rows: number, seed: number): Matrix
     rows,
   };
   const fill = (length: number) => Float32Array.from({ length }, (_, at) => number(at + first, seed));
-  return withFrame(matrix, frame, [
-    fill(rows * COLUMNS),
-    fill(rows * COLUMNS),
-    fill(rows * 2),
-    fill(COLUMNS),
-    fill(COLUMNS),
-  ]);
+  return withFrame(matrix, frame, {
+    values: fill(rows * COLUMNS),
+    errors: fill(rows * COLUMNS),
+    ends: fill(rows * 2),
+    sequence: fill(COLUMNS),
+    sequence_errors: fill(COLUMNS),
+  });
 }
 
 const names = (length: number) => Array.from({ length }, (_, at) => `w${at}`);

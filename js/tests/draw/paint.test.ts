@@ -32,7 +32,7 @@ function matrixOf(rows: number, columns: number, value: (row: number, column: nu
   });
   matrix.errors.fill(error);
   matrix.sequence.fill(1);
-  matrix.sequenceErrors.fill(0);
+  matrix.sequence_errors.fill(0);
   return matrix;
 }
 

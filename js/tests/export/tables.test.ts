@@ -7,6 +7,8 @@ import { pictureOf } from "../../src/data/shown";
 import { filePalette, toSvg } from "../../src/export/matrix";
 import { PAGE, pageOf } from "../../src/export/page";
 import { toCsv, toJson, toLatex, toPython } from "../../src/export/tables";
+import { named } from "../../src/wire/decode";
+import { NUMBERS } from "../../src/wire/protocol";
 import { makeChart, makeProgress } from "../model";
 
 const folder = new URL("../../../tests/exports/", import.meta.url);
@@ -19,7 +21,7 @@ function matrix(): Matrix {
   const chart = { ...base, pieces, label, unit, baseline, model, settings: { ...base.settings, seed } };
   const flat = (rows: (number | null)[][]) => Float32Array.from(rows.flat(), (value) => value ?? Number.NaN);
   const buffers = [input.values, input.errors, input.ends, [input.total], [input.total_errors]].map(flat);
-  return fullMatrix(chart, buffers as never);
+  return fullMatrix(chart, named(NUMBERS, buffers, "test"));
 }
 
 const picture = () =>

@@ -13,7 +13,9 @@ import { createRuns } from "../../src/views/beside/runs";
 import { createSteps } from "../../src/views/beside/steps";
 import { createVerdict, curvePath, figuresOf } from "../../src/views/beside/verdict";
 import { changesOf, createWhatIf, totalsOf } from "../../src/views/beside/whatif";
+import { named } from "../../src/wire/decode";
 import type { Verdict } from "../../src/wire/protocol";
+import { NUMBERS } from "../../src/wire/protocol";
 import { FakeModel, makeChart, makeProgress } from "../model";
 
 const ending = new AbortController();
@@ -220,13 +222,10 @@ describe("convergence", () => {
 describe("kept runs and comparing", () => {
   const kept = (run: number, value: number) => {
     const chart = makeChart(run, ["a", " b", " c"], [" x"]);
-    const matrix = fullMatrix(chart, [
-      line(value, -1, 2),
-      line(0, 0, 0),
-      line(0, -1),
-      line(value, -1, 2),
-      line(0, 0, 0),
-    ]);
+    const matrix = fullMatrix(
+      chart,
+      named(NUMBERS, [line(value, -1, 2), line(0, 0, 0), line(0, -1), line(value, -1, 2), line(0, 0, 0)], "test"),
+    );
     return { matrix, progress: makeProgress(run, "finished") };
   };
   const names = [

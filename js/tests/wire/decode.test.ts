@@ -1,14 +1,19 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { Session } from "../../src/session/session";
-import { DecodeError, decodeChart, decodeEvent, decodeProgress, decodeSettings, floats } from "../../src/wire/decode";
-import type { Command } from "../../src/wire/protocol";
+import { DecodeError, floats } from "../../src/wire/decode";
+import { type Command, decodeChart, decodeEvent, decodeProgress, decodeSettings } from "../../src/wire/protocol";
 import { FakeModel, makeChart, makeProgress } from "../model";
 
 const SAMPLES = new URL("../../../tests/protocol/", import.meta.url);
 const samples = readdirSync(SAMPLES)
   .filter((name) => name.endsWith(".json"))
-  .map((name) => [name, JSON.parse(readFileSync(new URL(name, SAMPLES), "utf8"))] as const);
+  .map((name) => [name, JSON.parse(readFileSync(new URL(name, SAMPLES), "utf8"), completed)] as const);
+
+/** A setting that a sample leaves out is as by default. */
+function completed(name: string, value: unknown): unknown {
+  return name === "settings" ? { ...DEFAULTS, ...(value as Partial<Settings>) } : value;
+}
 
 describe("samples shared with the kernel's tests", () => {
   const events = samples.filter(([, sample]) => "event" in sample);

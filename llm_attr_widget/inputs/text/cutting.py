@@ -15,7 +15,7 @@ import regex
 import unicode_segmentation_rs as unicode_rules
 
 from llm_attr_widget.errors import InputError
-from llm_attr_widget.types import Piece
+from llm_attr_widget.types import Piece, check_granularity
 
 Level: TypeAlias = Literal["word", "phrase", "sentence", "paragraph"]
 
@@ -38,8 +38,9 @@ def boundaries(text: str, level: Level) -> tuple[int, ...]:
     sentence: UAX #29 sentence boundaries. paragraph: a line.
     Raises InputError for text with half a surrogate pair, or an unknown level.
     """
+    check_granularity(level)
     if level not in LEVELS:
-        raise InputError(f"Expected a granularity out of {', '.join(LEVELS)}, got {level!r}.")
+        raise InputError(f"{level.capitalize()}s are cut by a tokenizer, not by rules of writing: make a TokenInput.")
     try:
         text.encode()
     except UnicodeEncodeError as error:

@@ -3,8 +3,7 @@
 import type { Picture } from "../../data/shown";
 import { element, type Place, setText } from "../../style/dom";
 import { count, decimalsOf, featureLabel, signed } from "../../style/format";
-import type { Phase } from "../../wire/phase";
-import type { Progress } from "../../wire/protocol";
+import type { Phase, Progress } from "../../wire/protocol";
 import { largestCells } from "../matrix/list";
 
 export interface MilestonesData {

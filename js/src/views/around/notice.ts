@@ -2,6 +2,7 @@
 
 import { coarser } from "../../data/segments";
 import { buttonOf, element, listen, type Place } from "../../style/dom";
+import { namesOf } from "../../wire/decode";
 import type { Chart, Choices, Settings } from "../../wire/protocol";
 
 export interface NoticeData {
@@ -17,6 +18,9 @@ export interface Notice {
   /** What a new run would be called; empty: none is offered. */
   readonly rerun: string;
 }
+
+/** Another text is told elsewhere, and what is locked before all else that changed. */
+const TEXTS: readonly (keyof Settings)[] = ["prompt", "target", "against", "locked"];
 
 /** What to say, or null. */
 export function noticeOf({ chart, settings, choices, added, busy }: NoticeData): Notice | null {
@@ -37,9 +41,7 @@ export function noticeOf({ chart, settings, choices, added, busy }: NoticeData):
   }
   if (ran.locked.join("\0") !== settings.locked.join("\0"))
     return { text: "What is locked is always present from the next run on.", rerun: "Run again" };
-  const changed = (["method", "value", "budget", "trials", "seed"] as const).filter(
-    (name) => ran[name] !== settings[name],
-  );
+  const changed = namesOf(ran).filter((name) => !TEXTS.includes(name) && ran[name] !== settings[name]);
   if (changed.length === 0) return null;
   const method = choices.methods.find((choice) => choice.name === settings.method)?.label ?? settings.method;
   const what = changed.includes("method") ? `Run with ${method}` : "Run with the new settings";

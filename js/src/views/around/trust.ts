@@ -3,8 +3,7 @@
 import type { Waiting } from "../../session/session";
 import { element, type Place, setAttributes } from "../../style/dom";
 import { count, decimalsOf, duration, plain, rate } from "../../style/format";
-import type { Phase } from "../../wire/phase";
-import type { Chart, Progress } from "../../wire/protocol";
+import type { Chart, Phase, Progress } from "../../wire/protocol";
 
 export interface TrustData {
   readonly chart: Chart | null;

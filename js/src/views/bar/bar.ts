@@ -12,7 +12,7 @@ export interface BarData {
   readonly progress: Progress | null;
   readonly busy: boolean;
   /** Whether a run can be started at all. */
-  readonly hasModel: boolean;
+  readonly has_model: boolean;
   readonly waiting: Waiting;
 }
 
@@ -60,13 +60,13 @@ export function createBar(place: Place, actions: BarActions): Bar {
     element: root,
     extras,
     levels,
-    update({ settings, choices, progress, busy, hasModel, waiting }) {
+    update({ settings, choices, progress, busy, has_model, waiting }) {
       method.update(choices.methods, settings.method);
       value.update(choices.values, settings.value);
       granularity.update(choices.granularities, settings.granularity);
       options.update(settings);
-      go.hidden = busy || !hasModel;
-      for (const part of [method.element, value.element, options.element]) part.hidden = !hasModel;
+      go.hidden = busy || !has_model;
+      for (const part of [method.element, value.element, options.element]) part.hidden = !has_model;
       stop.hidden = !busy;
       setText(stop, waiting === "stop" ? "Stopping…" : "Stop");
       setAttributes(stop, { "aria-label": "Stop", "aria-disabled": waiting === "stop" ? "true" : null });

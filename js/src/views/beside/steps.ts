@@ -1,7 +1,6 @@
 /** What can be done about trust: more calls, and a check of the run on show. */
 import { buttonOf, element, listen, type Place, setAttributes, setText } from "../../style/dom";
-import type { Phase } from "../../wire/phase";
-import type { Chart, Verdict } from "../../wire/protocol";
+import type { Chart, Phase, Verdict } from "../../wire/protocol";
 
 export interface StepsData {
   readonly chart: Chart | null;

@@ -8,7 +8,7 @@ export interface ContrastData {
   readonly chart: Chart | null;
   readonly chosen: Stretch | null;
   readonly busy: boolean;
-  readonly hasModel: boolean;
+  readonly has_model: boolean;
 }
 
 export interface ContrastActions {
@@ -116,15 +116,15 @@ export function createContrast({ document }: Place, actions: ContrastActions): C
   return {
     button: open,
     element: root,
-    update({ chart: latest, chosen: latestChosen, busy, hasModel }) {
+    update({ chart: latest, chosen: latestChosen, busy, has_model }) {
       chart = latest;
       chosen = latestChosen;
       now.hidden = latest?.against === null || latest === null;
-      open.hidden = !hasModel || latest === null || !now.hidden;
+      open.hidden = !has_model || latest === null || !now.hidden;
       if (open.hidden) form.hidden = true;
       if (latest) setText(open, chosen ? `Why ${quoted(textOf(latest, chosen), 16)} and not…?` : "Why not another?");
       go.disabled = busy;
-      end.hidden = !hasModel;
+      end.hidden = !has_model;
       if (latest?.against)
         setText(
           said,

@@ -13,7 +13,7 @@ export interface LocksData {
   readonly locked: readonly string[];
   /** The part of the prompt that was pinned last. */
   readonly pinned: Range | null;
-  readonly hasModel: boolean;
+  readonly has_model: boolean;
 }
 
 export interface LocksActions {
@@ -34,19 +34,19 @@ export function createLocks({ document }: Place, actions: LocksActions): Locks {
   const named = (text: string) => element(document, "bdi", {}, shorten(featureLabel(text), 24));
   return {
     element: root,
-    update({ picture, locked, pinned, hasModel }) {
+    update({ picture, locked, pinned, has_model }) {
       const { table, hidden, matrix } = picture;
       const parts = lockedParts(matrix.chart, locked);
       const chosen = pinned && table.columns[lineAt(table.columns, pinned)];
       const mass = hidden > 0 ? massOutOfView(picture) : null;
-      const key = JSON.stringify([parts, chosen?.ranges, hidden, mass, hasModel]);
+      const key = JSON.stringify([parts, chosen?.ranges, hidden, mass, has_model]);
       if (key === shown) return;
       shown = key;
       // The focus stays here, though its button is made anew.
       const focused = root.contains(document.activeElement);
       root.replaceChildren(
         ...(chosen ? [line(named(chosen.text), ...toolsFor(chosen.ranges))] : []),
-        ...(hasModel && parts.length > 0 ? [line("Always present: ", ...parts.map(unlocking))] : []),
+        ...(has_model && parts.length > 0 ? [line("Always present: ", ...parts.map(unlocking))] : []),
         ...(hidden > 0 ? [line(outOfView(hidden, mass, matrix.chart.unit), showing())] : []),
       );
       if (focused) root.querySelector("button")?.focus();
@@ -57,7 +57,7 @@ export function createLocks({ document }: Place, actions: LocksActions): Locks {
           ({ start, end }) => start >= 0 && !parts.some(({ range }) => overlap(range, { start, end })),
         );
         const lock = () => actions.lock(ranges, true);
-        return hasModel && free
+        return has_model && free
           ? [toolButton(document, "Lock", "Lock: this part is always present from the next run on", lock), hide]
           : [hide];
       }

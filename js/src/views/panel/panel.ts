@@ -23,7 +23,7 @@ export interface PanelData {
   readonly settings: Settings;
   readonly busy: boolean;
   readonly waiting: Waiting;
-  readonly hasModel: boolean;
+  readonly has_model: boolean;
   readonly picture: Picture | null;
   readonly lighting: Lighting | null;
   /** The part of the prompt that was pinned last. */
@@ -128,7 +128,7 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
       painted.hidden = editing || changed;
       if (!editor.element.hidden) editor.update(data);
       edit.disabled = data.busy;
-      edit.hidden = !data.hasModel;
+      edit.hidden = !data.has_model;
       contrast.update({ ...data, chart, chosen: data.lighting && chosenOf(data.lighting) });
       const { picture, lighting, palette } = data;
       if (painted.hidden || picture === null || lighting === null) {

@@ -1,10 +1,11 @@
 /** A conversation in the text view: turns that fold, and the chat template's own text folded away. */
 
-import { type Stretch, TEMPLATE } from "../../data/stretches";
+import type { Stretch } from "../../data/stretches";
 import type { Paint } from "../../draw/lighting";
 import { type Colours, cellColour, css, inkOn } from "../../style/colours";
 import { element, listen } from "../../style/dom";
 import { signed, visible } from "../../style/format";
+import { TEMPLATE } from "../../wire/protocol";
 
 /** Neighbouring stretches of one role: from `first` to one before `end`. */
 export interface Block {
