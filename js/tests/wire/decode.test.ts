@@ -2,7 +2,15 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { Session } from "../../src/session/session";
 import { DecodeError, floats } from "../../src/wire/decode";
-import { type Command, decodeChart, decodeEvent, decodeProgress, decodeSettings } from "../../src/wire/protocol";
+import {
+  type Command,
+  DEFAULTS,
+  decodeChart,
+  decodeEvent,
+  decodeProgress,
+  decodeSettings,
+  type Settings,
+} from "../../src/wire/protocol";
 import { FakeModel, makeChart, makeProgress } from "../model";
 
 const SAMPLES = new URL("../../../tests/protocol/", import.meta.url);

@@ -13,7 +13,7 @@ from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs.base import Locked, checked, feature_texts, lock
 from llm_attr_widget.inputs.text import cutting
 from llm_attr_widget.tokens import aligned_texts, encode, special_texts
-from llm_attr_widget.types import TEMPLATE, Coalitions, Granularity, Piece, Prompt, Tokenizer
+from llm_attr_widget.types import TEMPLATE, Coalitions, Granularity, Piece, Prompt, Tokenizer, check_granularity
 
 Spans: TypeAlias = "Sequence[tuple[int, int]]"
 Cut: TypeAlias = "Granularity | cutting.Level | re.Pattern[str] | Spans"
@@ -135,7 +135,12 @@ def compose(parts: Sequence[Part], present: Sequence[bool], baseline: str) -> st
 
 
 def cut(tokenizer: Tokenizer, text: str, granularity: Cut) -> tuple[list[str], list[bool]]:
-    """Units of the text, and which of them may be absent. Joined, they are the text."""
+    """Units of the text, and which of them may be absent. Joined, they are the text.
+
+    Raises InputError for a granularity that is neither a name, a pattern, nor spans.
+    """
+    if not isinstance(granularity, re.Pattern | Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]  (callers may not type)
+        check_granularity(granularity)
     if isinstance(granularity, re.Pattern):
         return _spans(text, [match.span() for match in granularity.finditer(text) if match.group()])
     if not isinstance(granularity, str):
