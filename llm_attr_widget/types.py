@@ -70,11 +70,13 @@ class Piece:
     feature: index of the feature it belongs to, or None for what is always present (template, special tokens).
     role: whose words these are in a conversation ("system", "user", "document", …); TEMPLATE for what no one said:
         the chat template's own text and special tokens; "" where there are no turns.
+    opens: a text of its own begins here (another turn, part or document), so that no word or sentence reaches over.
     """
 
     text: str
     feature: int | None = None
     role: str = ""
+    opens: bool = False
 
 
 TEMPLATE = "template"

@@ -38,7 +38,7 @@ def write(path: str | Path, contents: Mapping[str, Any]) -> None:
         "method": _packed(contents["method"], _methods()),
         "value": _packed(contents["value"], VALUES),
         "members": picture and picture.members,
-        "pieces": [[piece.text, piece.feature, piece.role] for piece in contents["pieces"]],
+        "pieces": [[piece.text, piece.feature, piece.role, piece.opens] for piece in contents["pieces"]],
         "target": asdict(contents["target"]),
         "against": against and asdict(against),
         "provenance": asdict(contents["provenance"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -63,7 +64,7 @@ class ChatInput:
         conversation = Conversation(self.tokenizer, self.messages, self.documents, arguments)
         units = self._units(conversation)
         pieces = lock([text for text, _, _ in units], [may_go for _, may_go, _ in units], self.locked)
-        slots, special = conversation.slots, special_texts(self._words)
+        slots, special = conversation.slots, frozenset(special_texts(self._words))
         owners = [owner for _, _, owner in units]
         roles = [
             slots[owner].role
@@ -71,8 +72,14 @@ class ChatInput:
             if owner is not None and piece.feature is not None
         ]
         pieces = tuple(
-            replace(piece, role=TEMPLATE if owner is None else slots[owner].role)
-            for piece, owner in zip(pieces, owners, strict=True)
+            replace(
+                piece,
+                role=TEMPLATE if owner is None else slots[owner].role,
+                opens=owner != before or not special.isdisjoint(neighbours),
+            )
+            for piece, owner, before, neighbours in zip(
+                pieces, owners, (None, *owners), pairwise(("", *(piece.text for piece in pieces))), strict=False
+            )
         )
         filled = [
             _framed(slot, [piece for piece, owner in zip(pieces, owners, strict=True) if owner == i], special)
@@ -156,7 +163,7 @@ class ChatInput:
         return tokenizer_of(self.tokenizer)
 
 
-def _framed(slot: Slot, pieces: Sequence[Piece], special: Sequence[str]) -> tuple[Part, ...]:
+def _framed(slot: Slot, pieces: Sequence[Piece], special: Collection[str]) -> tuple[Part, ...]:
     """Parts of a slot's whole text: its pieces, and the whitespace around them that the template does not show."""
     shown = "".join(piece.text for piece in pieces)
     before, _, after = slot.text.partition(shown) if shown else (slot.text, "", "")

@@ -1,4 +1,7 @@
-"""Where text may be cut: words, phrases, sentences and paragraphs, by the Unicode rules, in any script.
+"""Where text may be cut: words, phrases, sentences and paragraphs, in any script.
+
+Words are ICU's (UAX #29, with its dictionaries for Chinese, Japanese, Thai, Lao, Khmer and Burmese), as in browsers;
+sentences are those of sentences.py.
 
 Units nest: every paragraph boundary is a sentence boundary, every sentence boundary a phrase boundary, every phrase
 boundary a word boundary, so that a view can regroup features and a method can descend from coarse to fine.
@@ -12,10 +15,11 @@ from itertools import pairwise
 from typing import Literal, TypeAlias
 
 import regex
-import unicode_segmentation_rs as unicode_rules
+from icu4py.breakers import WordBreaker
 
 from llm_attr_widget.errors import InputError
-from llm_attr_widget.types import Piece, check_granularity
+from llm_attr_widget.inputs.text.sentences import sentence_starts
+from llm_attr_widget.types import TEMPLATE, Piece, check_granularity
 
 Level: TypeAlias = Literal["word", "phrase", "sentence", "paragraph"]
 
@@ -26,16 +30,16 @@ LEVELS: tuple[Level, ...] = ("paragraph", "sentence", "phrase", "word")
 """From coarse to fine."""
 
 # Terminal punctuation, ellipses and dashes, with the quotes and brackets that close after them.
-_PHRASE_END = regex.compile(r"[\p{Terminal_Punctuation}…—–]+[\p{Pe}\p{Pf}\"']*")
+_PHRASE_END = regex.compile(r"([\p{Terminal_Punctuation}…—–]+)[\p{Pe}\p{Pf}\"']*")
 _LINE_END = regex.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
 def boundaries(text: str, level: Level) -> tuple[int, ...]:
     """Offsets at which units begin, and the text's length: ascending, from 0. Empty text: (0,).
 
-    word: UAX #29 word boundaries; punctuation marks are units of their own, a run of the same mark is one.
-    phrase: up to and with punctuation that ends something, such as a comma or a full stop.
-    sentence: UAX #29 sentence boundaries. paragraph: a line.
+    word: words, those of Chinese, Japanese and Thai too; punctuation marks are units of their own, a run of the same
+        mark is one. phrase: up to and with punctuation that ends something, such as a comma; a full stop ends one where
+        it ends the sentence. sentence: abbreviations and numbers of lists end none. paragraph: a line.
     Raises InputError for text with half a surrogate pair, or an unknown level.
     """
     check_granularity(level)
@@ -51,7 +55,11 @@ def boundaries(text: str, level: Level) -> tuple[int, ...]:
     words = set(_words(text))
     if level == "word":
         return tuple(sorted(words))
-    rules = {"paragraph": (_lines,), "sentence": (_lines, _sentences), "phrase": (_lines, _sentences, _phrases)}[level]
+    rules = {
+        "paragraph": (_lines,),
+        "sentence": (_lines, sentence_starts),
+        "phrase": (_lines, sentence_starts, _phrases),
+    }[level]
     found = {offset for rule in rules for offset in _before_space(text, rule(text))}
     return tuple(sorted((found & words) | {0, len(text)}))
 
@@ -68,7 +76,7 @@ def groups(pieces: Sequence[Piece], level: Level) -> tuple[tuple[int, ...], ...]
     A feature that reaches over a boundary belongs to the unit of its first letter.
     """
     found: dict[int, list[int]] = {}
-    for feature, unit in _unit_of_each(pieces, level).items():
+    for feature, unit in unit_of_each(pieces, level).items():
         found.setdefault(unit, []).append(feature)
     return tuple(tuple(members) for members in found.values())
 
@@ -78,8 +86,8 @@ def tree(pieces: Sequence[Piece], levels: Sequence[Level] = ("paragraph", "sente
 
     A group that would hold all that its parent holds is left out, and so is one around a single feature.
     """
-    units = [_unit_of_each(pieces, level) for level in levels]
-    features = list(_unit_of_each(pieces, "paragraph"))
+    units = [unit_of_each(pieces, level) for level in levels]
+    features = list(unit_of_each(pieces, "paragraph"))
     grown = _grown(features, units)
     return grown if isinstance(grown, tuple) else (grown,)
 
@@ -97,26 +105,44 @@ def _grown(features: Sequence[int], units: Sequence[Mapping[int, int]]) -> int |
     return tuple(_grown(group, units[1:]) for group in members.values())
 
 
-def _unit_of_each(pieces: Sequence[Piece], level: Level) -> dict[int, int]:
-    """Feature → number of the unit it begins in; features in reading order."""
-    starts = boundaries("".join(piece.text for piece in pieces), level)[1:]
+def unit_of_each(pieces: Sequence[Piece], level: Level) -> dict[int, int]:
+    """Feature → number of the unit it begins in; features in reading order, numbers ascending.
+
+    No unit reaches over the template's text, from one turn into another, or over the beginning of what `opens`.
+    A piece without text (a token that ends inside a character) is where the text before it is.
+    """
     units: dict[int, int] = {}
-    unit = position = 0
-    for piece in pieces:
-        first = position + len(piece.text) - len(piece.text.lstrip())
-        position += len(piece.text)
-        while unit < len(starts) - 1 and starts[unit] <= first:
-            unit += 1
-        if piece.feature is not None:
-            units.setdefault(piece.feature, unit)
+    count = 0
+    for stretch in _stretches(pieces):
+        starts = boundaries("".join(piece.text for piece in stretch), level)[1:]
+        unit = position = 0
+        for piece in stretch:
+            first = position + len(piece.text) - len(piece.text.lstrip())
+            position += len(piece.text)
+            while piece.text and unit < len(starts) - 1 and starts[unit] <= first:
+                unit += 1
+            if piece.feature is not None:
+                units.setdefault(piece.feature, count + unit)
+        count += unit + 1
     return units
+
+
+def _stretches(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
+    stretch: list[Piece] = []
+    for piece in pieces:
+        if stretch and (piece.opens or piece.role == TEMPLATE or piece.role != stretch[-1].role):
+            yield stretch
+            stretch = []
+        stretch.append(piece)
+    if stretch:
+        yield stretch
 
 
 def _words(text: str) -> Iterator[int]:
     yield 0
     position, before = 0, ""
     end = len(text.rstrip())
-    for unit in unicode_rules.split_word_bounds(text):
+    for unit in WordBreaker(text, "und"):
         same_mark = unit == before and len(unit) == 1 and not unit.isalnum()
         if 0 < position < end and not before.isspace() and not same_mark:
             yield position
@@ -125,17 +151,9 @@ def _words(text: str) -> Iterator[int]:
     yield len(text)
 
 
-def _sentences(text: str) -> Iterator[int]:
-    position = 0
-    # The library leaves out what has no letter or digit, so a sentence is where it is found, after the last one.
-    for sentence in unicode_rules.unicode_sentences(text):
-        position = text.index(sentence, position)
-        yield position
-        position += len(sentence)
-
-
 def _phrases(text: str) -> Iterator[int]:
-    return (match.end() for match in _PHRASE_END.finditer(text))
+    # One full stop may be an abbreviation's: sentences know.
+    return (match.end() for match in _PHRASE_END.finditer(text) if match[1] != ".")
 
 
 def _lines(text: str) -> Iterator[int]:
@@ -143,5 +161,11 @@ def _lines(text: str) -> Iterator[int]:
 
 
 def _before_space(text: str, offsets: Iterator[int]) -> Iterator[int]:
-    """Each offset moved to the left over whitespace, where the unit after it begins."""
-    return (len(text[:offset].rstrip()) for offset in offsets)
+    """Each offset, ascending, moved to the left over whitespace, where the unit after it begins."""
+    before = moved = 0
+    for offset in offsets:
+        start = offset
+        while start > before and text[start - 1].isspace():
+            start -= 1
+        before, moved = offset, moved if start == before else start
+        yield moved

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Literal, TypeAlias
 
@@ -106,7 +106,7 @@ class Part:
         return self.text[: len(self.text) - len(self.text.lstrip())] + baseline
 
 
-def parts(pieces: Sequence[Piece], special: Sequence[str]) -> tuple[Part, ...]:
+def parts(pieces: Sequence[Piece], special: Collection[str]) -> tuple[Part, ...]:
     """Pieces with what they are at the beginning of a stretch: of the prompt, or of what follows a special token."""
     made: list[Part] = []
     opens, spaced = True, False
