@@ -13,6 +13,9 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from llm_attr_widget.models.base import Limits
+from llm_attr_widget.models.huggingface.kernels import effective, masked_attention
+from llm_attr_widget.models.huggingface.limits import limits_of
+from llm_attr_widget.models.huggingface.rope import Ropes, fresh_ropes, ropes_of
 
 
 @dataclass(frozen=True)
@@ -20,12 +23,15 @@ class Anatomy:
     """A model, looked at from outside. Nothing here changes it.
 
     model: what is called. A module wrapped by `torch.compile` is called uncompiled: prompts of many lengths would
-        compile it again and again.
-    core: the model inside adapters (PEFT).
-    config: the configuration of its text part, or None for a module of one's own.
-    accepts: names of the arguments its forward takes.
+        compile it again and again. One wrapped by `DataParallel` is called on its first device: it would cut a pass
+        of one long row, and masks with it, at the wrong axis.
+    core: the model inside adapters (PEFT) and wrappers.
+    config: the configuration of its text part (`cfg` in HookedTransformer), or None for a module without one.
+    accepts: names of the arguments its forward takes. ids_name: by which it takes token ids, or None by position.
     device: where token ids go; an offloaded model's parameters are elsewhere.
+    ropes: where rotary embeddings change with the length of a pass.
     pad: a token id to fill rows with. start: what an empty prompt is given to begin with, or None.
+    ends: token ids that end what the model writes.
     decoder_start: the decoder's first token, for encoder-decoder models alone.
     """
 
@@ -33,11 +39,14 @@ class Anatomy:
     core: nn.Module
     config: Any
     accepts: frozenset[str]
+    ids_name: str | None
     device: torch.device
     dtype: torch.dtype
     limits: Limits
+    ropes: Ropes
     pad: int
     start: int | None
+    ends: frozenset[int]
     decoder_start: int | None
 
     @property
@@ -51,52 +60,75 @@ class Anatomy:
 
     @property
     def attention(self) -> str | None:
-        """Name of the attention implementation, None for a module of one's own."""
-        return getattr(self.config, "_attn_implementation", None)
+        """Name of the attention implementation that scores are taken under, None for a module of one's own."""
+        return effective(self.core, getattr(self.config, "_attn_implementation", None))
 
 
 def look_at(model: nn.Module, tokenizer: Any) -> Anatomy:
-    called = cast(nn.Module, getattr(model, "_orig_mod", model))
-    core, virtual = _inside_adapters(called)
-    config: Any = getattr(core, "config", None)
+    called = unwrapped(model)
+    core, virtual = _inside(called)
+    config: Any = getattr(core, "config", getattr(core, "cfg", None))
     separate = bool(getattr(config, "is_encoder_decoder", False))
     text = config.get_text_config(decoder=True) if hasattr(config, "get_text_config") else config
-    accepts = frozenset(inspect.signature(core.forward).parameters)
+    taken = list(inspect.signature(core.forward).parameters)
+    accepts = frozenset(taken)
     embedding = _embedding(core)
-    limits = Limits(_vocabulary(embedding, text), getattr(text, "max_position_embeddings", None), separate)
+    limits = limits_of(core, text, embedding, separate=separate)
     if virtual:
         # Prompt tuning puts tokens of its own before ours: positions counted from the start would be off.
-        accepts -= {"logits_to_keep", "position_ids"}
+        accepts -= {"logits_to_keep", "num_logits_to_keep", "position_ids"}
     return Anatomy(
         model=called,
         core=core,
         config=text,
         accepts=accepts,
+        ids_name="input_ids" if "input_ids" in taken[1:] else None,
         device=_device(core, embedding),
         dtype=_dtype(core, embedding),
         limits=limits,
+        ropes=ropes_of(text),
         pad=_pad(tokenizer, text, limits.vocabulary),
         start=_first_id(tokenizer, text, ("bos_token_id", "eos_token_id")),
+        ends=_ends(core, text, tokenizer),
         decoder_start=_decoder_start(core, config) if separate else None,
     )
 
 
 @contextmanager
 def left_as_found(model: nn.Module) -> Generator[None]:
-    """No dropout and no gradients inside; afterwards training flags and the rope offsets of Qwen-VL are as before."""
+    """No dropout and no gradients inside, attention that takes masks, and ropes that have read nothing yet.
+
+    Afterwards training flags, attention and ropes are as before, the rope offsets of Qwen-VL among them.
+    """
     modules = list(model.modules())
     training = [module for module in modules if module.training]
     offsets = [(module, module.rope_deltas) for module in modules if "rope_deltas" in vars(module)]
     try:
         for module in training:
             module.training = False
-        with torch.no_grad():
+        with torch.no_grad(), masked_attention(model), fresh_ropes(model):
             yield
     finally:
         for module in training:
             module.training = True
         for module, deltas in offsets:
             module.rope_deltas = deltas
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """Without `torch.compile` and without the wrappers that copy a model to several devices."""
+    copied = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+    called = cast(nn.Module, getattr(model, "_orig_mod", model))
+    while isinstance(called, copied):
+        inside = cast(nn.Module, called.module)
+        called = cast(nn.Module, getattr(inside, "_orig_mod", inside))
+    return called
+
+
+def _inside(model: nn.Module) -> tuple[nn.Module, bool]:
+    """The model inside FSDP's wrapper and PEFT, and whether PEFT puts virtual tokens before the prompt."""
+    wrapped = type(model).__name__ == "FullyShardedDataParallel"
+    return _inside_adapters(cast(nn.Module, model.module) if wrapped else model)
 
 
 def _inside_adapters(model: nn.Module) -> tuple[nn.Module, bool]:
@@ -112,13 +144,6 @@ def _embedding(core: nn.Module) -> nn.Module | None:
         return cast(Any, core).get_input_embeddings()
     except (AttributeError, NotImplementedError):
         return None
-
-
-def _vocabulary(embedding: nn.Module | None, config: Any) -> int | None:
-    weight = getattr(embedding, "weight", None)
-    if isinstance(weight, torch.Tensor) and weight.ndim == 2:
-        return weight.shape[0]
-    return getattr(config, "vocab_size", None)
 
 
 def _device(core: nn.Module, embedding: nn.Module | None) -> torch.device:
@@ -164,3 +189,14 @@ def _first_id(tokenizer: Any, config: Any, names: tuple[str, ...]) -> int | None
 def _decoder_start(core: nn.Module, config: Any) -> int:
     owners = (getattr(core, "generation_config", None), config)
     return _first_id(owners[0], owners[1], ("decoder_start_token_id", "bos_token_id")) or 0
+
+
+def _ends(core: nn.Module, config: Any, tokenizer: Any) -> frozenset[int]:
+    """Where the model says nothing, the tokenizer knows what ends a text."""
+    for owner in (getattr(core, "generation_config", None), config, tokenizer):
+        found = getattr(owner, "eos_token_id", None)
+        ends = cast("list[Any]", list(found) if isinstance(found, list | tuple) else [found])
+        known = frozenset(int(end) for end in ends if end is not None)
+        if known:
+            return known
+    return frozenset()

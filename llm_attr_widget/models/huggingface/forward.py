@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+from torch import nn
 
 from llm_attr_widget.errors import InputError, ScoreError, TargetError
 from llm_attr_widget.models.huggingface.anatomy import Anatomy, left_as_found
-from llm_attr_widget.models.huggingface.fingerprint import fingerprint
+from llm_attr_widget.models.huggingface.extras import stacked
+from llm_attr_widget.models.huggingface.keeping import Keeping, offered, picked, tried
 from llm_attr_widget.types import LogProbs, Prompt
-
-PER_TOKEN = ("token_type_ids", "mm_token_type_ids", "cross_attention_mask")
-"""Extras with one entry for each token: they grow with the target and are padded with zeros."""
 
 _ON_CPU, _ELSEWHERE = 1 << 19, 1 << 25
 """So many logits are reduced at a time: on a CPU what stays in its cache (three times as fast), else 128 MiB."""
+
+_WHOLE = 1 << 28
+"""Most logits that the plainest pass may ask for: a gigabyte of float32."""
 
 
 @dataclass(frozen=True)
@@ -45,47 +48,95 @@ def forward(
 
     ids: `(rows, tokens)`; None where an encoder-decoder model's encoder has run.
     mask: what the model takes as `attention_mask`. positions: `(rows, tokens)`.
-    keep: positions in the row whose logits are wanted, ascending; all where None.
+    keep: positions in the row whose logits are wanted, ascending; all where None. A model that can leave out the
+        others is asked to, as far as it was found to do what it says.
     """
     cache_name = "cache_params" if "cache_params" in anatomy.accepts else "past_key_values"
-    offered = {
+    arguments = {
         "attention_mask": mask,
         "position_ids": positions,
         cache_name: cache,
         "use_cache": caching,
-        "logits_to_keep": keep,
     }
-    given = {name: value for name, value in offered.items() if name in anatomy.accepts and value is not None}
+    given = {name: value for name, value in arguments.items() if name in anatomy.accepts and value is not None}
+    given.update(further or {})
+    if getattr(anatomy.config, "return_dict", True) is False and anatomy.known:
+        given["return_dict"] = True
+    length = _length(ids, given)
+    keeping = None if keep is None or length is None else _keeping(anatomy)
+    if keep is not None and keeping is not None and length is not None:
+        given.update(offered(keeping, keep, length))
+    returned = _called(anatomy, ids, given)
+    logits = logits_of(returned)
+    if keep is not None and length is not None:
+        logits = picked(logits, keep, length, keeping)
+    return Output(logits, getattr(returned, cache_name, None), getattr(returned, "encoder_last_hidden_state", None))
+
+
+def _length(ids: torch.Tensor | None, given: Mapping[str, Any]) -> int | None:
+    """Tokens in a row, None for an encoder-decoder model, whose logits are the decoder's."""
+    embedded = given.get("inputs_embeds")
+    if "decoder_input_ids" in given or (ids is None and embedded is None):
+        return None
+    return int(embedded.shape[1]) if ids is None else ids.shape[1]
+
+
+def _called(anatomy: Anatomy, ids: torch.Tensor | None, given: Mapping[str, Any]) -> Any:
+    # Some models take an image first: their ids go by name.
+    named = {} if ids is None or anatomy.ids_name is None else {anatomy.ids_name: ids}
+    first = () if ids is None or named else (ids,)
     try:
-        returned = anatomy.model(*(() if ids is None else (ids,)), **given, **(further or {}))
+        return anatomy.model(*first, **named, **given)
     except ValueError as error:
-        if "pixel_values" not in (further or {}):
+        if "pixel_values" not in given:
             raise
         raise InputError(
             f"The model cannot read this prompt with its image: {error}. An image must be as many tokens in the prompt "
             "as the model makes of it: use the processor that belongs to the model, with its own settings."
         ) from error
-    logits = _logits(returned)
-    if keep is not None and ids is not None and "logits_to_keep" not in given:
-        # Prompt tuning returns logits for tokens of its own too: ours are the last ones.
-        logits = logits[:, keep.to(logits.device) + logits.shape[1] - ids.shape[1]]
-    return Output(logits, getattr(returned, cache_name, None), getattr(returned, "encoder_last_hidden_state", None))
 
 
-def _logits(returned: Any) -> torch.Tensor:
-    logits = getattr(returned, "logits", returned)
-    if isinstance(logits, tuple):
-        logits = cast(Any, logits[0])
-    if not isinstance(logits, torch.Tensor):
+_keepings: WeakKeyDictionary[nn.Module, dict[frozenset[str], Keeping | None]] = WeakKeyDictionary()
+
+
+def _keeping(anatomy: Anatomy) -> Keeping | None:
+    """How the model leaves out logits, tried once."""
+    remembered = _keepings.setdefault(anatomy.model, {})
+    if anatomy.accepts not in remembered:
+        remembered[anatomy.accepts] = tried(anatomy, lambda ids, given: logits_of(_called(anatomy, ids, given)))
+    return remembered[anatomy.accepts]
+
+
+def learn_keeping(anatomy: Anatomy) -> None:
+    """Try how the model leaves out logits now, for whoever counts or replaces its calls from here on."""
+    with left_as_found(anatomy.model):
+        _keeping(anatomy)
+
+
+def logits_of(returned: Any) -> torch.Tensor:
+    """`(rows, tokens, vocabulary)`: of an object or a mapping with `logits`, of a tuple, or the logits themselves."""
+    if isinstance(returned, Mapping):
+        found: Any = cast("Mapping[str, Any]", returned).get("logits")
+    else:
+        found = getattr(returned, "logits", returned)
+    if isinstance(found, tuple | list):
+        # A loss, which some put first, is a single number, and left out for scoring.
+        tensors = [each for each in cast("Sequence[Any]", found) if isinstance(each, torch.Tensor)]
+        found = next((each for each in tensors if each.ndim >= 2), None)
+    if not isinstance(found, torch.Tensor):
         raise ScoreError(
-            f"The model returned {type(returned).__name__} without logits. Its forward must return an object whose "
-            "`logits` is a tensor of shape (rows, tokens, vocabulary)."
+            f"The model returned {type(returned).__name__} without logits. Its forward must return a tensor of shape "
+            "(rows, tokens, vocabulary), or an object, a dict or a tuple that holds it as `logits`, or first."
         )
-    if logits.ndim == 4 and logits.shape[1] == 1:
-        logits = logits.squeeze(1)
-    if logits.ndim != 3:
-        raise ScoreError(f"Logits of shape (rows, tokens, vocabulary) were expected, not {tuple(logits.shape)}.")
-    return logits
+    if found.ndim == 4 and found.shape[1] == 1:
+        found = found.squeeze(1)
+    if found.ndim != 3:
+        raise ScoreError(
+            f"Logits of shape (rows, tokens, vocabulary) were expected, not {tuple(found.shape)}. A model that "
+            "classifies whole texts says nothing about a next token: use one with a language model's head, such as "
+            "AutoModelForCausalLM."
+        )
+    return found
 
 
 def read(logits: torch.Tensor, tokens: torch.Tensor, *, rows: torch.Tensor | None = None) -> torch.Tensor:
@@ -131,13 +182,14 @@ def teacher_forced(anatomy: Anatomy, prompts: Sequence[Prompt], target: Sequence
     Shape `(prompts, len(target) - first)`. The prompts' extras must go together (see `stackable`).
     """
     with left_as_found(anatomy.model):
-        logits = (
-            _decoder_logits(anatomy, prompts, target, first)
-            if anatomy.limits.separate
-            else _causal_logits(anatomy, prompts, target, first)
-        )
+        logits = _forced_logits(anatomy, prompts, target, first)
         wanted = torch.tensor(list(target[first:])).repeat(len(prompts))
         return read(logits.flatten(0, 1), wanted).reshape(len(prompts), -1).numpy()
+
+
+def _forced_logits(anatomy: Anatomy, prompts: Sequence[Prompt], target: Sequence[int], first: int) -> torch.Tensor:
+    forced = _decoder_logits if anatomy.limits.separate else _causal_logits
+    return forced(anatomy, prompts, target, first)
 
 
 def _causal_logits(anatomy: Anatomy, prompts: Sequence[Prompt], target: Sequence[int], first: int) -> torch.Tensor:
@@ -151,6 +203,43 @@ def _causal_logits(anatomy: Anatomy, prompts: Sequence[Prompt], target: Sequence
     logits = forward(anatomy, ids, mask=mask, keep=keep.to(anatomy.device), further=further).logits
     at = torch.searchsorted(keep, wanted).to(logits.device)
     return logits[torch.arange(len(prompts), device=logits.device)[:, None], at]
+
+
+def extended(anatomy: Anatomy, prompt: Prompt, tokens: Sequence[int]) -> Prompt:
+    """The prompt with some of a target's tokens after it. Its extras grow when they are stacked."""
+    return replace(prompt, ids=(*started(prompt, anatomy), *tokens)) if tokens else prompt
+
+
+@dataclass(frozen=True)
+class Alone:
+    """What a model says after prompts that it reads one by one: what every path is held against.
+
+    log_probs: `(prompts, target tokens)`, natural. largest: the largest logit, in absolute value, of those read.
+    """
+
+    log_probs: LogProbs
+    largest: float
+
+
+def alone(anatomy: Anatomy, prompt: Prompt, target: Sequence[int]) -> Alone:
+    """One prompt, one pass: no padding, no cache, and no shortcut.
+
+    All logits are asked for, as the model gives them, as long as they fit into a gigabyte of float32.
+    """
+    length = len(started(prompt, anatomy)) + len(target) - 1
+    whole = not anatomy.limits.separate and length * (anatomy.limits.vocabulary or 1) <= _WHOLE
+    with left_as_found(anatomy.model):
+        logits = _whole_logits(anatomy, prompt, target) if whole else _forced_logits(anatomy, [prompt], target, 0)
+        log_probs = read(logits[0], torch.tensor(list(target)))[None].numpy()
+        return Alone(log_probs, float(logits[0].abs().max()))
+
+
+def _whole_logits(anatomy: Anatomy, prompt: Prompt, target: Sequence[int]) -> torch.Tensor:
+    ids = torch.tensor([[*started(prompt, anatomy), *target[:-1]]], device=anatomy.device)
+    length = ids.shape[1]
+    further = stacked([prompt.extras], anatomy, length)
+    logits = forward(anatomy, ids, mask=torch.ones_like(ids), further=further).logits
+    return picked(logits, torch.arange(length - len(target), length), length, None)
 
 
 def _decoder_logits(anatomy: Anatomy, prompts: Sequence[Prompt], target: Sequence[int], first: int) -> torch.Tensor:
@@ -173,32 +262,3 @@ def padded(rows: Sequence[Sequence[int]], anatomy: Anatomy) -> tuple[torch.Tenso
         ids[index, : len(row)] = row
         mask[index, : len(row)] = 1
     return torch.from_numpy(ids).to(anatomy.device), torch.from_numpy(mask).to(anatomy.device)
-
-
-def stackable(prompt: Prompt) -> tuple[Any, ...]:
-    """Prompts with equal results can share a pass: their extras have the same names and shapes, batch axis aside."""
-    return tuple((name, _kind(name, value)) for name, value in sorted((prompt.extras or {}).items()))
-
-
-def _kind(name: str, value: Any) -> Any:
-    if not isinstance(value, torch.Tensor | np.ndarray):
-        # It is handed on as it is, once for all rows: only prompts that have the same can share a pass.
-        return fingerprint(value)
-    return () if name in PER_TOKEN else tuple(value.shape)[1:]
-
-
-def stacked(extras: Sequence[Mapping[str, Any] | None], anatomy: Anatomy, length: int) -> dict[str, Any]:
-    """One argument for each name: tensors are joined on their first axis, entries per token padded to `length`."""
-    first = extras[0] or {}
-    names = [name for name in first if name not in ("input_ids", "attention_mask")]
-    return {name: _joined(name, [(each or {})[name] for each in extras], anatomy, length) for name in names}
-
-
-def _joined(name: str, values: Sequence[Any], anatomy: Anatomy, length: int) -> Any:
-    if not isinstance(values[0], torch.Tensor | np.ndarray):
-        return values[0]
-    tensors = [torch.as_tensor(value) for value in values]
-    if name in PER_TOKEN:
-        tensors = [torch.nn.functional.pad(tensor, (0, length - tensor.shape[-1])) for tensor in tensors]
-    joined = torch.cat(tensors)
-    return joined.to(anatomy.device, anatomy.dtype if joined.is_floating_point() else joined.dtype)

@@ -11,7 +11,8 @@ import torch
 from llm_attr_widget.errors import CapabilityError, InputError
 from llm_attr_widget.models.base import Limits, check_prompts
 from llm_attr_widget.models.huggingface.anatomy import Anatomy, left_as_found
-from llm_attr_widget.models.huggingface.forward import forward, padded, stacked, started
+from llm_attr_widget.models.huggingface.extras import stacked
+from llm_attr_widget.models.huggingface.forward import forward, padded, started
 from llm_attr_widget.types import Prompt
 
 
@@ -35,7 +36,7 @@ def generated(anatomy: Anatomy, prompt: Prompt, *, max_new_tokens: int, options:
         written = cast(Any, anatomy.model).generate(input_ids=ids, max_new_tokens=max_new_tokens, **arguments)
     sequence = written if isinstance(written, torch.Tensor) else written.sequences
     skipped = 1 if anatomy.limits.separate else ids.shape[1]
-    return _until_end(sequence[0, skipped:].tolist(), _ends(anatomy))
+    return _until_end(sequence[0, skipped:].tolist(), anatomy.ends)
 
 
 def _room(limits: Limits, prompt: int) -> int:
@@ -65,7 +66,7 @@ def _greedy(
             f"{type(anatomy.core).__name__} has no generate(), so its target is decoded greedily and the options "
             f"{unknown or ['do_sample']} cannot be followed. Leave them out, or give the target yourself."
         )
-    ends, new = _ends(anatomy), list[int]()
+    ends, new = anatomy.ends, list[int]()
     while len(new) < max_new_tokens:
         further = stacked([prompt.extras], anatomy, ids.shape[1])
         last = torch.tensor([ids.shape[1] - 1], device=anatomy.device)
@@ -75,14 +76,6 @@ def _greedy(
         new.append(token)
         ids = torch.cat([ids, torch.tensor([[token]], device=anatomy.device)], dim=1)
     return tuple(new)
-
-
-def _ends(anatomy: Anatomy) -> frozenset[int]:
-    found = getattr(getattr(anatomy.core, "generation_config", None), "eos_token_id", None)
-    if found is None:
-        found = getattr(anatomy.config, "eos_token_id", None)
-    ends = found if isinstance(found, list | tuple) else [found]
-    return frozenset(int(end) for end in cast("list[int | None]", ends) if end is not None)
 
 
 def _until_end(ids: list[int], ends: frozenset[int]) -> tuple[int, ...]:

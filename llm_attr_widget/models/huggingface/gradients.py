@@ -13,7 +13,8 @@ from torch import nn
 
 from llm_attr_widget.errors import CapabilityError, ScoreError
 from llm_attr_widget.models.huggingface.anatomy import Anatomy, left_as_found
-from llm_attr_widget.models.huggingface.forward import forward, stacked, started
+from llm_attr_widget.models.huggingface.extras import stacked
+from llm_attr_widget.models.huggingface.forward import forward, learn_keeping, started
 from llm_attr_widget.models.huggingface.layers import Layer, captured, embedding_of, replaced
 from llm_attr_widget.types import LogProbs, Prompt
 
@@ -23,6 +24,7 @@ CAUSAL_WITHIN = {torch.float32: 1e-3, torch.float64: 1e-6}
 def activations(anatomy: Anatomy, layer: Layer, prompts: Sequence[Prompt], target: Sequence[int]) -> list[torch.Tensor]:
     """What the layer says on each prompt and the target after it, each `(1, positions, …)`. One forward pass each."""
     found: list[torch.Tensor] = []
+    learn_keeping(anatomy)
     for prompt in prompts:
         with left_as_found(anatomy.model), captured(layer) as caught:
             _pass(anatomy, prompt, target, rows=1, layer=layer)
@@ -45,6 +47,7 @@ def gradients_at(
     """
     leaf = points.detach().requires_grad_()
     inlet = _inlet(anatomy)
+    learn_keeping(anatomy)
     with _with_gradients(anatomy.model), replaced(layer, leaf), captured(inlet) as hidden:
         log_probs = _said(anatomy, layer, prompt, target, rows=len(points))
         found = _of_each_output(layer, log_probs, hidden, leaf, weights, inlet)
@@ -69,6 +72,7 @@ def gradients_at_pixels(
     embedded, pixels = points
     width, inlet = embedded[0].numel(), _inlet(anatomy)
     reached: list[torch.Tensor] = []
+    learn_keeping(anatomy)
     with _with_gradients(anatomy.model):
         # Side by side in one tensor, so that one backward pass through all of it is one through either.
         leaf = torch.cat([embedded.flatten(1), pixels.to(embedded.dtype).flatten(1)], dim=1).detach().requires_grad_()
@@ -96,6 +100,7 @@ def gradients_of(
     while what `gradients_at` puts into the layer's input is seen by the layer alone.
     """
     inlet = _inlet(anatomy)
+    learn_keeping(anatomy)
     with _with_gradients(anatomy.model), _rooted(anatomy), captured(layer) as caught, captured(inlet) as hidden:
         log_probs = _said(anatomy, layer, prompt, target, rows=1)
         leaf = layer.checked(caught, _positions(anatomy, prompt, target))
@@ -175,9 +180,15 @@ def _gradient(of: torch.Tensor, leaf: torch.Tensor, seeds: torch.Tensor | None, 
 
 
 def reads_forward(anatomy: Anatomy, prompt: Prompt, target: Sequence[int]) -> bool:
-    """Whether the first target token's log-prob stays the same when the model reads later tokens, too."""
+    """Whether the first target token's log-prob stays the same when the model reads later tokens, too.
+
+    It does not where ropes change on the way from the first to the last token.
+    """
     if anatomy.limits.separate:
         return True
+    shortest = len(started(prompt, anatomy))
+    if anatomy.ropes.regime(shortest) != anatomy.ropes.regime(shortest + len(target) - 1):
+        return False
     with left_as_found(anatomy.model):
         logits = [_pass(anatomy, prompt, ids, rows=1)[0, 0] for ids in (target, target[:1])]
     first, alone = (row.double().log_softmax(-1)[target[0]].item() for row in logits)

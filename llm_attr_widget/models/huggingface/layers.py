@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from llm_attr_widget.errors import CapabilityError
-from llm_attr_widget.models.huggingface.anatomy import Anatomy
+from llm_attr_widget.models.huggingface.anatomy import Anatomy, unwrapped
 
 Side: TypeAlias = Literal["output", "input"]
 
@@ -58,7 +58,7 @@ def layer_of(anatomy: Anatomy, name: str | None, side: Side) -> Layer:
 
 def name_of(model: nn.Module, module: nn.Module) -> str:
     """The name of one of the model's modules. Raises CapabilityError for a module that is not part of it."""
-    called = cast(nn.Module, getattr(model, "_orig_mod", model))
+    called = unwrapped(model)
     for name, known in called.named_modules():
         if known is module:
             return name

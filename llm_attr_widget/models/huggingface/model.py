@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
 from llm_attr_widget.models.base import check_prompts, check_target
-from llm_attr_widget.models.huggingface.anatomy import Anatomy, look_at
-from llm_attr_widget.models.huggingface.batching import TokenBudget
+from llm_attr_widget.models.huggingface.anatomy import look_at
 from llm_attr_widget.models.huggingface.generate import generated
 from llm_attr_widget.models.huggingface.lines import slopes
-from llm_attr_widget.models.huggingface.paths import Job
-from llm_attr_widget.models.huggingface.probe import Settled, path_named, probe
+from llm_attr_widget.models.huggingface.scoring import scored
 from llm_attr_widget.models.huggingface.versions import warn_where_untested
 from llm_attr_widget.types import Line, Prompt, Scored, Slopes
-
-_settled: WeakKeyDictionary[nn.Module, dict[tuple[str, ...], Settled]] = WeakKeyDictionary()
 
 
 class HuggingFaceModel:
@@ -70,7 +65,7 @@ class HuggingFaceModel:
         anatomy = look_at(self.model, self.tokenizer)
         ids = check_target(target, anatomy.limits)
         check_prompts(prompts, ids, anatomy.limits)
-        return _scored(anatomy, list(prompts), ids, self.scoring)
+        return scored(anatomy, list(prompts), ids, self.scoring, None)
 
     def generate(self, prompt: Prompt, *, max_new_tokens: int, options: Mapping[str, Any]) -> tuple[int, ...]:
         """Token ids after the prompt, end-of-sequence token left out.
@@ -88,32 +83,3 @@ class HuggingFaceModel:
         Raises InputError for ends of different length, CapabilityError for a layer that does not keep positions apart.
         """
         return slopes(look_at(self.model, self.tokenizer), line, shares, target, weights)
-
-
-def _scored(anatomy: Anatomy, prompts: list[Prompt], target: tuple[int, ...], scoring: str) -> Iterator[Scored]:
-    remembered = _settled.setdefault(anatomy.model, {})
-    extras = sorted({name for prompt in prompts for name in prompt.extras or ()})
-    key = (scoring, str(anatomy.attention), str(anatomy.dtype), *extras)
-    rest = sorted(range(len(prompts)), key=lambda index: len(prompts[index].ids))
-    longest = len(prompts[rest[-1]].ids) + len(target) if rest else 0
-    if rest and (key not in remembered or remembered[key].checked < longest):
-        # A sliding window or scaled positions may only show beyond some length: longer prompts are probed anew.
-        few = [rest.pop(len(rest) // 2), rest.pop()] if len(rest) > 1 else [rest.pop()]
-        path, scores = probe(anatomy, [prompts[index] for index in few], target, scoring)
-        budgets = remembered[key].budgets if key in remembered else {}
-        # One prompt alone says nothing about batches: the next prompts are probed again.
-        remembered[key] = Settled(path.name, longest if len(few) > 1 else 0, budgets)
-        yield Scored(few, scores)
-    if rest:
-        settled = remembered[key]
-        budget = settled.budgets.setdefault(settled.path, first_budget(anatomy.device.type, scoring))
-        job = Job(anatomy, [prompts[index] for index in rest], target, budget)
-        for batch in path_named(settled.path).score(job):
-            yield Scored([rest[row] for row in batch.rows], batch.log_probs)
-
-
-def first_budget(device: str, scoring: str) -> TokenBudget:
-    """Where to begin measuring: small passes lose little on a CPU, much on an accelerator or token by token."""
-    if device != "cpu":
-        return TokenBudget(4096, least=1024, most=65_536)
-    return TokenBudget(2048, least=512, most=8192) if scoring == "stepwise" else TokenBudget(640, most=5120)

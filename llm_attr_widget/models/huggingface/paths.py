@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Protocol
 
 import numpy as np
 import torch
 
-from llm_attr_widget.errors import ScoreError
+from llm_attr_widget.errors import CapabilityError, ScoreError
 from llm_attr_widget.models.huggingface.anatomy import Anatomy
 from llm_attr_widget.models.huggingface.batching import TokenBudget, next_batch
-from llm_attr_widget.models.huggingface.forward import stackable, started, teacher_forced
+from llm_attr_widget.models.huggingface.extras import stackable
+from llm_attr_widget.models.huggingface.forward import alone, extended, started, teacher_forced
 from llm_attr_widget.types import Prompt, Scored
+
+
+class Unfit(CapabilityError):
+    """A path gave other numbers than the plainest one, or none, where it went further than it had been tried."""
+
+
+@dataclass(slots=True)
+class Trust:
+    """keys: the longest row, in tokens that can be attended to, that was held against the plainest path."""
+
+    keys: int = 0
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be scored, on what, and in passes of what size."""
+    """What is to be scored, on what, and in passes of what size.
+
+    trust: how far the path was tried. A path whose rows hold several prompts looks at some of them again, each alone,
+    when it goes further, and raises Unfit where they differ. None: it is to be believed as it is.
+    """
 
     anatomy: Anatomy
     prompts: Sequence[Prompt]
     target: tuple[int, ...]
     budget: TokenBudget
+    trust: Trust | None = field(default=None)
 
 
 class Path(Protocol):
@@ -44,7 +61,7 @@ class Padded:
     def score(self, job: Job) -> Iterator[Scored]:
         groups: dict[object, list[int]] = {}
         for index, prompt in enumerate(job.prompts):
-            groups.setdefault(stackable(prompt), []).append(index)
+            groups.setdefault(stackable(prompt, job.anatomy), []).append(index)
         for group in groups.values():
             yield from self._score_group(job, sorted(group, key=lambda index: len(job.prompts[index].ids)))
 
@@ -73,7 +90,7 @@ class OneByOne:
 
     def score(self, job: Job) -> Iterator[Scored]:
         for index, prompt in enumerate(job.prompts):
-            yield Scored([index], teacher_forced(job.anatomy, [prompt], job.target))
+            yield Scored([index], alone(job.anatomy, prompt, job.target).log_probs)
 
 
 class Refed:
@@ -93,7 +110,10 @@ class Refed:
 
 def refed(anatomy: Anatomy, prompt: Prompt, target: Sequence[int], position: int) -> float:
     """Log-prob of one target token, from a pass that reads nothing after it."""
-    return float(teacher_forced(anatomy, [prompt], target[: position + 1], first=position)[0, 0])
+    if anatomy.limits.separate:
+        return float(teacher_forced(anatomy, [prompt], target[: position + 1], first=position)[0, 0])
+    before = extended(anatomy, prompt, target[:position])
+    return float(alone(anatomy, before, target[position : position + 1]).log_probs[0, 0])
 
 
 def most_positions(anatomy: Anatomy) -> int:
@@ -101,10 +121,13 @@ def most_positions(anatomy: Anatomy) -> int:
     return max(64, (1 << 26) // (anatomy.limits.vocabulary or 1 << 16))
 
 
+def out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)
+
+
 def make_room(error: RuntimeError, budget: TokenBudget, *, alone: bool) -> None:
     """After a failed pass: a smaller budget if memory ran out, else the error itself."""
-    out_of_memory = isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)
-    if isinstance(error, ScoreError) or not out_of_memory:
+    if isinstance(error, ScoreError) or not out_of_memory(error):
         raise error
     if alone or not budget.halve():
         raise ScoreError(

@@ -13,7 +13,7 @@ from torch import nn
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.models.huggingface.anatomy import Anatomy, left_as_found, look_at
 from llm_attr_widget.models.huggingface.model import HuggingFaceModel
-from llm_attr_widget.models.huggingface.probe import tolerance
+from llm_attr_widget.models.huggingface.tolerance import tolerance
 from llm_attr_widget.models.huggingface.versions import running, was_tested
 from llm_attr_widget.tokens import encode, tokenizer_of
 from llm_attr_widget.types import Prompt

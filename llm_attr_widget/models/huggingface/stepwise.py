@@ -11,7 +11,8 @@ import torch
 from llm_attr_widget.errors import CapabilityError
 from llm_attr_widget.models.huggingface.anatomy import Anatomy, left_as_found
 from llm_attr_widget.models.huggingface.batching import next_batch
-from llm_attr_widget.models.huggingface.forward import Output, forward, padded, read, stackable, stacked, started
+from llm_attr_widget.models.huggingface.extras import stackable, stacked
+from llm_attr_widget.models.huggingface.forward import Output, forward, padded, read, started
 from llm_attr_widget.models.huggingface.paths import Job, make_room
 from llm_attr_widget.types import LogProbs, Prompt, Scored
 
@@ -34,7 +35,7 @@ class StepwiseAligned:
     def score(self, job: Job) -> Iterator[Scored]:
         groups: dict[object, list[int]] = {}
         for index, prompt in enumerate(job.prompts):
-            groups.setdefault((len(started(prompt, job.anatomy)), stackable(prompt)), []).append(index)
+            groups.setdefault((len(started(prompt, job.anatomy)), stackable(prompt, job.anatomy)), []).append(index)
         for group in groups.values():
             yield from _in_batches(job, group, aligned=True)
 

@@ -181,7 +181,12 @@ VISION = ("llava", "qwen2_vl", "qwen2_5_vl")
 def build(family, seed=0):
     """A model whose log-probs are far from uniform: fresh weights of width 0.02 would hide most mistakes."""
     torch.manual_seed(seed)
-    model = BUILDERS[family]().eval()
+    return loud(BUILDERS[family](), seed)
+
+
+def loud(model, seed=0):
+    """The model in evaluation mode, its matrices with noise added: it says different things after different prompts."""
+    model.eval()
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in model.parameters():

@@ -19,7 +19,8 @@ Written by `python -m tests.models.huggingface.families_table`; a test holds it 
 
 Log-probs are held against teacher forcing written by hand (one prompt, no padding, no cache) on tiny random models,
 with prompts of 1 to 30 tokens and sliding windows of 8: all are within {NATS:g} nats in float32. Half precision is held
-to 0.4 nats (bfloat16) and 0.06 nats (float16).
+against scores of the same number type, one prompt at a time: within two of its steps at the largest logit, at most 0.4
+nats (bfloat16) and 0.06 nats (float16).
 
 - **packed tree**: all prompts as one tree of tokens, each distinct prefix read once, with a mask that lets a token see
   its ancestors alone.
@@ -30,6 +31,16 @@ A family that is not listed is not trusted: its first prompts are scored the pla
 fastest path that agrees is taken. What does not agree is left with a line in the log. Prompts with images are one tree,
 too, and each image is read once, where text may not look ahead into it (LLaVA, Qwen2-VL, Idefics3); elsewhere (Gemma 3)
 they are scored padded; stepwise, one length at a time.
+
+Some families look at where a token stands in a row, or how long the row is, whatever positions they are given:
+
+- GPT-Neo, GPTBigCode and OpenAI's GPT make a causal mask of their own, GPT-Neo a local one, too; BERT-like decoders and
+  BigBird hold a type for each place in a row. Rows of the tree are no longer than those, or than the local window.
+- LongRoPE (Phi-3, Phi-4-mini, PhiMoE) and dynamic ropes have other factors in longer passes. Tokens of a target that
+  are read at lengths with different factors do not share a pass, and beyond the first switch nothing is one tree.
+
+Of others nothing of the kind is known, and none is trusted: whenever a row is longer than all before it, some of its
+prompts are read again, each alone, before any score of that row is given out.
 
 | family | one pass | stepwise |
 |---|---|---|

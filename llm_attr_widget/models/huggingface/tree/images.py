@@ -15,7 +15,8 @@ import torch
 
 from llm_attr_widget.errors import InputError, ScoreError
 from llm_attr_widget.models.huggingface.anatomy import Anatomy, left_as_found
-from llm_attr_widget.models.huggingface.forward import PER_TOKEN, stackable, stacked, started
+from llm_attr_widget.models.huggingface.extras import fill_of, stackable, stacked
+from llm_attr_widget.models.huggingface.forward import started
 from llm_attr_widget.models.huggingface.paths import Job
 from llm_attr_widget.models.huggingface.tree.packed import Reading, packable, read_tree
 from llm_attr_widget.models.huggingface.tree.trie import Indices, Trie, grow
@@ -85,8 +86,8 @@ def _image_key(prompt: Prompt) -> object:
     return id(prompt.extras) if prompt.extras_key is None else prompt.extras_key
 
 
-def _image_extras(prompt: Prompt) -> dict[str, Any]:
-    return {name: value for name, value in (prompt.extras or {}).items() if name not in PER_TOKEN}
+def _image_extras(prompt: Prompt, anatomy: Anatomy) -> dict[str, Any]:
+    return {name: value for name, value in (prompt.extras or {}).items() if fill_of(name, anatomy) is None}
 
 
 def _read_images(job: Job) -> Read:
@@ -95,7 +96,7 @@ def _read_images(job: Job) -> Read:
     distinct = {_image_key(prompt): prompt for prompt in job.prompts if prompt.extras}
     groups: dict[object, list[object]] = {}
     for key, prompt in distinct.items():
-        groups.setdefault(stackable(prompt), []).append(key)
+        groups.setdefault(stackable(prompt, anatomy), []).append(key)
     states: list[torch.Tensor] = []
     spans: dict[object, range] = {}
     position = 0
@@ -114,7 +115,7 @@ def _read_images(job: Job) -> Read:
 
 def _features(anatomy: Anatomy, prompts: Sequence[Prompt]) -> list[torch.Tensor]:
     """What the language model reads of each prompt's image, `(image tokens, width)`."""
-    given = stacked([_image_extras(prompt) for prompt in prompts], anatomy, 0)
+    given = stacked([_image_extras(prompt, anatomy) for prompt in prompts], anatomy, 0)
     returned = cast(Any, anatomy.core).get_image_features(**given)
     found = getattr(returned, "pooler_output", returned)
     parts = [part.reshape(-1, part.shape[-1]) for part in found]

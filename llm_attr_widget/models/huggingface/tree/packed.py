@@ -18,9 +18,11 @@ from transformers import DynamicCache, PreTrainedModel
 
 from llm_attr_widget.models.huggingface.anatomy import Anatomy, left_as_found
 from llm_attr_widget.models.huggingface.forward import forward, read, started
-from llm_attr_widget.models.huggingface.paths import Job, make_room, most_positions
+from llm_attr_widget.models.huggingface.limits import row_limit
+from llm_attr_widget.models.huggingface.paths import Job, Unfit, make_room, most_positions, out_of_memory
 from llm_attr_widget.models.huggingface.tree.attention import Reach, stretched
 from llm_attr_widget.models.huggingface.tree.trie import Indices, Trie, grow
+from llm_attr_widget.models.huggingface.tree.witness import check_row
 from llm_attr_widget.types import Scored
 
 _NEEDED = frozenset({"attention_mask", "position_ids", "past_key_values"})
@@ -65,29 +67,48 @@ class Reading:
 
 
 def read_tree(job: Job, reading: Reading) -> Iterator[Scored]:
-    """Log-probs of the target after each of the job's prompts, batch by batch, from their tree."""
+    """Log-probs of the target after each of the job's prompts, batch by batch, from their tree.
+
+    Raises Unfit where a row longer than those tried before fails, or gives other scores than its prompts alone.
+    """
     anatomy, trie = job.anatomy, reading.trie
     scores = np.empty(trie.reads.shape, dtype=np.float32)
     order = np.argsort(trie.reads, axis=None, kind="stable")
     needed = trie.reads.ravel()[order]
     tokens = np.tile(np.array(job.target), len(job.prompts))[order]
     last = trie.reads[:, -1]
+    longest = _longest_row(anatomy, trie)
     carried, start = Carried(np.empty(0, dtype=np.int64)), 0
     while start < len(trie):
-        end = _row_end(trie, needed, start, job.budget.tokens, most_positions(anatomy))
+        most = min(job.budget.tokens, longest - len(carried.nodes))
+        end = _row_end(trie, needed, start, most, most_positions(anatomy))
+        keys = len(carried.nodes) + end - start
         asked = slice(*np.searchsorted(needed, [start, end]))
         began = perf_counter()
         try:
             found, following = _read_row(anatomy, reading, carried, range(start, end), needed[asked], tokens[asked])
         except RuntimeError as error:
+            if job.trust is not None and keys > job.trust.keys and not out_of_memory(error):
+                raise Unfit(f"a row of {keys} tokens raised {type(error).__name__}: {error}") from error
             make_room(error, job.budget, alone=end == start + 1)
             continue
         job.budget.done(end - start, perf_counter() - began)
         scores.ravel()[order[asked]] = found
         finished = np.flatnonzero((last >= start) & (last < end))
+        check_row(job, trie, finished, scores, keys)
         if len(finished):
             yield Scored(finished.tolist(), scores[finished])
         carried, start = following, end
+
+
+def _longest_row(anatomy: Anatomy, trie: Trie) -> int:
+    """Most keys of a row. Raises Unfit where a prompt alone is longer than what a row may hold."""
+    limit, deepest = row_limit(anatomy.core, anatomy.config), int(trie.depths.max()) + 1
+    if limit is None:
+        return len(trie)
+    if deepest > limit:
+        raise Unfit(f"its rows hold {limit} tokens, and the longest prompt has {deepest} with the target")
+    return limit
 
 
 def packable(anatomy: Anatomy) -> bool:

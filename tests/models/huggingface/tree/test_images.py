@@ -58,6 +58,7 @@ def test_an_image_is_read_once_and_what_stands_before_it_once_for_all(name, make
     scorer = HuggingFaceModel(model, Tokenizer())
     asked = [make(seed, text) for seed in (0, 1, 2) for text in TEXTS]
     ask(scorer, asked)
+    ask(scorer, asked)  # all in one row for the first time: some are read again to see that a row so long is right
     images, tokens = [], []
     tower = model.model.vision_tower if name == "llava" else model.model.visual.patch_embed
     hooks = [
