@@ -35,7 +35,8 @@ _OF_MODEL: Mapping[tuple[str, str], Fill] = {
 def fill_of(name: str, anatomy: Anatomy) -> Fill | None:
     """How an extra grows with the target; None where it has no entries for tokens."""
     kind = str(getattr(getattr(anatomy.core, "config", None), "model_type", ""))
-    return _OF_MODEL.get((kind, name), PER_TOKEN.get(name))
+    of_model = _OF_MODEL.get((kind, name))
+    return PER_TOKEN.get(name) if of_model is None else of_model
 
 
 def stackable(prompt: Prompt, anatomy: Anatomy) -> tuple[Any, ...]:

@@ -75,10 +75,8 @@ def forward(
 
 def _length(ids: torch.Tensor | None, given: Mapping[str, Any]) -> int | None:
     """Tokens in a row, None for an encoder-decoder model, whose logits are the decoder's."""
-    embedded = given.get("inputs_embeds")
-    if "decoder_input_ids" in given or (ids is None and embedded is None):
-        return None
-    return int(embedded.shape[1]) if ids is None else ids.shape[1]
+    read = given.get("inputs_embeds") if ids is None else ids
+    return None if "decoder_input_ids" in given or read is None else int(read.shape[1])
 
 
 def _called(anatomy: Anatomy, ids: torch.Tensor | None, given: Mapping[str, Any]) -> Any:

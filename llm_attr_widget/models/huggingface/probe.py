@@ -61,7 +61,7 @@ def path_named(name: str) -> Path:
     return next(path for path in PATHS if path.name == name)
 
 
-def candidates(anatomy: Anatomy, scoring: str, *, extras: Collection[str], regime: int = 0) -> tuple[Path, ...]:
+def candidates(anatomy: Anatomy, scoring: str, *, extras: frozenset[str], regime: int = 0) -> tuple[Path, ...]:
     """Paths that may be right, fastest first, for a model that one pass is right for.
 
     extras: names of the prompts'. regime: 0 where passes of any length up to the prompts' have the same ropes. A row of
