@@ -23,8 +23,8 @@ _TYPICAL = 1 / 3
 def tolerance(dtype: torch.dtype, largest: float = float("inf")) -> float:
     """Largest difference in nats that rounding explains between two passes of one number type.
 
-    largest: the largest logit, in absolute value, where it is known. A half precision's logits are rounded to 8 or 11 bits, so that
-    rounding is worth more where they are large.
+    largest: the largest logit, in absolute value, where it is known. A half precision's logits are rounded to 8 or 11
+    bits, so that rounding is worth more where they are large.
     """
     if dtype not in _MOST:
         return 1e-4
