@@ -4,10 +4,10 @@ import { type History, NO_HISTORY, remember } from "./data/history";
 import { lockedWith } from "./data/locks";
 import { segmenterOf } from "./data/segments";
 import { chooseSpan, clear, group, groupAll, hide, hover, type Selection, togglePin } from "./data/selection";
-import { type Look, type Picture, pictureOf, samePicture } from "./data/shown";
+import { type Look, type Shown, sameShown, shownFrom } from "./data/shown";
 import type { Cell } from "./data/table";
 import { lightingOf, rangeOf, spotOf } from "./draw/lighting";
-import { type Photo, photoFrom } from "./draw/picture";
+import { type Picture, pictureFrom } from "./draw/picture";
 import { createSeen, runsOf, type Seen } from "./session/seen";
 import type { Session, SessionState } from "./session/session";
 import type { Store } from "./session/store";
@@ -50,14 +50,15 @@ class App {
   #palette: Palette;
   /** A style sheet counts only in the page: hosts render first and attach later. */
   #attached: boolean;
-  #picture: Picture | null = null;
+  #shown: Shown | null = null;
   /** The cell under the pointer in this view: it has the tooltip. */
   #open: Cell | null = null;
-  #photo: { readonly key: string; readonly photo: Photo } | null = null;
+  #picture: { readonly key: string; readonly picture: Picture } | null = null;
   #listed = false;
   #hatched = false;
   #history: History = NO_HISTORY;
-  #frames = { run: -1, seq: -1, count: 0 };
+  /** The numbers that the course has: of which run, and from which event. */
+  #remembered = { run: -1, seq: -1 };
   #request = 0;
 
   constructor(place: Place, host: HTMLElement, session: Session, selection: Store<Selection>) {
@@ -107,34 +108,32 @@ class App {
       this.#palette = this.#readTheme();
     }
     const busy = isBusy(live.phase) || live.waiting === "run";
-    const picture = this.#look(seen, selection);
+    const shown = this.#look(seen, selection);
     this.#remember(live);
     this.#parts.update({
-      history: seen.comparison ? NO_HISTORY : (this.#courses.get(picture?.matrix.chart.run ?? -1) ?? this.#history),
+      history: seen.comparison ? NO_HISTORY : (this.#courses.get(shown?.matrix.chart.run ?? -1) ?? this.#history),
       state,
       live,
       comparison: seen.comparison,
       busy,
-      picture,
-      photo: this.#photoOf(state),
+      shown,
+      picture: this.#pictureOf(state),
       selection,
-      lighting: picture && lightingOf(picture, selection),
+      lighting: shown && lightingOf(shown, selection),
       palette: this.#palette,
       open: this.#open,
       listed: this.#listed,
     });
-    if (live.matrix) this.#count(live.matrix.chart.run, state.seq);
     setAttributes(this.#root, {
       "data-phase": live.waiting === "run" ? "starting" : live.phase,
-      "data-run": picture?.matrix.chart.run ?? null,
+      "data-run": shown?.matrix.chart.run ?? null,
       "data-seq": state.seq,
-      "data-frames": this.#frames.count,
       "aria-busy": String(busy),
     });
   }
 
-  /** The picture of the matrix now; the one before where nothing came. */
-  #look({ state, comparison }: Seen, { groups, hidden, span, scale, side }: Selection): Picture | null {
+  /** What is shown of the matrix now; as before where nothing came. */
+  #look({ state, comparison }: Seen, { groups, hidden, span, scale, side }: Selection): Shown | null {
     const { matrix, settings, phase } = state;
     if (matrix === null) return null;
     const limit = comparison && side !== "difference" ? comparison.limit : null;
@@ -147,34 +146,30 @@ class App {
       streaming: phase === "running",
       limit,
     };
-    if (this.#picture === null || !samePicture(this.#picture, matrix, look))
-      this.#picture = pictureOf(this.#picture, matrix, look);
-    return this.#picture;
+    if (this.#shown === null || !sameShown(this.#shown, matrix, look))
+      this.#shown = shownFrom(this.#shown, matrix, look);
+    return this.#shown;
   }
 
   /** The image of the run on display, or of the prompt that waits for its first run; decoded once. */
-  #photoOf({ matrix, pictures }: SessionState): Photo | null {
+  #pictureOf({ matrix, pictures }: SessionState): Picture | null {
     const key = (matrix ? matrix.chart.picture : pictures.at(-1)?.key) ?? null;
     if (key === null) return null;
     const sent = pictures.find((picture) => picture.key === key);
-    if (sent && this.#photo?.key !== key) this.#photo = { key, photo: photoFrom(sent) };
-    return this.#photo?.key === key ? this.#photo.photo : null;
+    if (sent && this.#picture?.key !== key) this.#picture = { key, picture: pictureFrom(sent) };
+    return this.#picture?.key === key ? this.#picture.picture : null;
   }
 
   #remember({ matrix, progress, seq }: SessionState): void {
-    const fresh = matrix !== null && (seq !== this.#frames.seq || matrix.chart.run !== this.#frames.run);
-    if (!fresh || progress?.run !== matrix.chart.run) return;
+    if (!matrix) return;
     const { run, continues } = matrix.chart;
+    const fresh = seq !== this.#remembered.seq || run !== this.#remembered.run;
+    this.#remembered = { run, seq };
+    if (!fresh || progress?.run !== run) return;
     // A run that continues another one goes on with its course.
     if (continues !== null && this.#history.run === continues) this.#history = { ...this.#history, run };
     this.#history = remember(this.#history, matrix, progress.calls);
     this.#courses.set(run, this.#history);
-  }
-
-  #count(run: number, seq: number): void {
-    const before = this.#frames;
-    if (run !== before.run) this.#frames = { run, seq, count: 1 };
-    else if (seq !== before.seq) this.#frames = { run, seq, count: before.count + 1 };
   }
 
   #readTheme(): Palette {
@@ -190,29 +185,29 @@ class App {
   }
 
   #hover(row: number, column: number, open: boolean): void {
-    const table = this.#picture?.table;
+    const table = this.#shown?.table;
     this.#open = open && row >= 0 && column >= 0 ? { row, column } : null;
     if (table) this.#select((selection) => hover(selection, spotOf(table, row, column)));
     this.redraw();
   }
 
   #pin(row: number, column: number): void {
-    const spot = this.#picture && spotOf(this.#picture.table, row, column);
+    const spot = this.#shown && spotOf(this.#shown.table, row, column);
     if (spot) this.#select((selection) => togglePin(selection, spot));
   }
 
   #span(from: number, to: number, more: boolean): void {
-    const range = this.#picture && rangeOf(this.#picture.table.rows, from, to);
+    const range = this.#shown && rangeOf(this.#shown.table.rows, from, to);
     if (range) this.#select((selection) => chooseSpan(selection, range, more));
   }
 
   #group(from: number, to: number): void {
-    const range = this.#picture && rangeOf(this.#picture.table.columns, from, to);
+    const range = this.#shown && rangeOf(this.#shown.table.columns, from, to);
     if (range) this.#select((selection) => group(selection, range));
   }
 
   #brush(from: Cell, to: Cell): void {
-    const table = this.#picture?.table;
+    const table = this.#shown?.table;
     const output = table && rangeOf(table.rows, from.row, to.row);
     const feature = table && rangeOf(table.columns, from.column, to.column);
     if (output && feature) this.#select((selection) => ({ ...selection, brush: { output, feature } }));
@@ -281,7 +276,7 @@ class App {
       hide: (ranges) => this.#select((selection) => hide(selection, ranges)),
       showAll: () => this.#select((selection) => ({ ...selection, hidden: [] })),
       lock: (ranges, on) => {
-        const chart = this.#picture?.matrix.chart;
+        const chart = this.#shown?.matrix.chart;
         if (chart) session.edit({ locked: lockedWith(chart, session.store.get().settings.locked, ranges, on) });
       },
       hatch: () => this.#select((selection) => ({ ...selection, hatched: !selection.hatched })),

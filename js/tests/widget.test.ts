@@ -84,21 +84,21 @@ function hoverCell(root: HTMLElement, row: number, column: number): void {
 }
 
 describe("states", () => {
-  test("empty invites, running counts its frames, finished can run again", () => {
+  test("empty invites, running says which event it shows, finished can run again", () => {
     const { model, view, tick } = open(new FakeModel());
     const { root } = view();
-    expect(root.dataset).toMatchObject({ phase: "idle", frames: "0" });
+    expect(root.dataset).toMatchObject({ phase: "idle", seq: "0" });
     expect(root.textContent).toContain("What made the model say it?");
     expect(button(root, "Stop").hidden).toBe(true);
     model.receive(...frame(1));
     tick();
     model.receive(...frame(2, "running", 1.1));
     tick();
-    expect(root.dataset).toMatchObject({ phase: "running", run: "1", seq: "2", frames: "2" });
+    expect(root.dataset).toMatchObject({ phase: "running", run: "1", seq: "2" });
     expect(button(root, "Run").hidden).toBe(true);
     model.receive(...frame(3, "finished"));
     tick();
-    expect(root.dataset).toMatchObject({ phase: "finished", frames: "3" });
+    expect(root.dataset).toMatchObject({ phase: "finished", seq: "3" });
     button(root, "Run").click();
     expect(model.sent.at(-1)?.kind).toBe("run");
     tick();

@@ -30,7 +30,7 @@ FILM = f"""
   const means = {MEANS};
   root.photoFilm = [];
   new MutationObserver(() => {{
-    const frame = root.querySelector(".law-photo-frame");
+    const frame = root.querySelector(".law-picture-frame");
     if (frame.offsetParent) root.photoFilm.push([root.dataset.phase, means(frame, grid)]);
   }}).observe(root, {{ attributes: true }});
 }}"""
@@ -45,7 +45,7 @@ class Photo:
 
     def __init__(self, root: Locator, rows: int, columns: int, patch: tuple[float, float] = (0.2, 0.6)) -> None:
         self.root = root
-        self.frame = root.locator(".law-photo-frame")
+        self.frame = root.locator(".law-picture-frame")
         self.canvas = self.frame.locator("canvas")
         self.opacity = root.get_by_role("slider", name="Opacity of the tint")
         self._grid = [rows, columns, *patch]

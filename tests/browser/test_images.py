@@ -197,7 +197,7 @@ def test_opacity_zoom_and_keys_in_the_notebook(lab: Lab) -> None:
         lab.page.keyboard.press("ArrowRight")
     lab.page.keyboard.press("ArrowDown")
     assert photo.lit() == 5
-    expect(view.root.locator(".law-photo [role=status]")).to_contain_text("row 2, column 3 → the whole answer")
+    expect(view.root.locator(".law-picture [role=status]")).to_contain_text("row 2, column 3 → the whole answer")
     lab.page.keyboard.press("Enter")
     lab.page.keyboard.press("+")
     lab.page.keyboard.press("+")

@@ -89,7 +89,7 @@ def test_the_picture_by_keyboard(shown: Shown, photo: Photo) -> None:
         press(key)
         lit.append(photo.lit())
     assert lit == [0, 1, 3, 2, 0, 1]
-    expect(shown.root.locator(".law-photo [role=status]")).to_contain_text(
+    expect(shown.root.locator(".law-picture [role=status]")).to_contain_text(
         "top right → the whole answer: Shapley value"
     )
     press("o")

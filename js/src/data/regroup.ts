@@ -74,8 +74,8 @@ export function addColumns(matrix: Matrix, { rows, columns }: Axes): Table {
     values: add(matrix.values, matrix.rows),
     errors: add(matrix.errors, matrix.rows),
     ends: matrix.ends,
-    total: add(matrix.sequence, 1),
-    totalErrors: add(matrix.sequence_errors, 1),
+    sequence: add(matrix.sequence, 1),
+    sequence_errors: add(matrix.sequence_errors, 1),
     added: columns.some(({ members }) => members.length > 1),
   };
 }

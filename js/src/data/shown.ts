@@ -23,7 +23,7 @@ export interface Look {
 }
 
 /** The matrix as shown: grouped, with its sums and the limits of its colours. */
-export interface Picture {
+export interface Shown {
   readonly matrix: Matrix;
   readonly look: Look;
   /** Of the run, and as grouped here (the same where nothing is grouped). */
@@ -37,7 +37,7 @@ export interface Picture {
   /** Limit of the colours of all cells, of each row, and of the bars above. */
   readonly limit: number;
   readonly limits: (row: number) => number;
-  readonly totalLimit: number;
+  readonly sequenceLimit: number;
   /** How many cells are beyond the limit. */
   readonly clipped: number;
   /** Of each row of the matrix, those of columns left out of the view among them. */
@@ -48,7 +48,7 @@ export interface Picture {
   readonly spanned: ReadonlySet<number>;
 }
 
-export function pictureOf(previous: Picture | null, matrix: Matrix, look: Look): Picture {
+export function shownFrom(previous: Shown | null, matrix: Matrix, look: Look): Shown {
   const kept = previous !== null && sameTexts(previous.matrix.chart, matrix.chart) ? previous : null;
   const base = kept?.base ?? axesOf(matrix.chart);
   const stays =
@@ -74,17 +74,17 @@ export function pictureOf(previous: Picture | null, matrix: Matrix, look: Look):
     limit,
     limits: rows ? (row) => rows[row] as number : () => limit,
     clipped: look.scale === "robust" || look.scale === "frozen" ? countBeyond(table.values, limit) : 0,
-    totalLimit: limitFor(table.total, look.scale, kept?.totalLimit ?? null, look.streaming),
+    sequenceLimit: limitFor(table.sequence, look.scale, kept?.sequenceLimit ?? null, look.streaming),
     figures,
     hidden: base.columns.length - axes.columns.reduce((count, { members }) => count + members.length, 0),
     spanned: new Set(spanned),
   };
 }
 
-/** True where the same picture would come out again. */
-export function samePicture(picture: Picture, matrix: Matrix, look: Look): boolean {
+/** True where the same would come out again. */
+export function sameShown(shown: Shown, matrix: Matrix, look: Look): boolean {
   const names = ["level", "groups", "hidden", "span", "scale", "streaming", "limit"] as const;
-  return picture.matrix === matrix && names.every((name) => picture.look[name] === look[name]);
+  return shown.matrix === matrix && names.every((name) => shown.look[name] === look[name]);
 }
 
 /** A full frame brings its chart again; the same texts need no new elements. */
@@ -103,7 +103,7 @@ function rowsIn(table: Table, span: readonly Range[]): readonly number[] {
 
 function withSpan(table: Table, rows: readonly number[]): Table {
   const { values, errors } = addRows(table, rows);
-  return { ...table, total: values, totalErrors: errors };
+  return { ...table, sequence: values, sequence_errors: errors };
 }
 
 function countBeyond(values: Float32Array, limit: number): number {

@@ -11,7 +11,7 @@ export interface Line {
   readonly ranges: readonly Range[];
 }
 
-/** values, errors: (rows, columns), row-major; total and totalErrors: (columns), the whole answer. */
+/** values, errors: (rows, columns), row-major; sequence and sequence_errors: (columns), the whole answer. */
 export interface Table {
   readonly chart: Chart;
   readonly rows: readonly Line[];
@@ -21,8 +21,8 @@ export interface Table {
   readonly values: Float32Array;
   readonly errors: Float32Array;
   readonly ends: Float32Array;
-  readonly total: Float32Array;
-  readonly totalErrors: Float32Array;
+  readonly sequence: Float32Array;
+  readonly sequence_errors: Float32Array;
   /** True where values were added up here; their errors are then upper bounds (the sum of the parts' errors). */
   readonly added: boolean;
 }
@@ -57,8 +57,8 @@ export function tableOf(matrix: Matrix, axes: Axes): Table {
     values: matrix.values,
     errors: matrix.errors,
     ends: matrix.ends,
-    total: matrix.sequence,
-    totalErrors: matrix.sequence_errors,
+    sequence: matrix.sequence,
+    sequence_errors: matrix.sequence_errors,
     added: false,
   };
 }

@@ -131,10 +131,12 @@ function paintColumnBars(to: Context, scene: Scene, lit: Lit): void {
   to.rect(layout.columnBars.x, layout.columnBars.y, layout.columnBars.width, layout.columnBars.height);
   to.clip();
   for (let column = first; column < last; column++) {
-    const value = table.total[column] as number;
+    const value = table.sequence[column] as number;
     if (!Number.isFinite(value)) continue;
-    const size = Math.max(1, (Math.abs(value) / scene.totalLimit) * layout.columnBars.height);
-    to.fillStyle = css(cellColour(value, table.totalErrors[column] as number, scene.totalLimit * 0.8, palette.colours));
+    const size = Math.max(1, (Math.abs(value) / scene.sequenceLimit) * layout.columnBars.height);
+    to.fillStyle = css(
+      cellColour(value, table.sequence_errors[column] as number, scene.sequenceLimit * 0.8, palette.colours),
+    );
     const x = cellBox(layout, { row: 0, column }).x + inset;
     to.globalAlpha = lit.column >= 0 && lit.column !== column ? 0.75 : 1;
     to.fillRect(

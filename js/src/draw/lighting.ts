@@ -1,7 +1,7 @@
 /** From what is selected to what is lit and painted, in rows and columns of the table. */
 
 import { type Brush, paintedFeature, paintedOutput, type Selection, type Spot } from "../data/selection";
-import type { Picture } from "../data/shown";
+import type { Shown } from "../data/shown";
 import type { Range } from "../data/sources";
 import { type Cell, type Line, lineAt, rowOf, type Table } from "../data/table";
 import type { Lit } from "./paint";
@@ -30,8 +30,8 @@ export interface Lighting {
   readonly columnPins: readonly Mark[];
 }
 
-export function lightingOf(picture: Picture, selection: Selection): Lighting {
-  const { table } = picture;
+export function lightingOf(shown: Shown, selection: Selection): Lighting {
+  const { table } = shown;
   const row = lineAt(table.rows, paintedOutput(selection));
   const column = lineAt(table.columns, paintedFeature(selection));
   const { hovered, pins: pinned, brush } = selection;
@@ -46,23 +46,23 @@ export function lightingOf(picture: Picture, selection: Selection): Lighting {
   }));
   const cell = over.row >= 0 && over.column >= 0 ? over : null;
   return {
-    lit: { row, column, cell, span: picture.spanned, pins, brush: brush && cellsOf(table, brush) },
+    lit: { row, column, cell, span: shown.spanned, pins, brush: brush && cellsOf(table, brush) },
     row,
     column,
-    promptPaint: promptPaint(picture, row),
-    answerPaint: column < 0 ? null : columnPaint(picture, column),
+    promptPaint: promptPaint(shown, row),
+    answerPaint: column < 0 ? null : columnPaint(shown, column),
     rowPins: pins.filter((pin) => pin.row >= 0).map((pin) => ({ letter: pin.letter, line: pin.row })),
     columnPins: pins.filter((pin) => pin.column >= 0).map((pin) => ({ letter: pin.letter, line: pin.column })),
   };
 }
 
-function promptPaint({ table, limits, totalLimit }: Picture, row: number): Paint {
+function promptPaint({ table, limits, sequenceLimit }: Shown, row: number): Paint {
   const columns = table.columns.length;
-  if (row < 0) return { values: table.total, errors: table.totalErrors, limit: totalLimit };
+  if (row < 0) return { values: table.sequence, errors: table.sequence_errors, limit: sequenceLimit };
   return { values: rowOf(table.values, row, columns), errors: rowOf(table.errors, row, columns), limit: limits(row) };
 }
 
-function columnPaint({ table, limit }: Picture, column: number): Paint {
+function columnPaint({ table, limit }: Shown, column: number): Paint {
   const pick = (from: Float32Array) =>
     Float32Array.from(table.rows, (_, row) => from[row * table.columns.length + column] as number);
   return { values: pick(table.values), errors: pick(table.errors), limit };

@@ -15,7 +15,7 @@ export interface Scene {
   readonly table: Table;
   readonly palette: Palette;
   readonly limits: (row: number) => number;
-  readonly totalLimit: number;
+  readonly sequenceLimit: number;
   /** What the bars above are the attribution of. */
   readonly totalName: string;
   readonly sums: Float32Array;

@@ -3,13 +3,13 @@
 import type { Table } from "../data/table";
 import { type Colours, CURVE, FADE, missing, uncertain } from "../style/colours";
 import type { Place } from "../style/dom";
-import type { Picture } from "../wire/protocol";
+import type { Picture as Sent } from "../wire/protocol";
 
 /**
  * width, height: pixels; regions: (height, width), row-major, the region of each pixel; members: features of each
  * region (several where segments overlap, none for what is always present); image: PNG.
  */
-export interface Photo {
+export interface Picture {
   readonly width: number;
   readonly height: number;
   readonly image: Uint8Array;
@@ -18,7 +18,7 @@ export interface Photo {
 }
 
 /** A picture as it came over the wire. */
-export function photoFrom({ width, height, image, regions, members }: Picture): Photo {
+export function pictureFrom({ width, height, image, regions, members }: Sent): Picture {
   const bytes = (part: DataView) => new Uint8Array(part.buffer, part.byteOffset, part.byteLength).slice();
   return { width, height, image: bytes(image), regions: new Uint16Array(bytes(regions).buffer), members };
 }
@@ -38,8 +38,8 @@ export interface Tint {
 const UNKNOWN = 38;
 
 /** Value and standard error (an upper bound where segments overlap) of each region; NaN where no segment is in view. */
-export function regionValues(photo: Photo, tint: Tint): { values: Float32Array; errors: Float32Array } {
-  const seen = photo.members.map((members) => members.filter((at) => !tint.out.has(at)));
+export function regionValues(picture: Picture, tint: Tint): { values: Float32Array; errors: Float32Array } {
+  const seen = picture.members.map((members) => members.filter((at) => !tint.out.has(at)));
   const add = (from: ArrayLike<number>) =>
     Float32Array.from(seen, (members) =>
       members.length === 0 ? Number.NaN : members.reduce((sum, at) => sum + (from[at] ?? Number.NaN), 0),
@@ -51,10 +51,10 @@ export function regionValues(photo: Photo, tint: Tint): { values: Float32Array; 
  * (regions, 4): RGBA of each region. Colour is the sign, how much of it the size, on the same curve as everywhere: zero
  * lets the picture through, and so does what is always present or out of view.
  */
-export function regionShades(photo: Photo, tint: Tint, colours: Colours): Uint8ClampedArray {
-  const { values, errors } = regionValues(photo, tint);
-  const shades = new Uint8ClampedArray(4 * photo.members.length);
-  for (const [region, members] of photo.members.entries()) {
+export function regionShades(picture: Picture, tint: Tint, colours: Colours): Uint8ClampedArray {
+  const { values, errors } = regionValues(picture, tint);
+  const shades = new Uint8ClampedArray(4 * picture.members.length);
+  for (const [region, members] of picture.members.entries()) {
     const [value, error] = [values[region] as number, errors[region] as number];
     if (members.every((at) => tint.out.has(at))) continue;
     if (Number.isNaN(value)) shades.set([...missing(colours), UNKNOWN], 4 * region);
@@ -72,18 +72,18 @@ export function calmShades(shades: Uint8ClampedArray, opacity: number): Uint8Cla
 }
 
 /** RGBA of every pixel, row-major: the shade of its region. */
-export function tintPixels(photo: Photo, shades: Uint8ClampedArray, into: Uint8ClampedArray): void {
+export function tintPixels(picture: Picture, shades: Uint8ClampedArray, into: Uint8ClampedArray): void {
   // Four bytes at a time: this runs for every frame of a run.
   const shade = new Uint32Array(shades.buffer, shades.byteOffset, shades.length / 4);
   const pixels = new Uint32Array(into.buffer, into.byteOffset, into.length / 4);
-  for (let pixel = 0; pixel < pixels.length; pixel++) pixels[pixel] = shade[photo.regions[pixel] as number] as number;
+  for (let pixel = 0; pixel < pixels.length; pixel++) pixels[pixel] = shade[picture.regions[pixel] as number] as number;
 }
 
 /** From (x0, y0) to (x1, y1), in pixels of the picture. */
 export type Line = readonly [x0: number, y0: number, x1: number, y1: number];
 
 /** Edges between regions of different kind, those of the picture among them (0 is what lies outside of it). */
-export function outlines({ width, height, regions, members }: Photo, kind: (region: number) => number): Line[] {
+export function outlines({ width, height, regions, members }: Picture, kind: (region: number) => number): Line[] {
   const kinds = members.map((_, region) => kind(region));
   const at = (x: number, y: number) =>
     x < 0 || y < 0 || x >= width || y >= height ? 0 : (kinds[regions[y * width + x] as number] as number);
@@ -111,17 +111,17 @@ function stretches(length: number, holds: (at: number) => boolean): (readonly [n
 }
 
 /** The feature at a place (shares of width and height); where several overlap the smallest; -1: none. */
-export function featureAt(photo: Photo, places: ReadonlyMap<number, Spot>, x: number, y: number): number {
+export function featureAt(picture: Picture, places: ReadonlyMap<number, Spot>, x: number, y: number): number {
   if (!(x >= 0 && y >= 0 && x < 1 && y < 1)) return -1;
-  const region = photo.regions[Math.floor(y * photo.height) * photo.width + Math.floor(x * photo.width)];
+  const region = picture.regions[Math.floor(y * picture.height) * picture.width + Math.floor(x * picture.width)];
   const size = (feature: number) => places.get(feature)?.size ?? 0;
-  const members = photo.members[region ?? -1] ?? [];
+  const members = picture.members[region ?? -1] ?? [];
   return members.reduce((best, feature) => (best < 0 || size(feature) < size(best) ? feature : best), -1);
 }
 
 /** Features of the picture, in the order of their regions. */
-export function photoFeatures(photo: Photo): readonly number[] {
-  return [...new Set(photo.members.flat())].sort((a, b) => a - b);
+export function pictureFeatures(picture: Picture): readonly number[] {
+  return [...new Set(picture.members.flat())].sort((a, b) => a - b);
 }
 
 /** Where a feature lies: its middle, as shares of the picture's width and height, and how many pixels it has. */
@@ -132,22 +132,22 @@ export interface Spot {
 }
 
 /** Of each feature. */
-export function featureSpots(photo: Photo): ReadonlyMap<number, Spot> {
-  const sums = photo.members.map(() => ({ count: 0, x: 0, y: 0 }));
-  photo.regions.forEach((region, pixel) => {
+export function featureSpots(picture: Picture): ReadonlyMap<number, Spot> {
+  const sums = picture.members.map(() => ({ count: 0, x: 0, y: 0 }));
+  picture.regions.forEach((region, pixel) => {
     const sum = sums[region];
     if (!sum) return;
     sum.count++;
-    sum.x += (pixel % photo.width) + 0.5;
-    sum.y += Math.floor(pixel / photo.width) + 0.5;
+    sum.x += (pixel % picture.width) + 0.5;
+    sum.y += Math.floor(pixel / picture.width) + 0.5;
   });
   return new Map(
-    photoFeatures(photo).map((feature) => {
-      const own = sums.filter((_, region) => photo.members[region]?.includes(feature));
+    pictureFeatures(picture).map((feature) => {
+      const own = sums.filter((_, region) => picture.members[region]?.includes(feature));
       const total = (name: "count" | "x" | "y") => own.reduce((sum, part) => sum + part[name], 0);
       const size = total("count");
       const count = Math.max(1, size);
-      return [feature, { x: total("x") / count / photo.width, y: total("y") / count / photo.height, size }];
+      return [feature, { x: total("x") / count / picture.width, y: total("y") / count / picture.height, size }];
     }),
   );
 }
@@ -168,7 +168,7 @@ export function below(spots: ReadonlyMap<number, Spot>, from: number, down: 1 | 
 /** Values of a row of the table (or its total) for each feature of the run. */
 export function featureTint(table: Table, row: number, limit: number): Tint {
   const columns = table.columns.length;
-  const [values, errors] = row < 0 ? [table.total, table.totalErrors] : [table.values, table.errors];
+  const [values, errors] = row < 0 ? [table.sequence, table.sequence_errors] : [table.values, table.errors];
   const from = row < 0 ? 0 : row * columns;
   const count = table.chart.features.length;
   const spread = (source: Float32Array) => {
@@ -184,7 +184,7 @@ export function featureTint(table: Table, row: number, limit: number): Tint {
 }
 
 /** The picture as something a canvas draws. */
-export async function decodeImage({ document }: Place, photo: Photo): Promise<ImageBitmap | null> {
+export async function decodeImage({ document }: Place, picture: Picture): Promise<ImageBitmap | null> {
   const make = document.defaultView?.createImageBitmap;
-  return make ? make(new Blob([photo.image.slice()], { type: "image/png" })) : null;
+  return make ? make(new Blob([picture.image.slice()], { type: "image/png" })) : null;
 }

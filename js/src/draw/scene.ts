@@ -1,6 +1,6 @@
-/** From a picture to the scene that is drawn, on the screen and in files. */
+/** From what is shown to the scene that is drawn, on the screen and in files. */
 
-import type { Picture } from "../data/shown";
+import type { Shown } from "../data/shown";
 import type { Table } from "../data/table";
 import type { Palette } from "../style/colours";
 import { featureLabel, tokenLabel } from "../style/format";
@@ -21,14 +21,14 @@ export function labelsOf({ rows, columns }: Table): Labels {
   };
 }
 
-export function sceneOf(picture: Picture, palette: Palette, layout: Layout, labels: Labels): Scene {
-  const { table, limits, totalLimit, figures, rowBands, columnBands, spanned } = picture;
+export function sceneOf(shown: Shown, palette: Palette, layout: Layout, labels: Labels): Scene {
+  const { table, limits, sequenceLimit, figures, rowBands, columnBands, spanned } = shown;
   return {
     layout,
     table,
     palette,
     limits,
-    totalLimit,
+    sequenceLimit,
     totalName: spanned.size > 0 ? "span" : "total",
     sums: figures.sums,
     rowLabels: labels.rows,

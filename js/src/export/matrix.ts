@@ -1,6 +1,6 @@
 /** The matrix as a drawing that stands alone. Python writes the very same: llm_attr_widget/export/matrix.py, tests/exports. */
 
-import type { Picture } from "../data/shown";
+import type { Shown } from "../data/shown";
 import { paintEdges } from "../draw/edges";
 import { layout, sizeFor } from "../draw/layout";
 import { type Context, type Lit, paintCells, type Scene } from "../draw/paint";
@@ -32,10 +32,10 @@ export function filePalette(theme: Theme, hatched: boolean): Palette {
 }
 
 /** The whole matrix, at a size that depends on nothing but its own. */
-export function fileScene(picture: Picture, palette: Palette): Scene {
-  const labels = labelsOf(picture.table);
+export function fileScene(shown: Shown, palette: Palette): Scene {
+  const labels = labelsOf(shown.table);
   const shape = sizeFor(widest(labels.rows), widest(labels.columns), labels.rows.length, labels.columns.length);
-  return { ...sceneOf(picture, palette, layout(shape), labels), rowBands: [], columnBands: [] };
+  return { ...sceneOf(shown, palette, layout(shape), labels), rowBands: [], columnBands: [] };
 }
 
 /** Pixels that the widest label takes, a little generous: reckoned, as no two machines have the same type. */
@@ -46,12 +46,12 @@ function widest(labels: readonly string[]): number {
 }
 
 /** The matrix without highlights, and the scale of its colours. */
-export function toSvg(picture: Picture, palette: Palette, makeCanvas: () => HTMLCanvasElement): string {
-  const scene = fileScene(picture, palette);
+export function toSvg(shown: Shown, palette: Palette, makeCanvas: () => HTMLCanvasElement): string {
+  const scene = fileScene(shown, palette);
   const to = new SvgContext();
   const context = to as unknown as Context;
   const { plot, width, height } = scene.layout;
-  // A picture of many small cells is drawn by a real context and put in as an image.
+  // What has many small cells is drawn by a real context and put in as an image.
   const helper = makeCanvas().getContext("2d");
   Object.assign(to, { createImageData: (w: number, h: number) => helper?.createImageData(w, h) });
   to.save();
@@ -62,13 +62,13 @@ export function toSvg(picture: Picture, palette: Palette, makeCanvas: () => HTML
   paintCells(context, scene, 1, makeCanvas);
   to.restore();
   paintEdges(context, scene, UNLIT);
-  paintScale(context, scene, picture);
+  paintScale(context, scene, shown);
   const { label, unit } = scene.table.chart;
   return to.document(width, height + LEGEND.height, palette.ground, `${label} (${unit})`);
 }
 
-export async function toPng(picture: Picture, palette: Palette, makeCanvas: () => HTMLCanvasElement): Promise<Blob> {
-  const scene = fileScene(picture, palette);
+export async function toPng(shown: Shown, palette: Palette, makeCanvas: () => HTMLCanvasElement): Promise<Blob> {
+  const scene = fileScene(shown, palette);
   const { width, height, plot } = scene.layout;
   const whole = height + LEGEND.height;
   const [canvas, cells] = [makeCanvas(), makeCanvas()];
@@ -83,14 +83,14 @@ export async function toPng(picture: Picture, palette: Palette, makeCanvas: () =
   to.fillRect(0, 0, width, whole);
   to.drawImage(cells, plot.x, plot.y, cells.width / PNG_RATIO, cells.height / PNG_RATIO);
   paintEdges(to, scene, UNLIT);
-  paintScale(to, scene, picture);
+  paintScale(to, scene, shown);
   return new Promise((resolve, reject) =>
     canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("The browser could not make the PNG.")))),
   );
 }
 
 /** What the colours mean, with zero in the middle. */
-function paintScale(to: Context, { layout: { plot, height }, palette, table }: Scene, { limit, look }: Picture): void {
+function paintScale(to: Context, { layout: { plot, height }, palette, table }: Scene, { limit, look }: Shown): void {
   const { label, unit } = table.chart;
   const [x, y] = [plot.x, height + 8];
   const step = LEGEND.width / LEGEND.steps;

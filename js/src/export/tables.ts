@@ -55,8 +55,8 @@ export function toJson(table: Table, progress: Progress | null): string {
     values: rows(table.values, table.columns.length),
     standard_errors: rows(table.errors, table.columns.length),
     ends: rows(table.ends, 2),
-    sequence: Array.from(table.total, plain),
-    sequence_standard_errors: Array.from(table.totalErrors, plain),
+    sequence: Array.from(table.sequence, plain),
+    sequence_standard_errors: Array.from(table.sequence_errors, plain),
   };
   return `${JSON.stringify(content, null, 1)}\n`;
 }

@@ -4,8 +4,6 @@ export interface Store<T> {
   set(next: T): void;
   /** Returns the function that ends the watching. */
   watch(listener: () => void): () => void;
-  /** How many listeners there are; for tests of the clean-up. */
-  watchers(): number;
 }
 
 export function createStore<T>(initial: T): Store<T> {
@@ -22,6 +20,5 @@ export function createStore<T>(initial: T): Store<T> {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    watchers: () => listeners.size,
   };
 }

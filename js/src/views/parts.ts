@@ -2,11 +2,11 @@
 import type { Comparison } from "../data/comparison";
 import { courseOf, type History, strongestCell } from "../data/history";
 import type { Selection } from "../data/selection";
-import type { Picture } from "../data/shown";
+import type { Shown } from "../data/shown";
 import type { Range } from "../data/sources";
 import { type Cell, type Line, lineAt } from "../data/table";
 import type { Lighting } from "../draw/lighting";
-import type { Photo } from "../draw/picture";
+import type { Picture } from "../draw/picture";
 import type { SessionState } from "../session/session";
 import type { Palette, ScaleMode } from "../style/colours";
 import { buttonOf, claim, element, listen, type Place, setAttributes } from "../style/dom";
@@ -34,8 +34,8 @@ export interface PartsData {
   readonly live: SessionState;
   readonly comparison: Comparison | null;
   readonly busy: boolean;
+  readonly shown: Shown | null;
   readonly picture: Picture | null;
-  readonly photo: Photo | null;
   readonly lighting: Lighting | null;
   readonly selection: Selection;
   readonly history: History;
@@ -114,34 +114,34 @@ export function createParts(place: Place, actions: PartsActions): Parts {
   let last: PartsData | null = null;
   let late = false;
   const rest = (data: PartsData) => {
-    const { state, busy, picture, lighting, palette, listed } = data;
+    const { state, busy, shown, lighting, palette, listed } = data;
     bar.update({ ...data.live, settings: state.settings, busy });
     beside.update(data);
     custom.update({
-      chart: picture?.matrix.chart ?? null,
+      chart: shown?.matrix.chart ?? null,
       groups: data.selection.groups,
-      hidden: picture?.hidden ?? 0,
+      hidden: shown?.hidden ?? 0,
       locked: state.has_model ? state.settings.locked.length : null,
       pinned: data.selection.pins.flatMap((pin) => pin.feature ?? []),
     });
     failure.update(state.failure);
-    empty.element.hidden = picture !== null;
+    empty.element.hidden = shown !== null;
     empty.update({ busy, ready: state.settings.prompt.trim() !== "" });
-    list.element.hidden = !listed || picture === null;
-    exporting.update(picture, state.progress, palette);
-    if (picture && lighting) {
-      if (listed) list.update(picture.table, picture.limit);
-      const { added, chart } = picture.table;
-      milestones.update({ picture, progress: state.progress, phase: state.phase });
+    list.element.hidden = !listed || shown === null;
+    exporting.update(shown, state.progress, palette);
+    if (shown && lighting) {
+      if (listed) list.update(shown.table, shown.limit);
+      const { added, chart } = shown.table;
+      milestones.update({ shown, progress: state.progress, phase: state.phase });
       const said = data.comparison ? null : noticeOf({ ...state, chart, added, busy });
       notice.update(said && { ...said, rerun: state.has_model ? said.rerun : "" });
     } else notice.update(null);
     // Calls and errors are those of one run, not of a difference.
     trust.element.hidden = data.comparison !== null && data.selection.side === "difference";
-    if (picture) course.update(...courseFor(picture, data));
+    if (shown) course.update(...courseFor(shown, data));
     const pinned = data.selection.pins.findLast((pin) => pin.feature !== null)?.feature ?? null;
-    panel.update({ ...state, busy, picture, lighting, palette, pinned, photo: data.photo });
-    trust.update({ ...state, chart: picture?.matrix.chart ?? null, limit: picture?.limit ?? 1 });
+    panel.update({ ...state, busy, shown, lighting, palette, pinned, picture: data.picture });
+    trust.update({ ...state, chart: shown?.matrix.chart ?? null, limit: shown?.limit ?? 1 });
   };
   listenEverywhere(main, {
     clear: actions.clear,
@@ -169,11 +169,11 @@ export function createParts(place: Place, actions: PartsActions): Parts {
     update(data) {
       const before = last;
       last = data;
-      const { state, picture, lighting, palette, open, listed } = data;
-      setAttributes(matrix.element, { "data-empty": picture === null });
+      const { state, shown, lighting, palette, open, listed } = data;
+      setAttributes(matrix.element, { "data-empty": shown === null });
       // First of all: it measures its tooltip, and whatever was changed before would have to be laid out for that.
-      if (picture && lighting)
-        matrix.update({ picture, progress: state.progress, palette, lit: lighting.lit, open, listed });
+      if (shown && lighting)
+        matrix.update({ shown, progress: state.progress, palette, lit: lighting.lit, open, listed });
       late = !late && isFollowing(before, data);
       if (late) actions.redraw();
       else rest(data);
@@ -185,15 +185,15 @@ export function createParts(place: Place, actions: PartsActions): Parts {
  * Whether these are new numbers of the large matrix that is on show: drawing it takes most of a frame, so that all that
  * stands around it comes with the next one.
  */
-function isFollowing(before: PartsData | null, { busy, picture }: PartsData): boolean {
-  const matrix = picture?.matrix;
-  if (!busy || !matrix || matrix.values.length < LARGE || before?.picture === picture) return false;
-  return before?.picture?.matrix.chart.run === matrix.chart.run;
+function isFollowing(before: PartsData | null, { busy, shown }: PartsData): boolean {
+  const matrix = shown?.matrix;
+  if (!busy || !matrix || matrix.values.length < LARGE || before?.shown === shown) return false;
+  return before?.shown?.matrix.chart.run === matrix.chart.run;
 }
 
 /** The course of the pinned cell, else of the strongest one. Cells of groups have none: it is the run's own numbers. */
 function courseFor(
-  { matrix, base }: Picture,
+  { matrix, base }: Shown,
   { history, selection }: PartsData,
 ): readonly [readonly Point[], string, string] {
   const pin = selection.pins.findLast(({ output, feature }) => output !== null && feature !== null);

@@ -2,7 +2,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { lockedParts, lockedPieces, lockedWith } from "../../src/data/locks";
 import { fullMatrix } from "../../src/data/matrix";
-import { pictureOf } from "../../src/data/shown";
+import { shownFrom } from "../../src/data/shown";
 import { pieceRanges } from "../../src/data/sources";
 import { toPython } from "../../src/export/tables";
 import { Session } from "../../src/session/session";
@@ -98,7 +98,7 @@ describe("below the prompt", () => {
     ),
   );
   const look = (hidden: readonly { start: number; end: number }[]) =>
-    pictureOf(null, matrix, {
+    shownFrom(null, matrix, {
       level: "word",
       groups: [],
       hidden,
@@ -118,7 +118,7 @@ describe("below the prompt", () => {
 
   test("a pinned part can be locked and hidden; what is, can be undone", () => {
     const { actions, locks, press } = open();
-    const data = { picture: look([]), locked: [], pinned: place(3), has_model: true };
+    const data = { shown: look([]), locked: [], pinned: place(3), has_model: true };
     locks.update(data);
     press("Lock");
     expect(actions.lock).toHaveBeenLastCalledWith([place(3)], true);
@@ -132,9 +132,9 @@ describe("below the prompt", () => {
 
   test("what is out of view still counts, and is shown", () => {
     const { actions, locks, press } = open();
-    const picture = look([place(3), place(5)]);
-    expect(massOutOfView(picture)).toBe(10);
-    locks.update({ picture, locked: [], pinned: null, has_model: false });
+    const shown = look([place(3), place(5)]);
+    expect(massOutOfView(shown)).toBe(10);
+    locks.update({ shown, locked: [], pinned: null, has_model: false });
     expect(locks.element.textContent).toBe("2 out of view, together +10.00 natsShow all");
     press("Show what is out of view");
     expect(actions.showAll).toHaveBeenCalledOnce();
@@ -142,7 +142,7 @@ describe("below the prompt", () => {
 
   test("without a model nothing can be locked", () => {
     const { locks } = open();
-    locks.update({ picture: look([]), locked: [], pinned: place(1), has_model: false });
+    locks.update({ shown: look([]), locked: [], pinned: place(1), has_model: false });
     expect([...locks.element.querySelectorAll("button")].map(({ textContent }) => textContent)).toEqual(["Hide"]);
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { fullMatrix, type Matrix } from "../../src/data/matrix";
 import { addBox } from "../../src/data/regroup";
 import { coarser, groupsOf, unitStarts } from "../../src/data/segments";
-import { type Look, pictureOf, samePicture } from "../../src/data/shown";
+import { type Look, sameShown, shownFrom } from "../../src/data/shown";
 import { isWhole, lineAt } from "../../src/data/table";
 import { toCsv, toJson } from "../../src/export/tables";
 import { noticeOf } from "../../src/views/around/notice";
@@ -77,7 +77,7 @@ describe("where text may be cut", () => {
 describe("regrouping", () => {
   test("a group's value is the sum of its members', its error at most the sum of theirs; rows still add up", () => {
     const matrix = matrixOf();
-    const { table, figures } = pictureOf(null, matrix, look({ level: "sentence" }));
+    const { table, figures } = shownFrom(null, matrix, look({ level: "sentence" }));
     expect(table.columns.map((line) => line.text)).toEqual(["Dave lives here.", " He golfs.\n", "Why?"]);
     const by = (row: number, from: number, to: number, numbers: Float32Array) =>
       Array.from(numbers.subarray(row * 9 + from, row * 9 + to)).reduce((a, b) => a + b, 0);
@@ -92,26 +92,26 @@ describe("regrouping", () => {
 
   test("groups of the user's own swallow what they touch and leave the rest", () => {
     const groups = [{ start: 0, end: 10 }];
-    const { table } = pictureOf(null, matrixOf(), look({ groups }));
+    const { table } = shownFrom(null, matrixOf(), look({ groups }));
     expect(table.columns.map((line) => line.text)).toEqual(["Dave lives", ...words.slice(2)]);
   });
 
   test("a method that doesn't add up is never added up", () => {
-    const { table } = pictureOf(null, matrixOf(words, tokens, { adds_up: false }), look({ level: "sentence" }));
+    const { table } = shownFrom(null, matrixOf(words, tokens, { adds_up: false }), look({ level: "sentence" }));
     expect(table.added).toBe(false);
     expect(table.columns).toHaveLength(9);
   });
 
   test("the same place is found before and after", () => {
-    const whole = pictureOf(null, matrixOf(), look());
+    const whole = shownFrom(null, matrixOf(), look());
     const place = whole.table.columns[5]?.ranges[0] ?? null;
-    const grouped = pictureOf(whole, whole.matrix, look({ level: "sentence" }));
+    const grouped = shownFrom(whole, whole.matrix, look({ level: "sentence" }));
     expect(lineAt(whole.table.columns, place)).toBe(5);
     expect(lineAt(grouped.table.columns, place)).toBe(1);
   });
 
   test("tokens of no characters keep their own place", () => {
-    const { table } = pictureOf(null, matrixOf(["a", "", "b"], ["", "", "x"]), look());
+    const { table } = shownFrom(null, matrixOf(["a", "", "b"], ["", "", "x"]), look());
     table.rows.forEach((line, row) => void expect(lineAt(table.rows, line.ranges[0] ?? null)).toBe(row));
     table.columns.forEach((line, column) => void expect(lineAt(table.columns, line.ranges[0] ?? null)).toBe(column));
   });
@@ -125,14 +125,14 @@ describe("spans", () => {
 
   test("a span's total is the sum of its rows; its error the sum of theirs", () => {
     const matrix = matrixOf();
-    const { table, spanned } = pictureOf(null, matrix, look({ span }));
+    const { table, spanned } = shownFrom(null, matrix, look({ span }));
     expect([...spanned]).toEqual([1, 2]);
     for (let column = 0; column < 9; column++) {
-      expect(table.total[column]).toBeCloseTo(
+      expect(table.sequence[column]).toBeCloseTo(
         (matrix.values[9 + column] as number) + (matrix.values[18 + column] as number),
         5,
       );
-      expect(table.totalErrors[column]).toBeCloseTo(
+      expect(table.sequence_errors[column]).toBeCloseTo(
         (matrix.errors[9 + column] as number) + (matrix.errors[18 + column] as number),
         5,
       );
@@ -140,12 +140,12 @@ describe("spans", () => {
   });
 
   test("a span over everything is the whole answer, with the run's own errors", () => {
-    const { table } = pictureOf(null, matrixOf(), look({ span: [{ start: 0, end: 6 }] }));
-    expect(table.totalErrors[0]).toBeCloseTo(0.1, 6);
+    const { table } = shownFrom(null, matrixOf(), look({ span: [{ start: 0, end: 6 }] }));
+    expect(table.sequence_errors[0]).toBeCloseTo(0.1, 6);
   });
 
   test("probabilities of tokens are not added up", () => {
-    const { spanned } = pictureOf(null, matrixOf(words, tokens, { explains: "prob" }), look({ span }));
+    const { spanned } = shownFrom(null, matrixOf(words, tokens, { explains: "prob" }), look({ span }));
     expect(spanned.size).toBe(0);
   });
 });
@@ -154,16 +154,16 @@ describe("scale", () => {
   test("by row every row has its own limit", () => {
     const matrix = matrixOf(["a", "b"], [" x", " y"]);
     matrix.values.set([0.1, -0.2, 3, 1]);
-    const { limits } = pictureOf(null, matrix, look({ scale: "row" }));
+    const { limits } = shownFrom(null, matrix, look({ scale: "row" }));
     expect(limits(0)).toBeCloseTo(0.2, 6);
     expect(limits(1)).toBe(3);
   });
 
   test("the same state makes no new picture", () => {
     const state = look();
-    const picture = pictureOf(null, matrixOf(), state);
-    expect(samePicture(picture, picture.matrix, { ...state })).toBe(true);
-    expect(samePicture(picture, picture.matrix, { ...state, scale: "robust" })).toBe(false);
+    const picture = shownFrom(null, matrixOf(), state);
+    expect(sameShown(picture, picture.matrix, { ...state })).toBe(true);
+    expect(sameShown(picture, picture.matrix, { ...state, scale: "robust" })).toBe(false);
   });
 });
 
@@ -171,7 +171,7 @@ test("a brushed rectangle adds up its cells", () => {
   const matrix = matrixOf(["a", "b", "c"], [" x", " y"]);
   matrix.values.set([1, 2, -3, 4, 5, -6]);
   matrix.errors.fill(0.5);
-  const { table } = pictureOf(null, matrix, look());
+  const { table } = shownFrom(null, matrix, look());
   const box = addBox(table, [
     { row: 0, column: 1 },
     { row: 1, column: 2 },
@@ -185,7 +185,7 @@ test("the largest cells, largest first, without what is no number", () => {
     Array.from({ length: 30 }, () => " t"),
   );
   matrix.values[77] = Number.NaN;
-  const { table } = pictureOf(null, matrix, look());
+  const { table } = shownFrom(null, matrix, look());
   const expected = [...matrix.values]
     .filter((value) => !Number.isNaN(value))
     .map(Math.abs)
@@ -225,13 +225,13 @@ describe("export", () => {
   test("CSV gives every float32 back exactly, and quotes what needs it", () => {
     const matrix = matrixOf(['say "hi"', " b,c", "d\n"], [" x"]);
     matrix.values.set([0.1, Number.NaN, Number.NEGATIVE_INFINITY]);
-    const csv = toCsv(pictureOf(null, matrix, look()).table);
+    const csv = toCsv(shownFrom(null, matrix, look()).table);
     expect(csv.split("\r\n")[0]).toBe("output,output_text,feature,feature_text,value,standard_error");
     expect(csv).toContain('0," x",0,"say ""hi""",0.1,');
     expect(csv).toContain('0," x",1," b,c",nan,');
     expect(csv).toContain('0," x",2,"d\n",-inf,');
     const random = matrixOf();
-    const numbers = toCsv(pictureOf(null, random, look()).table)
+    const numbers = toCsv(shownFrom(null, random, look()).table)
       .trim()
       .split("\r\n")
       .slice(1)
@@ -242,7 +242,7 @@ describe("export", () => {
   test("JSON is what is shown", () => {
     const matrix = matrixOf();
     const read = JSON.parse(
-      toJson(pictureOf(null, matrix, look({ level: "sentence" })).table, makeProgress(1, "finished")),
+      toJson(shownFrom(null, matrix, look({ level: "sentence" })).table, makeProgress(1, "finished")),
     );
     expect(read).toMatchObject({
       label: "Shapley value",
@@ -259,9 +259,9 @@ describe("export", () => {
 describe("left out of the view", () => {
   test("columns go, numbers and sums stay, and the scale is that of what is left", () => {
     const matrix = matrixOf();
-    const whole = pictureOf(null, matrix, look());
+    const whole = shownFrom(null, matrix, look());
     const second = whole.table.columns[1]?.ranges ?? [];
-    const picture = pictureOf(whole, matrix, look({ hidden: second }));
+    const picture = shownFrom(whole, matrix, look({ hidden: second }));
     const count = whole.table.columns.length;
     expect(picture.table.columns).toHaveLength(count - 1);
     expect(picture.hidden).toBe(1);
@@ -275,8 +275,8 @@ describe("left out of the view", () => {
   });
 
   test("something is always left", () => {
-    const whole = pictureOf(null, matrixOf(), look());
+    const whole = shownFrom(null, matrixOf(), look());
     const everything = whole.table.columns.flatMap(({ ranges }) => ranges);
-    expect(pictureOf(null, matrixOf(), look({ hidden: everything })).hidden).toBe(0);
+    expect(shownFrom(null, matrixOf(), look({ hidden: everything })).hidden).toBe(0);
   });
 });

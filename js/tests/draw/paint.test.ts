@@ -45,7 +45,7 @@ function sceneOf(matrix: Matrix, limit: number, width: number, viewport?: Viewpo
     table: tableOf(matrix, axesOf(matrix.chart)),
     palette,
     limits: () => limit,
-    totalLimit: 1,
+    sequenceLimit: 1,
     totalName: "",
     sums: rowFigures(matrix, null).sums,
     rowLabels: blank(rows),

@@ -8,8 +8,8 @@ import {
   featureSpots,
   featureTint,
   outlines,
-  type Photo,
-  photoFeatures,
+  type Picture,
+  pictureFeatures,
   regionShades,
   regionValues,
   type Tint,
@@ -19,7 +19,7 @@ import { CURVE, coloursOn, FADE } from "../../src/style/colours";
 import { makeChart } from "../model";
 
 /** 4 × 2: segment 0 on the left, 1 on the right, both in the middle of the lower row, nothing in one corner. */
-const photo: Photo = {
+const picture: Picture = {
   width: 4,
   height: 2,
   image: new Uint8Array(0),
@@ -32,13 +32,13 @@ const tint: Tint = { values: [1, -0.5], errors: [0, 0], limit: 1, out: new Set()
 /** What the pixels are painted with. */
 function painted(with_: Tint): Uint8ClampedArray {
   const pixels = new Uint8ClampedArray(4 * 8);
-  tintPixels(photo, regionShades(photo, with_, colours), pixels);
+  tintPixels(picture, regionShades(picture, with_, colours), pixels);
   return pixels;
 }
 
 describe("the picture", () => {
   test("a region has the sum of the segments that cover it; what is always present has no number", () => {
-    expect([...regionValues(photo, tint).values]).toEqual([1, -0.5, 0.5, Number.NaN]);
+    expect([...regionValues(picture, tint).values]).toEqual([1, -0.5, 0.5, Number.NaN]);
   });
 
   test("every pixel has the colour of its region, stronger where more is at stake; the rest is see-through", () => {
@@ -52,7 +52,7 @@ describe("the picture", () => {
   });
 
   test("under a tint the picture loses its colours, twice as fast as the tint comes", () => {
-    const calm = calmShades(regionShades(photo, tint, colours), 0.7);
+    const calm = calmShades(regionShades(picture, tint, colours), 0.7);
     const second = Math.round(255 * 0.5 ** CURVE);
     expect([calm[3], calm[7], calm[15]]).toEqual([255, Math.round(2 * 0.7 * second), 0]);
   });
@@ -69,7 +69,7 @@ describe("the picture", () => {
   });
 
   test("outlines run where kinds meet, in as few lines as there are straight stretches", () => {
-    const first = outlines(photo, (region) => Number(photo.members[region]?.includes(0)));
+    const first = outlines(picture, (region) => Number(picture.members[region]?.includes(0)));
     // Segment 0: two pixels above, three below.
     expect(first).toEqual([
       [0, 0, 2, 0],
@@ -79,25 +79,25 @@ describe("the picture", () => {
       [2, 0, 2, 1],
       [3, 1, 3, 2],
     ]);
-    expect(outlines(photo, () => 1)).toHaveLength(4);
-    expect(outlines(photo, () => 0)).toEqual([]);
+    expect(outlines(picture, () => 1)).toHaveLength(4);
+    expect(outlines(picture, () => 0)).toEqual([]);
   });
 
   test("a place belongs to the smallest segment that covers it", () => {
-    const at = (x: number, y: number) => featureAt(photo, featureSpots(photo), x, y);
+    const at = (x: number, y: number) => featureAt(picture, featureSpots(picture), x, y);
     // The left segment has five pixels, the right one four: what they share is the right one's.
     expect([at(0.1, 0.1), at(0.6, 0.1), at(0.4, 0.9)]).toEqual([0, 1, 1]);
     expect([at(0.9, 0.1), at(1, 0), at(-0.1, 0)]).toEqual([-1, -1, -1]);
     const [frame, spot] = [1, 0];
-    const nested: Photo = { ...photo, members: [[frame], [frame], [frame, spot], [frame]] };
+    const nested: Picture = { ...picture, members: [[frame], [frame], [frame, spot], [frame]] };
     expect(featureAt(nested, featureSpots(nested), 0.4, 0.9)).toBe(spot);
-    const other: Photo = { ...photo, members: [[spot], [spot], [spot, frame], [spot]] };
+    const other: Picture = { ...picture, members: [[spot], [spot], [spot, frame], [spot]] };
     expect(featureAt(other, featureSpots(other), 0.4, 0.9)).toBe(frame);
-    expect(photoFeatures(photo)).toEqual([0, 1]);
+    expect(pictureFeatures(picture)).toEqual([0, 1]);
   });
 
   test("a feature's middle is that of all its pixels", () => {
-    const spots = featureSpots(photo);
+    const spots = featureSpots(picture);
     expect(spots.get(0)).toEqual({
       x: (0.5 + 1.5 + 0.5 + 1.5 + 2.5) / 5 / 4,
       y: (0.5 + 0.5 + 1.5 + 1.5 + 1.5) / 5 / 2,
@@ -107,7 +107,7 @@ describe("the picture", () => {
   });
 
   test("up and down go to what lies nearest there, not to the next in order", () => {
-    const grid: Photo = {
+    const grid: Picture = {
       width: 3,
       height: 2,
       image: new Uint8Array(0),

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { createCanvas } from "@napi-rs/canvas";
 import { describe, expect, test } from "vitest";
 import { fullMatrix, type Matrix } from "../../src/data/matrix";
-import { pictureOf } from "../../src/data/shown";
+import { shownFrom } from "../../src/data/shown";
 import { filePalette, toSvg } from "../../src/export/matrix";
 import { PAGE, pageOf } from "../../src/export/page";
 import { toCsv, toJson, toLatex, toPython } from "../../src/export/tables";
@@ -25,7 +25,7 @@ function matrix(): Matrix {
 }
 
 const picture = () =>
-  pictureOf(null, matrix(), { level: "word", groups: [], hidden: [], span: [], scale: "whole", streaming: false });
+  shownFrom(null, matrix(), { level: "word", groups: [], hidden: [], span: [], scale: "whole", streaming: false });
 const table = () => picture().table;
 
 /** Written anew with UPDATE=1, to be looked at before it is committed. */

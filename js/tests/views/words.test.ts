@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { emptyMatrix } from "../../src/data/matrix";
 import { groupAll, NOTHING } from "../../src/data/selection";
-import { pictureOf } from "../../src/data/shown";
+import { shownFrom } from "../../src/data/shown";
 import { axesOf, tableOf } from "../../src/data/table";
 import { milestoneOf } from "../../src/views/around/milestones";
 import { matchesOf } from "../../src/views/panel/custom";
@@ -32,9 +32,9 @@ describe("in words", () => {
 
   test("milestones: begun, half done, the end with the strongest cell", () => {
     const look = { level: "word", groups: [], hidden: [], span: [], scale: "whole", streaming: false } as const;
-    const picture = pictureOf(null, matrix(), look);
+    const shown = shownFrom(null, matrix(), look);
     const told = (phase: "running" | "finished", calls: number) =>
-      milestoneOf({ picture, phase, progress: makeProgress(1, phase, { calls, budget: 400 }) });
+      milestoneOf({ shown, phase, progress: makeProgress(1, phase, { calls, budget: 400 }) });
     expect(told("running", 10)).toBe("The run began.");
     expect(told("running", 200)).toBe("Half of the calls are done.");
     expect(told("finished", 1400)).toBe("Finished after 1,400 calls. Largest: Coast → golf, +2.00 nats.");
@@ -54,7 +54,7 @@ describe("groups by pattern", () => {
   test("every match becomes one column", () => {
     const { groups } = groupAll(NOTHING, matchesOf("Dave lives in Palm Coast", "Dave lives|Palm Coast") as never);
     const look = { level: "word", groups, hidden: [], span: [], scale: "whole", streaming: false } as const;
-    const { table } = pictureOf(null, matrix(), look);
+    const { table } = shownFrom(null, matrix(), look);
     expect(table.columns.map(({ text }) => text)).toEqual(["Dave lives", " in", " Palm Coast"]);
     expect([...table.values].map((value) => value.toFixed(2))).toEqual(["0.00", "0.50", "2.05"]);
   });
@@ -70,7 +70,7 @@ describe("groups by pattern", () => {
     large.values.fill(1);
     large.values[7] = 50;
     const look = { level: "word", groups: [], hidden: [], span: [], scale: "robust", streaming: false } as const;
-    expect(pictureOf(null, large, look).clipped).toBe(1);
-    expect(pictureOf(null, large, { ...look, scale: "whole" }).clipped).toBe(0);
+    expect(shownFrom(null, large, look).clipped).toBe(1);
+    expect(shownFrom(null, large, { ...look, scale: "whole" }).clipped).toBe(0);
   });
 });

@@ -1,19 +1,19 @@
 /** A run in a few words, for screen readers: that it began, that half is done, how it ended. */
 
-import type { Picture } from "../../data/shown";
+import type { Shown } from "../../data/shown";
 import { element, type Place, setText } from "../../style/dom";
 import { count, decimalsOf, featureLabel, signed } from "../../style/format";
 import type { Phase, Progress } from "../../wire/protocol";
 import { largestCells } from "../matrix/list";
 
 export interface MilestonesData {
-  readonly picture: Picture;
+  readonly shown: Shown;
   readonly progress: Progress | null;
   readonly phase: Phase;
 }
 
 /** What to say now; it changes only at milestones, so that a polite reader isn't flooded. */
-export function milestoneOf({ picture, progress, phase }: MilestonesData): string {
+export function milestoneOf({ shown, progress, phase }: MilestonesData): string {
   if (!progress) return "";
   if (phase === "running")
     return progress.budget > 0 && progress.calls * 2 >= progress.budget
@@ -21,10 +21,10 @@ export function milestoneOf({ picture, progress, phase }: MilestonesData): strin
       : "The run began.";
   const how = { finished: "Finished", stopped: "Stopped", failed: "Failed" }[phase as string];
   if (!how) return "";
-  return `${how} after ${count(progress.calls)} calls. ${strongest(picture)}`;
+  return `${how} after ${count(progress.calls)} calls. ${strongest(shown)}`;
 }
 
-function strongest({ table }: Picture): string {
+function strongest({ table }: Shown): string {
   const [cell] = largestCells(table, 1);
   if (!cell) return "";
   const [feature, output] = [table.columns[cell.column], table.rows[cell.row]];

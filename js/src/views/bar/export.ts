@@ -1,6 +1,6 @@
 /** The export menu: files made in the browser, from what is shown. */
 
-import type { Picture } from "../../data/shown";
+import type { Shown } from "../../data/shown";
 import { filePalette, toPng, toSvg } from "../../export/matrix";
 import { toCsv, toJson, toLatex, toPython } from "../../export/tables";
 import type { Palette } from "../../style/colours";
@@ -10,7 +10,7 @@ import { createPopover } from "./popover";
 
 export interface Exporting {
   readonly element: HTMLElement;
-  update(picture: Picture | null, progress: Progress | null, palette: Palette): void;
+  update(shown: Shown | null, progress: Progress | null, palette: Palette): void;
 }
 
 export function createExport(place: Place, page: () => string): Exporting {
@@ -19,15 +19,15 @@ export function createExport(place: Place, page: () => string): Exporting {
   const { element: root, button, open } = createPopover(place, "Export", menu);
   setAttributes(button, { "aria-haspopup": "menu" });
   listen(button, "click", () => !menu.hidden && (menu.firstElementChild as HTMLElement).focus());
-  let data: { picture: Picture; progress: Progress | null; palette: Palette } | null = null;
+  let data: { shown: Shown; progress: Progress | null; palette: Palette } | null = null;
   const canvas = () => element(document, "canvas");
   const make: Readonly<Record<string, () => Promise<Blob> | null>> = {
-    PNG: () => mapped(data, ({ picture, palette }) => toPng(picture, palette, canvas)),
-    SVG: () => mapped(data, ({ picture, palette }) => text(toSvg(picture, palette, canvas), "image/svg+xml")),
+    PNG: () => mapped(data, ({ shown, palette }) => toPng(shown, palette, canvas)),
+    SVG: () => mapped(data, ({ shown, palette }) => text(toSvg(shown, palette, canvas), "image/svg+xml")),
     HTML: () => text(page(), "text/html"),
-    CSV: () => mapped(data, ({ picture }) => text(toCsv(picture.table), "text/csv")),
-    JSON: () => mapped(data, ({ picture, progress }) => text(toJson(picture.table, progress), "application/json")),
-    TEX: () => mapped(data, ({ picture }) => text(toLatex(picture.table), "application/x-tex")),
+    CSV: () => mapped(data, ({ shown }) => text(toCsv(shown.table), "text/csv")),
+    JSON: () => mapped(data, ({ shown, progress }) => text(toJson(shown.table, progress), "application/json")),
+    TEX: () => mapped(data, ({ shown }) => text(toLatex(shown.table), "application/x-tex")),
   };
   const names: Readonly<Record<string, string>> = { HTML: "HTML, interactive", TEX: "LaTeX" };
   const add = (label: string, act: () => unknown) => {
@@ -44,16 +44,16 @@ export function createExport(place: Place, page: () => string): Exporting {
       const made = await blob();
       if (made) download(document, made, `attribution.${name.toLowerCase()}`);
     });
-  add("Copy as Python", () => data && copy(document, toPython(data.picture.matrix.chart.settings)));
+  add("Copy as Python", () => data && copy(document, toPython(data.shown.matrix.chart.settings)));
   listen(root, "keydown", (event) => {
     if (!step(menu, event)) return;
     claim(event);
   });
   return {
     element: root,
-    update(picture, progress, { theme, hatched }) {
-      data = picture && { picture, progress, palette: filePalette(theme, hatched) };
-      root.hidden = picture === null;
+    update(shown, progress, { theme, hatched }) {
+      data = shown && { shown, progress, palette: filePalette(theme, hatched) };
+      root.hidden = shown === null;
     },
   };
 }

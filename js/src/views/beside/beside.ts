@@ -2,7 +2,7 @@
 import type { Comparison, Side } from "../../data/comparison";
 import { courseOf, type History, strongestCell } from "../../data/history";
 import type { Selection } from "../../data/selection";
-import type { Picture } from "../../data/shown";
+import type { Shown } from "../../data/shown";
 import { settledTop } from "../../data/stability";
 import { lineAt } from "../../data/table";
 import { runsOf } from "../../session/seen";
@@ -25,7 +25,7 @@ export interface BesideData {
   readonly live: SessionState;
   readonly busy: boolean;
   readonly comparison: Comparison | null;
-  readonly picture: Picture | null;
+  readonly shown: Shown | null;
   readonly selection: Selection;
   readonly history: History;
   readonly palette: Palette;
@@ -63,8 +63,8 @@ const SETTLED_MS = 250;
 export function createBeside(place: Place, actions: BesideActions): Beside {
   const { document } = place;
   let data: BesideData | null = null;
-  let settled: { picture: Picture | null; chance: number; at: number } = { picture: null, chance: Number.NaN, at: 0 };
-  const shownRun = () => data?.picture?.matrix.chart.run ?? null;
+  let settled: { shown: Shown | null; chance: number; at: number } = { shown: null, chance: Number.NaN, at: 0 };
+  const shownRun = () => data?.shown?.matrix.chart.run ?? null;
   const runs = createRuns(place, {
     ...actions,
     compare(run) {
@@ -97,16 +97,16 @@ export function createBeside(place: Place, actions: BesideActions): Beside {
     },
     update(now) {
       data = now;
-      const { state, live, busy, picture, comparison, selection, palette } = now;
-      const chart = picture?.matrix.chart ?? null;
+      const { state, live, busy, shown, comparison, selection, palette } = now;
+      const chart = shown?.matrix.chart ?? null;
       const all = runsOf(live);
       runs.update({ runs: all, names: live.names, shown: comparison ? null : (chart?.run ?? null) });
       compare.update({ comparison, runs: all, names: live.names, side: selection.side });
       what.hidden = !chart?.askable;
       setAttributes(what, { "aria-pressed": String(drawer.open === "what_if") });
       // While numbers stream it is not reckoned anew with each of them: that takes longer than to read it.
-      const fresh = picture !== settled.picture && (!busy || Date.now() - settled.at > SETTLED_MS);
-      if (fresh) settled = { picture, chance: chanceOf(picture), at: Date.now() };
+      const fresh = shown !== settled.shown && (!busy || Date.now() - settled.at > SETTLED_MS);
+      if (fresh) settled = { shown, chance: chanceOf(shown), at: Date.now() };
       pause.hidden = !busy || live.waiting === "run";
       setText(pause, live.phase === "paused" ? "Resume" : "Pause");
       const found = comparison ? null : (state.checks.find(({ run }) => run === chart?.run) ?? null);
@@ -126,14 +126,14 @@ export function createBeside(place: Place, actions: BesideActions): Beside {
   };
 }
 
-function chanceOf(picture: Picture | null): number {
-  return picture ? settledTop(picture.table.total, picture.table.totalErrors, TOP) : Number.NaN;
+function chanceOf(shown: Shown | null): number {
+  return shown ? settledTop(shown.table.sequence, shown.table.sequence_errors, TOP) : Number.NaN;
 }
 
 /** The courses of the pinned cells; of the strongest one where no cell is pinned. */
-function tracesOf({ picture, selection, history }: BesideData): readonly Trace[] {
-  if (!picture || history.run !== picture.matrix.chart.run) return [];
-  const { base, matrix } = picture;
+function tracesOf({ shown, selection, history }: BesideData): readonly Trace[] {
+  if (!shown || history.run !== shown.matrix.chart.run) return [];
+  const { base, matrix } = shown;
   const cells = selection.pins.flatMap(({ letter, output, feature }) => {
     const [row, column] = [lineAt(base.rows, output), lineAt(base.columns, feature)];
     return row < 0 || column < 0 ? [] : [{ letter, cell: row * matrix.columns + column }];

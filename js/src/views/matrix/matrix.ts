@@ -1,6 +1,6 @@
 /** The matrix: canvas, highlights, tooltip, legend and tools; zoom and scroll. */
 import type { Band } from "../../data/bands";
-import type { Picture } from "../../data/shown";
+import type { Shown } from "../../data/shown";
 import type { Cell } from "../../data/table";
 import { paintEdges, shortLabels, widest } from "../../draw/edges";
 import {
@@ -30,7 +30,7 @@ import { createTools } from "./tools";
 import { createTooltip } from "./tooltip";
 
 export interface MatrixData {
-  readonly picture: Picture;
+  readonly shown: Shown;
   readonly progress: Progress | null;
   readonly palette: Palette;
   readonly lit: Lit;
@@ -136,7 +136,7 @@ class Matrix implements MatrixView {
     this.#active = data.lit.cell;
     const scene = this.#sceneOf(to, data, width);
     const { layout: at, palette } = scene;
-    const fresh = this.#paintCells(scene, data.picture);
+    const fresh = this.#paintCells(scene, data.shown);
     const ratio = this.#ratio();
     blank(this.#canvas, to, width, at.height, ratio);
     this.#canvas.style.width = `${width}px`;
@@ -150,10 +150,10 @@ class Matrix implements MatrixView {
     this.#around(data, at, palette);
   }
 
-  #sceneOf(to: CanvasRenderingContext2D, { picture, palette }: MatrixData, width: number): Scene {
-    const { table } = picture;
-    if (this.#measured?.axes !== picture.axes || this.#measured.font !== palette.font)
-      this.#measured = measured(to, picture, palette.font);
+  #sceneOf(to: CanvasRenderingContext2D, { shown, palette }: MatrixData, width: number): Scene {
+    const { table } = shown;
+    if (this.#measured?.axes !== shown.axes || this.#measured.font !== palette.font)
+      this.#measured = measured(to, shown, palette.font);
     const { labels, rowWidth, columnWidth } = this.#measured;
     this.#shape = {
       rows: table.rows.length,
@@ -162,14 +162,14 @@ class Matrix implements MatrixView {
       rowLabelWidth: rowWidth,
       columnLabelWidth: columnWidth,
     };
-    return sceneOf(picture, palette, layout(this.#shape, this.#viewport), labels);
+    return sceneOf(shown, palette, layout(this.#shape, this.#viewport), labels);
   }
 
   /** Draws the cells where anything of them changed; says whether numbers or colours did. */
-  #paintCells(scene: Scene, picture: Picture): boolean {
+  #paintCells(scene: Scene, shown: Shown): boolean {
     const { layout: at, palette } = scene;
     const ratio = this.#ratio();
-    const key = [picture, palette, at.width, ratio, at.zoom, at.scroll.x, at.scroll.y];
+    const key = [shown, palette, at.width, ratio, at.zoom, at.scroll.x, at.scroll.y];
     const before = this.#drawn;
     if (key.every((part, index) => part === before[index])) return false;
     this.#drawn = key;
@@ -178,15 +178,15 @@ class Matrix implements MatrixView {
     blank(this.#cells, layer, at.plot.width, at.plot.height, ratio);
     layer.setTransform(ratio, 0, 0, ratio, 0, 0);
     paintCells(layer, scene, ratio, () => element(this.#document, "canvas"), this.#pyramid);
-    return before[0] !== picture || before[1] !== palette;
+    return before[0] !== shown || before[1] !== palette;
   }
 
-  #around({ picture, progress, lit, open, listed }: MatrixData, at: Layout, { colours, hatched }: Palette): void {
-    const { table, limits: limit, look } = picture;
+  #around({ shown, progress, lit, open, listed }: MatrixData, at: Layout, { colours, hatched }: Palette): void {
+    const { table, limits: limit, look } = shown;
     this.#grid.describe({ table, progress, limit, cell: lit.cell, layout: at });
     const { unit, sampled } = table.chart;
-    const size = look.scale === "row" ? null : picture.limit;
-    this.#legend.update({ colours, limit: size, unit, fades: sampled, clipped: picture.clipped });
+    const size = look.scale === "row" ? null : shown.limit;
+    this.#legend.update({ colours, limit: size, unit, fades: sampled, clipped: shown.clipped });
     this.#legend.element.style.marginLeft = `${at.plot.x}px`;
     const zoomable = at.cell.width < 24 || at.cell.height < 20 || at.zoom > 1;
     this.#tools.update({ scale: look.scale, zoom: at.zoom, zoomable, listed, hatched });
@@ -268,13 +268,13 @@ class Matrix implements MatrixView {
   }
 }
 
-function measured(to: CanvasRenderingContext2D, picture: Picture, font: string): Measured {
-  const labels = labelsOf(picture.table);
+function measured(to: CanvasRenderingContext2D, shown: Shown, font: string): Measured {
+  const labels = labelsOf(shown.table);
   // Bands have their names where there is no room for labels.
   const width = (own: readonly string[], bands: readonly Band[]) =>
     widest(to, [...own, ...shortLabels(bands.map(({ name }) => name))], font);
-  const [rowWidth, columnWidth] = [width(labels.rows, picture.rowBands), width(labels.columns, picture.columnBands)];
-  return { axes: picture.axes, font, labels, rowWidth, columnWidth };
+  const [rowWidth, columnWidth] = [width(labels.rows, shown.rowBands), width(labels.columns, shown.columnBands)];
+  return { axes: shown.axes, font, labels, rowWidth, columnWidth };
 }
 
 /** Gives a canvas its size (in CSS pixels) and nothing on it. A new size is a new bitmap: only where it must be. */

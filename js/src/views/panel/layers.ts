@@ -1,6 +1,6 @@
 /** What lies over a prompt's picture: the tint, one dot per pixel of it, and outlines, as thick at any zoom. */
 
-import { calmShades, type Line, outlines, type Photo, regionShades, type Tint, tintPixels } from "../../draw/picture";
+import { calmShades, type Line, outlines, type Picture, regionShades, type Tint, tintPixels } from "../../draw/picture";
 import type { Palette } from "../../style/colours";
 import { element, type Place } from "../../style/dom";
 
@@ -10,33 +10,33 @@ export interface Layers {
   /** Grey where there is a tint, for the blend mode "saturation": a tint on a colourful picture could not be read. */
   readonly calm: HTMLCanvasElement;
   /** Takes over what has changed. marked: the features that are lit or pinned. */
-  update(photo: Photo, tint: Tint | null, palette: Palette, opacity: number, marked: readonly number[]): void;
+  update(picture: Picture, tint: Tint | null, palette: Palette, opacity: number, marked: readonly number[]): void;
   /** Draws outlines of all segments (`all`: how strong, 0 to 1) and of the marked ones. dot: pixels of `to` per dot. */
   outline(to: CanvasRenderingContext2D, dot: number, pixel: number, all: number): void;
 }
 
 export function createLayers({ document }: Place): Layers {
   const [tint, calm] = [element(document, "canvas"), element(document, "canvas")];
-  let drawn = { photo: null as Photo | null, shades: "", opacity: -1, marks: "" };
+  let drawn = { picture: null as Picture | null, shades: "", opacity: -1, marks: "" };
   let edges: readonly Line[] = [];
   let marks: readonly Line[] = [];
   return {
     tint,
     calm,
-    update(photo, values, palette, opacity, marked) {
+    update(picture, values, palette, opacity, marked) {
       const shades = values
-        ? regionShades(photo, values, palette.colours)
-        : new Uint8ClampedArray(4 * photo.members.length);
-      const now = { photo, shades: shades.join(), opacity, marks: marked.join() };
-      const fresh = photo !== drawn.photo;
+        ? regionShades(picture, values, palette.colours)
+        : new Uint8ClampedArray(4 * picture.members.length);
+      const now = { picture, shades: shades.join(), opacity, marks: marked.join() };
+      const fresh = picture !== drawn.picture;
       const tinted = fresh || now.shades !== drawn.shades;
-      if (tinted) fill(tint, photo, (pixels) => tintPixels(photo, shades, pixels));
+      if (tinted) fill(tint, picture, (pixels) => tintPixels(picture, shades, pixels));
       if (tinted || opacity !== drawn.opacity)
-        fill(calm, photo, (pixels) => tintPixels(photo, calmShades(shades, opacity), pixels));
-      if (fresh) edges = outlines(photo, (region) => region + 1);
+        fill(calm, picture, (pixels) => tintPixels(picture, calmShades(shades, opacity), pixels));
+      if (fresh) edges = outlines(picture, (region) => region + 1);
       if (fresh || now.marks !== drawn.marks)
         marks = marked.flatMap((feature) =>
-          outlines(photo, (region) => Number(photo.members[region]?.includes(feature))),
+          outlines(picture, (region) => Number(picture.members[region]?.includes(feature))),
         );
       drawn = now;
     },
@@ -65,7 +65,7 @@ function stroke(to: CanvasRenderingContext2D, lines: readonly Line[], dot: numbe
 }
 
 /** Sets a canvas to the size of the picture and its dots to what `paint` writes. */
-function fill(canvas: HTMLCanvasElement, { width, height }: Photo, paint: (pixels: Uint8ClampedArray) => void): void {
+function fill(canvas: HTMLCanvasElement, { width, height }: Picture, paint: (pixels: Uint8ClampedArray) => void): void {
   canvas.width = width;
   canvas.height = height;
   const to = canvas.getContext("2d");

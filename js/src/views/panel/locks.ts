@@ -1,14 +1,14 @@
 /** Below the prompt: what can be done with the part that was pinned last, what is locked, what is out of view. */
 
 import { lockedParts } from "../../data/locks";
-import type { Picture } from "../../data/shown";
+import type { Shown } from "../../data/shown";
 import { overlap, type Range } from "../../data/sources";
 import { lineAt } from "../../data/table";
 import { element, type Place, toolButton } from "../../style/dom";
 import { featureLabel, shorten, signed } from "../../style/format";
 
 export interface LocksData {
-  readonly picture: Picture;
+  readonly shown: Shown;
   /** Of the next run; see `Settings`. */
   readonly locked: readonly string[];
   /** The part of the prompt that was pinned last. */
@@ -29,19 +29,19 @@ export interface Locks {
 
 export function createLocks({ document }: Place, actions: LocksActions): Locks {
   const root = element(document, "div", { class: "law-locks" });
-  let shown = "";
+  let written = "";
   const line = (...content: readonly (Node | string)[]) => element(document, "div", {}, ...content);
   const named = (text: string) => element(document, "bdi", {}, shorten(featureLabel(text), 24));
   return {
     element: root,
-    update({ picture, locked, pinned, has_model }) {
-      const { table, hidden, matrix } = picture;
+    update({ shown, locked, pinned, has_model }) {
+      const { table, hidden, matrix } = shown;
       const parts = lockedParts(matrix.chart, locked);
       const chosen = pinned && table.columns[lineAt(table.columns, pinned)];
-      const mass = hidden > 0 ? massOutOfView(picture) : null;
+      const mass = hidden > 0 ? massOutOfView(shown) : null;
       const key = JSON.stringify([parts, chosen?.ranges, hidden, mass, has_model]);
-      if (key === shown) return;
-      shown = key;
+      if (key === written) return;
+      written = key;
       // The focus stays here, though its button is made anew.
       const focused = root.contains(document.activeElement);
       root.replaceChildren(
@@ -80,7 +80,7 @@ function outOfView(count: number, mass: number | null, unit: string): string {
 }
 
 /** What the features that are left out of the view have of the whole answer; null where they can't be added up. */
-export function massOutOfView({ matrix, axes }: Picture): number | null {
+export function massOutOfView({ matrix, axes }: Shown): number | null {
   if (!matrix.chart.adds_up) return null;
   const seen = new Set(axes.columns.flatMap(({ members }) => members));
   return matrix.sequence.reduce((sum, value, feature) => (seen.has(feature) ? sum : sum + value), 0);

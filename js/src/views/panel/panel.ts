@@ -2,11 +2,11 @@
 
 import { lockedPieces } from "../../data/locks";
 import { addBox, spansAdd } from "../../data/regroup";
-import type { Picture } from "../../data/shown";
+import type { Shown } from "../../data/shown";
 import type { Range } from "../../data/sources";
 import type { Cell, Table } from "../../data/table";
 import type { Lighting, Paint } from "../../draw/lighting";
-import { featureTint, type Photo } from "../../draw/picture";
+import { featureTint, type Picture } from "../../draw/picture";
 import type { Waiting } from "../../session/session";
 import { type Palette, uncertain } from "../../style/colours";
 import { buttonOf, element, listen, type Place, setAttributes } from "../../style/dom";
@@ -16,7 +16,7 @@ import { apart, type ContrastActions, createContrast } from "./contrast";
 import { createEditor } from "./editor";
 import { createFind } from "./find";
 import { createLocks, type LocksActions } from "./locks";
-import { createPhoto, type PhotoData } from "./photo";
+import { createPicture, type PictureData } from "./picture";
 import { createFlow } from "./text";
 
 export interface PanelData {
@@ -24,13 +24,13 @@ export interface PanelData {
   readonly busy: boolean;
   readonly waiting: Waiting;
   readonly has_model: boolean;
-  readonly picture: Picture | null;
+  readonly shown: Shown | null;
   readonly lighting: Lighting | null;
   /** The part of the prompt that was pinned last. */
   readonly pinned: Range | null;
   readonly palette: Palette;
   /** The prompt's image, where it has one. */
-  readonly photo: Photo | null;
+  readonly picture: Picture | null;
 }
 
 export interface PanelActions extends ContrastActions, LocksActions {
@@ -69,7 +69,7 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
   });
   let table: Table | null = null;
   const columnOf = (feature: number) => table?.columns.findIndex(({ members }) => members.includes(feature)) ?? -1;
-  const photo = createPhoto(place, {
+  const picture = createPicture(place, {
     hover: (feature) => actions.hover(-1, columnOf(feature)),
     pin: (feature) => actions.pin(-1, columnOf(feature)),
     redraw: actions.redraw,
@@ -101,7 +101,7 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
     document,
     "section",
     { class: "law-panel", "aria-label": "Prompt and answer" },
-    photo.element,
+    picture.element,
     editor.element,
     painted,
   );
@@ -118,7 +118,7 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
       if (!painted.hidden) find.open();
     },
     update(data) {
-      const chart = data.picture?.matrix.chart ?? null;
+      const chart = data.shown?.matrix.chart ?? null;
       if (chart !== null && chart.run !== run) editing = false;
       run = chart?.run ?? -1;
       // Once a run is asked for, what is painted stays until the new one has something to show.
@@ -130,22 +130,22 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
       edit.disabled = data.busy;
       edit.hidden = !data.has_model;
       contrast.update({ ...data, chart, chosen: data.lighting && chosenOf(data.lighting) });
-      const { picture, lighting, palette } = data;
-      if (painted.hidden || picture === null || lighting === null) {
+      const { shown, lighting, palette } = data;
+      if (painted.hidden || shown === null || lighting === null) {
         table = null;
-        photo.update(data.photo && bare(data.photo, palette));
+        picture.update(data.picture && bare(data.picture, palette));
         return;
       }
       const { colours, hatched } = palette;
       const { lit } = lighting;
-      table = picture.table;
-      spans = spansAdd(picture.matrix.chart);
-      adds = picture.matrix.chart.adds_up;
+      table = shown.table;
+      spans = spansAdd(shown.matrix.chart);
+      adds = shown.matrix.chart.adds_up;
       const none: ReadonlySet<number> = new Set();
       prompt.reveal(lit.column);
       answer.reveal(lit.row);
       prompt.update({
-        stretches: picture.prompt,
+        stretches: shown.prompt,
         paint: lighting.promptPaint,
         colours,
         adds,
@@ -153,11 +153,11 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
         lit: lit.column,
         span: none,
         pins: lighting.columnPins,
-        locked: lockedPieces(picture.matrix.chart, data.settings.locked),
+        locked: lockedPieces(shown.matrix.chart, data.settings.locked),
       });
-      locks.update({ ...data, picture, locked: data.settings.locked });
+      locks.update({ ...data, shown, locked: data.settings.locked });
       answer.update({
-        stretches: picture.answer,
+        stretches: shown.answer,
         paint: lighting.answerPaint,
         colours,
         adds,
@@ -167,8 +167,8 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
         pins: lighting.rowPins,
         locked: [],
       });
-      photo.update(data.photo && photoData(data.photo, palette, picture, lighting));
-      explain(document, say, picture, lighting);
+      picture.update(data.picture && pictureData(data.picture, palette, shown, lighting));
+      explain(document, say, shown, lighting);
       setAttributes(root, { "data-painted": lighting.row });
     },
   };
@@ -190,7 +190,7 @@ function shows(chart: Chart, now: Settings): boolean {
 }
 
 /** The texts of what the prompt is painted for, and how people call it. */
-function paintedFor({ table, spanned }: Picture, row: number): string {
+function paintedFor({ table, spanned }: Shown, row: number): string {
   const { target, against } = table.chart;
   const words = row >= 0 ? [row] : [...spanned];
   const text = words.map((at) => table.rows[at]?.text ?? "").join("");
@@ -202,21 +202,26 @@ function paintedFor({ table, spanned }: Picture, row: number): string {
 }
 
 /** The picture before there are numbers for what is in the editor. */
-function bare(photo: Photo, palette: Palette): PhotoData {
-  return { photo, tint: null, palette, lit: -1, pins: [], name: "", features: [], label: "", unit: "", fades: false };
+function bare(picture: Picture, palette: Palette): PictureData {
+  return { picture, tint: null, palette, lit: -1, pins: [], name: "", features: [], label: "", unit: "", fades: false };
 }
 
-function photoData(photo: Photo, palette: Palette, picture: Picture, { row, lit, columnPins }: Lighting): PhotoData {
-  const { table } = picture;
+function pictureData(
+  picture: Picture,
+  palette: Palette,
+  shown: Shown,
+  { row, lit, columnPins }: Lighting,
+): PictureData {
+  const { table } = shown;
   const { features, label, unit, sampled } = table.chart;
   const feature = (column: number) => table.columns[column]?.members[0] ?? -1;
   return {
-    photo,
-    tint: featureTint(table, row, row < 0 ? picture.totalLimit : picture.limits(row)),
+    picture,
+    tint: featureTint(table, row, row < 0 ? shown.sequenceLimit : shown.limits(row)),
     palette,
     lit: feature(lit.column),
     pins: columnPins.map(({ letter, line }) => ({ letter, feature: feature(line) })),
-    name: paintedFor(picture, row),
+    name: paintedFor(shown, row),
     features,
     label,
     unit,
@@ -247,14 +252,14 @@ export function strongestWords(table: Table, paint: Paint): readonly Named[] {
   return [...pro, ...against.reverse()].map((at) => named(table, paint, at));
 }
 
-function explain(document: Document, say: HTMLElement, picture: Picture, { row, lit, promptPaint }: Lighting): void {
-  const { table, spanned } = picture;
-  const name = paintedFor(picture, row);
+function explain(document: Document, say: HTMLElement, shown: Shown, { row, lit, promptPaint }: Lighting): void {
+  const { table, spanned } = shown;
+  const name = paintedFor(shown, row);
   const words = strongestWords(table, promptPaint);
   const decimals = Math.max(1, decimalsFor(promptPaint.limit) - 1);
   const spans = spansAdd(table.chart) ? "Drag over the answer to explain a span, click" : "Click";
   const hint = `${spans} a word to pin it${spanned.size > 0 || lit.brush ? ", Esc to clear" : ""}.`;
-  const sum = lit.brush ? `${brushed(picture, lit.brush)} ` : "";
+  const sum = lit.brush ? `${brushed(shown, lit.brush)} ` : "";
   const key = JSON.stringify([name, words, hint, sum]);
   if (say.dataset["for"] === key) return;
   say.dataset["for"] = key;
@@ -288,7 +293,7 @@ function explain(document: Document, say: HTMLElement, picture: Picture, { row, 
 }
 
 /** What a brushed rectangle adds up to, where it may be added up. */
-export function brushed({ table, limit }: Picture, box: readonly [Cell, Cell]): string {
+export function brushed({ table, limit }: Shown, box: readonly [Cell, Cell]): string {
   const rows = box[1].row - box[0].row + 1;
   const columns = box[1].column - box[0].column + 1;
   const what = `${rows} × ${columns} cells brushed`;

@@ -6,8 +6,8 @@ import {
   decodeImage,
   featureAt,
   featureSpots,
-  type Photo,
-  photoFeatures,
+  type Picture,
+  pictureFeatures,
   type Spot,
   type Tint,
 } from "../../draw/picture";
@@ -17,8 +17,8 @@ import { decimalsOf, featureLabel, plain, signed } from "../../style/format";
 import { createLegend } from "../matrix/legend";
 import { createLayers, type Layers } from "./layers";
 
-export interface PhotoData {
-  readonly photo: Photo;
+export interface PictureData {
+  readonly picture: Picture;
   /** null: there are no numbers yet. */
   readonly tint: Tint | null;
   readonly palette: Palette;
@@ -33,15 +33,15 @@ export interface PhotoData {
   readonly fades: boolean;
 }
 
-export interface PhotoActions {
+export interface PictureActions {
   hover(feature: number): void;
   pin(feature: number): void;
   redraw(): void;
 }
 
-export interface PhotoView {
+export interface PictureView {
   readonly element: HTMLElement;
-  update(data: PhotoData | null): void;
+  update(data: PictureData | null): void;
 }
 
 const [MOST_WIDE, MOST_HIGH] = [420, 560];
@@ -49,21 +49,21 @@ const MOST_ZOOM = 12;
 /** Of one press of a button or key. */
 const STEP = 1.5;
 
-export function createPhoto(place: Place, actions: PhotoActions): PhotoView {
-  return new PhotoStage(place, actions);
+export function createPicture(place: Place, actions: PictureActions): PictureView {
+  return new PictureStage(place, actions);
 }
 
-class PhotoStage implements PhotoView {
+class PictureStage implements PictureView {
   readonly element: HTMLElement;
   readonly #place: Place;
-  readonly #actions: PhotoActions;
+  readonly #actions: PictureActions;
   readonly #canvas: HTMLCanvasElement;
   readonly #frame: HTMLElement;
   readonly #status: HTMLElement;
   readonly #legend: ReturnType<typeof createLegend>;
   readonly #opacity: HTMLInputElement;
   readonly #outlines: HTMLInputElement;
-  #data: PhotoData | null = null;
+  #data: PictureData | null = null;
   #bitmap: ImageBitmap | null = null;
   readonly #layers: Layers;
   /** What only makes sense where there is a tint. */
@@ -74,7 +74,7 @@ class PhotoStage implements PhotoView {
   #moved = false;
   #view = { zoom: 1, x: 0, y: 0 };
 
-  constructor(place: Place, actions: PhotoActions) {
+  constructor(place: Place, actions: PictureActions) {
     const { document } = place;
     this.#place = place;
     this.#actions = actions;
@@ -85,7 +85,7 @@ class PhotoStage implements PhotoView {
       document,
       "div",
       {
-        class: "law-photo-frame",
+        class: "law-picture-frame",
         tabindex: 0,
         role: "application",
         "aria-label":
@@ -109,7 +109,7 @@ class PhotoStage implements PhotoView {
     const tools = element(
       document,
       "div",
-      { class: "law-photo-tools" },
+      { class: "law-picture-tools" },
       tint,
       element(document, "label", {}, this.#outlines, "outlines"),
       original,
@@ -120,7 +120,7 @@ class PhotoStage implements PhotoView {
     this.element = element(
       document,
       "div",
-      { class: "law-photo" },
+      { class: "law-picture" },
       element(document, "div", { class: "law-heading" }, "Picture"),
       this.#frame,
       this.#legend.element,
@@ -131,12 +131,12 @@ class PhotoStage implements PhotoView {
     place.signal.addEventListener("abort", () => this.#bitmap?.close());
   }
 
-  update(data: PhotoData | null): void {
+  update(data: PictureData | null): void {
     this.element.hidden = data === null;
-    const fresh = data !== null && data.photo !== this.#data?.photo;
+    const fresh = data !== null && data.picture !== this.#data?.picture;
     this.#data = data;
     if (!data) return;
-    if (fresh) void this.#load(data.photo);
+    if (fresh) void this.#load(data.picture);
     const { palette, tint, unit, fades } = data;
     // Zero is no colour at all here: the picture is seen.
     const colours = { ...palette.colours, none: palette.colours.ground };
@@ -146,14 +146,14 @@ class PhotoStage implements PhotoView {
     this.#draw();
   }
 
-  async #load(photo: Photo): Promise<void> {
+  async #load(picture: Picture): Promise<void> {
     this.#bitmap?.close();
     this.#bitmap = null;
-    this.#spots = featureSpots(photo);
+    this.#spots = featureSpots(picture);
     this.#view = { zoom: 1, x: 0, y: 0 };
     setAttributes(this.#frame, { "data-zoom": 1 });
-    const bitmap = await decodeImage(this.#place, photo);
-    if (this.#place.signal.aborted || this.#data?.photo !== photo) return bitmap?.close();
+    const bitmap = await decodeImage(this.#place, picture);
+    if (this.#place.signal.aborted || this.#data?.picture !== picture) return bitmap?.close();
     this.#bitmap = bitmap;
     this.#actions.redraw();
   }
@@ -162,13 +162,17 @@ class PhotoStage implements PhotoView {
     const data = this.#data;
     const to = this.#canvas.getContext("2d");
     if (!data || !to) return;
-    const { photo, tint, palette, lit, pins } = data;
+    const { picture, tint, palette, lit, pins } = data;
     const marked = [lit, ...pins.map((pin) => pin.feature)].filter((feature) => feature >= 0);
     const opacity = Number(this.#opacity.value) / 100;
-    this.#layers.update(photo, tint, palette, opacity, marked);
+    this.#layers.update(picture, tint, palette, opacity, marked);
     const ratio = this.#place.document.defaultView?.devicePixelRatio ?? 1;
-    const width = Math.min(this.#frame.clientWidth || photo.width, MOST_WIDE, (MOST_HIGH * photo.width) / photo.height);
-    const height = (width * photo.height) / photo.width;
+    const width = Math.min(
+      this.#frame.clientWidth || picture.width,
+      MOST_WIDE,
+      (MOST_HIGH * picture.width) / picture.height,
+    );
+    const height = (width * picture.height) / picture.width;
     const { zoom } = this.#view;
     this.#canvas.width = Math.round(width * ratio);
     this.#canvas.height = Math.round(height * ratio);
@@ -181,7 +185,7 @@ class PhotoStage implements PhotoView {
     };
     to.setTransform(ratio * zoom, 0, 0, ratio * zoom, -this.#view.x * ratio, -this.#view.y * ratio);
     const whole = [0, 0, width, height] as const;
-    to.imageSmoothingEnabled = photo.width > 128;
+    to.imageSmoothingEnabled = picture.width > 128;
     if (this.#bitmap) to.drawImage(this.#bitmap, ...whole);
     if (this.#original) return;
     to.imageSmoothingEnabled = false;
@@ -191,7 +195,7 @@ class PhotoStage implements PhotoView {
     to.globalAlpha = opacity;
     to.drawImage(this.#layers.tint, ...whole);
     to.globalAlpha = 1;
-    this.#layers.outline(to, width / photo.width, 1 / zoom, Number(this.#outlines.checked));
+    this.#layers.outline(to, width / picture.width, 1 / zoom, Number(this.#outlines.checked));
   }
 
   #zoomBy(factor: number, x = this.#canvas.clientWidth / 2, y = this.#canvas.clientHeight / 2): void {
@@ -209,7 +213,7 @@ class PhotoStage implements PhotoView {
       (client - start + scroll) / (size * this.#view.zoom);
     const x = at(event.clientX, box.left, this.#view.x, box.width);
     const y = at(event.clientY, box.top, this.#view.y, box.height);
-    return this.#data ? featureAt(this.#data.photo, this.#spots, x, y) : -1;
+    return this.#data ? featureAt(this.#data.picture, this.#spots, x, y) : -1;
   }
 
   #listen(): void {
@@ -263,11 +267,11 @@ class PhotoStage implements PhotoView {
   }
 
   /** Where an arrow key leads: along the order of the segments, or to the one above or below; null for other keys. */
-  #next(key: string, { photo, lit }: PhotoData): number | null {
+  #next(key: string, { picture, lit }: PictureData): number | null {
     const along = { ArrowRight: 1, ArrowLeft: -1 }[key];
     const down = ({ ArrowDown: 1, ArrowUp: -1 } as const)[key as "ArrowDown" | "ArrowUp"];
     if (along === undefined && down === undefined) return null;
-    const all = photoFeatures(photo);
+    const all = pictureFeatures(picture);
     const at = all.indexOf(lit);
     if (at < 0) return all[0] ?? -1;
     return down ? below(this.#spots, lit, down) : (all[clamp(at + (along ?? 0), 0, all.length - 1)] ?? -1);
