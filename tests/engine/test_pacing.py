@@ -46,3 +46,61 @@ def test_starts_with_one_and_grows_fast_only_while_plays_take_next_to_nothing() 
     assert all(after <= 2 * before for before, after in pairwise(asked[2:]))
     asked = sizes(lambda n: n * 0.02)
     assert all(after <= 2 * before for before, after in pairwise(asked))
+
+
+def requests(cost: Callable[[int, int], float], *, coalitions: int = 600, target: float = 0.5) -> tuple[int, float]:
+    """How many plays it takes to play so many coalitions, and the longest of the second half, in seconds.
+
+    cost: of play number i with n coalitions, in seconds.
+    """
+    now = [0.0]
+    tempo, took = Tempo(target, lambda: now[0]), list[float]()
+    while coalitions > 0:
+        size = min(tempo.wanted(), coalitions)
+        tempo.begin()
+        took.append(cost(len(took), size))
+        now[0] += took[-1]
+        tempo.end(size)
+        coalitions -= size
+    return len(took), max(took[len(took) // 2 :])
+
+
+@pytest.mark.parametrize("pause", [0.3, 1.0, 60.0])
+@pytest.mark.parametrize(("fixed", "each"), [(0.03, 0.001), (0.15, 0.002), (0.0, 0.001), (0.0, 0.01), (2.0, 0.01)])
+@pytest.mark.parametrize("target", [0.1, 0.5])
+def test_pauses_anywhere_do_not_slow_a_run(target: float, fixed: float, each: float, pause: float) -> None:
+    undisturbed, _ = requests(lambda _, n: fixed + each * n, target=target)
+    for first in range(min(undisturbed, 12)):
+        for second in range(first + 1):
+            at = {first, second}
+            paused, _ = requests(lambda i, n: fixed + each * n + pause * (i in at), target=target)  # noqa: B023
+            assert paused <= 2 * undisturbed, (first, second)
+
+
+def test_a_server_that_pauses_again_and_again_is_still_asked_for_much_at_once() -> None:
+    undisturbed, _ = requests(lambda _, n: 0.03 + 0.001 * n, coalitions=6000)
+    for every in (2, 3, 5):
+        paused, _ = requests(lambda i, n: 0.03 + 0.001 * n + (i % every == 0), coalitions=6000)  # noqa: B023
+        assert paused <= 2 * undisturbed
+
+
+@pytest.mark.parametrize("factor", [0.1, 0.5, 1.7, 4.0, 10.0])
+def test_a_model_that_changes_its_speed_is_followed(factor: float) -> None:
+    after, longest = requests(lambda _, n: factor * (0.01 + 0.004 * n), coalitions=6000)
+    changed, late = requests(lambda i, n: (factor if i >= 8 else 1) * (0.01 + 0.004 * n), coalitions=6000)
+    before, _ = requests(lambda _, n: 0.01 + 0.004 * n, coalitions=6000)
+    assert changed <= 1.2 * max(before, after) + 8
+    assert late <= 1.1 * max(longest, 0.5)
+
+
+def test_a_size_that_the_model_cannot_take_is_left_but_tried_again() -> None:
+    def thrashing(i: int, n: int) -> float:
+        return 0.03 + 0.001 * n * (8 if n > 64 and i < 40 else 1)
+
+    never, _ = requests(lambda i, n: thrashing(0, n), coalitions=12_000)
+    until, _ = requests(thrashing, coalitions=12_000)
+    assert until <= 0.75 * never
+
+
+def test_a_long_fixed_cost_is_shared_though_every_play_is_past_the_target() -> None:
+    assert requests(lambda _, n: 2.0 + 0.001 * n)[0] <= 12
