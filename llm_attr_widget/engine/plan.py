@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from llm_attr_widget.engine.descend import differentiable
 from llm_attr_widget.engine.stopping import Separated
-from llm_attr_widget.errors import CapabilityError, LedgerError, MethodError
+from llm_attr_widget.errors import CapabilityError, MethodError
+from llm_attr_widget.game.belonging import require_same_game
 from llm_attr_widget.game.game import Game
 from llm_attr_widget.game.ledger import Ledger
 from llm_attr_widget.game.targets import TargetLike, make_target, written_target
@@ -104,7 +105,8 @@ def plan(
 ) -> Plan:
     """Check all arguments and fix the target. Cost: one generation when `target` is None, else no model call.
 
-    Arguments are those of `run`. Raises InputError, TargetError, MethodError or CapabilityError.
+    Arguments are those of `run`. Raises InputError, TargetError, MethodError, CapabilityError, or LedgerError
+    for a ledger to resume from that is not of this game and model.
     """
     check_seed(seed)
     scorer = as_model(model, tokenizer)
@@ -131,11 +133,8 @@ def plan(
     second = None if against is None else make_target(words, against, vocabulary=vocabulary)
     targets = (first,) if second is None else (first, second)
     game = Game(explained, scorer, targets, make_value(value, first, second))
-    if resume is not None and resume.game != game.fingerprint:
-        raise LedgerError(
-            "The ledger to resume from was played in another game: its features, target or baseline differ. "
-            "Give the same prompt, target and granularity as in the run that left it."
-        )
+    if resume is not None:
+        require_same_game(resume, game)
     name = getattr(scorer, "name", type(scorer).__name__)
     units = getattr(getattr(explained, "whole", explained), "units", granularity)
     return Plan(game, chosen, trials, seed, name, units, resume, owners, stop_when)

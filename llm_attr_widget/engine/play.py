@@ -13,6 +13,7 @@ from llm_attr_widget.engine.pacing import Clock, Fits, Tempo, Tick
 from llm_attr_widget.engine.plan import Block, Plan
 from llm_attr_widget.engine.update import Update, never
 from llm_attr_widget.errors import Cancelled
+from llm_attr_widget.game.belonging import game_print, require_same_game
 from llm_attr_widget.game.fitting import Trials, ends
 from llm_attr_widget.game.game import Asked, Evaluator
 from llm_attr_widget.game.ledger import UNUSED, Ledger, LedgerWriter
@@ -84,7 +85,7 @@ class _Record:
     def __init__(self, ready: Plan, method: Method) -> None:
         game = ready.game
         self._value = game.value
-        self.writer = LedgerWriter(game.features, game.tokens, game.fingerprint)
+        self.writer = _ledger_of(ready)
         outputs = len(game.value.outputs(game.targets)) + 1
         self.trials = Trials(method, game.features, outputs, random=game.input.random)
 
@@ -99,6 +100,14 @@ class _Record:
                 self.trials.add(trial, asked.coalitions, self._value(log_probs))
 
 
+def _ledger_of(ready: Plan) -> LedgerWriter:
+    """A new ledger. Raises LedgerError where the model has changed since what is known was played."""
+    game, name = ready.game, game_print(ready.game)
+    if ready.known is not None and ready.known.game != name:
+        require_same_game(ready.known, game)
+    return LedgerWriter(game.features, game.tokens, name)
+
+
 def _met(ready: Plan, estimate: Estimate | None, calls: int) -> bool:
     rule = ready.stop_when
     if rule is None or estimate is None:
@@ -111,7 +120,7 @@ def _descended(ready: Plan, method: GradientMethod, cancelled: Callable[[], bool
     started = clock()
     game = ready.game
     evaluator = Evaluator(game, known=ready.known)
-    writer = LedgerWriter(game.features, game.tokens, game.fingerprint)
+    writer = _ledger_of(ready)
 
     def update(phase: Phase, points: int, estimate: Estimate | None) -> Update:
         seconds = clock() - started

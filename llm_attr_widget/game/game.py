@@ -37,12 +37,6 @@ class Game:
         """Columns of log-probs: target tokens of all targets."""
         return sum(len(target.ids) for target in self.targets)
 
-    @property
-    def fingerprint(self) -> str:
-        """Tells whether a ledger belongs to this game: same features, target tokens and baseline."""
-        parts = (self.input.features, [target.ids for target in self.targets], self.input.baseline)
-        return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
-
 
 @dataclass(frozen=True, slots=True)
 class Asked:

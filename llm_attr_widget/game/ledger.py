@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_attr_widget.errors import LedgerError
 from llm_attr_widget.game.archive import read_archive, write_archive
 from llm_attr_widget.types import Coalitions, LogProbs
 
@@ -61,8 +63,25 @@ class Ledger:
             header={"game": str, "features": int},
             arrays=("coalitions", "log_probs", "trials", "keys"),
         )
+        require_shapes(header["features"], arrays)
         coalitions = np.unpackbits(arrays["coalitions"], axis=1, count=header["features"]).astype(bool)
         return cls(coalitions, arrays["log_probs"], arrays["trials"], header["game"], arrays["keys"])
+
+
+def require_shapes(features: int, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Raises LedgerError where a file's arrays cannot be those of one ledger: every row has a coalition (packed to
+    bits), log-probs, a trial and a key.
+    """
+    packed = arrays["coalitions"]
+    expected = {"coalitions": (len(packed), -(-features // 8)), "keys": (len(packed), KEY_BYTES)}
+    expected |= {"log_probs": (len(packed), *arrays["log_probs"].shape[1:2])}
+    expected |= {name: (len(packed),) for name in ("trials", "played_in") if name in arrays}
+    for name, shape in expected.items():
+        if arrays[name].shape != shape or (name == "log_probs" and len(shape) != 2):
+            raise LedgerError(
+                f"Expected a ledger of {features} features with {len(packed)} rows, its {name} of shape {shape}, got "
+                f"{arrays[name].shape}. The file is damaged: run anew."
+            )
 
 
 def load_ledger(path: str | Path) -> Ledger:

@@ -65,6 +65,11 @@ class OpenAIModel:
     def __repr__(self) -> str:
         return f"OpenAIModel({self.name!r} at {self._client.base_url})"
 
+    @property
+    def fingerprint(self) -> str:
+        """The server's address and the model's name there: what weights it serves, a server does not say."""
+        return f"{self._client.base_url} {self.name}"
+
     def score(self, prompts: Sequence[Prompt], target: Sequence[int]) -> Iterator[Scored]:
         """log p(target token k | prompt, target tokens < k) in nats, request by request, as they are answered.
 

@@ -54,6 +54,13 @@ class RayModel:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def fingerprint(self) -> str:
+        """That of the model in the first replica."""
+        if not self._replicas:
+            raise CapabilityError("These replicas were closed. Make a new RayModel.")
+        return self._answer(self._replicas[0].fingerprint.remote())
+
     def close(self) -> None:
         """End the replicas and free what they hold."""
         for replica in self._replicas:
@@ -115,6 +122,10 @@ class _Replica:
         names = ("vocabulary", "max_positions")
         name = getattr(self._model, "name", type(self._model).__name__)
         return {"name": name, **{each: getattr(self._model, each, None) for each in names}}
+
+    def fingerprint(self) -> str:
+        name = getattr(self._model, "name", type(self._model).__name__)
+        return str(getattr(self._model, "fingerprint", name))
 
     def log_probs(self, prompts: list[Prompt], target: tuple[int, ...]) -> LogProbs:
         found = np.full((len(prompts), len(target)), np.nan, dtype=np.float32)

@@ -11,7 +11,7 @@ import numpy as np
 
 from llm_attr_widget.errors import AttributionError, LedgerError
 from llm_attr_widget.game.archive import read_archive, write_archive
-from llm_attr_widget.game.ledger import Ledger
+from llm_attr_widget.game.ledger import Ledger, require_shapes
 from llm_attr_widget.game.targets import Target
 from llm_attr_widget.game.values import Contrast, LogProb, Prob, SequenceLogProb, Span
 from llm_attr_widget.methods import METHODS
@@ -68,6 +68,7 @@ def read(path: str | Path) -> dict[str, Any]:
         arrays=("values", "coalitions", "log_probs", "played_in", "keys"),
     )
     features = tuple(header["features"])
+    require_shapes(len(features), {name: arrays[name] for name in ("coalitions", "log_probs", "played_in", "keys")})
     coalitions = np.unpackbits(arrays["coalitions"], axis=1, count=len(features)).astype(bool)
     members, against = header.get("members"), header.get("against")
     about = header["provenance"]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from llm_attr_widget.errors import Cancelled, ScoreError
+from llm_attr_widget.game.belonging import game_print
 from llm_attr_widget.game.game import Evaluator, Game
 from llm_attr_widget.game.ledger import Ledger
 from llm_attr_widget.game.targets import Target
@@ -62,7 +63,7 @@ def test_what_a_ledger_knows_costs_nothing() -> None:
     game, model = table_game(4, 2)
     coalitions = np.eye(4, dtype=bool)
     keys = Evaluator(game).ask(coalitions[:3], np.random.default_rng(0)).keys
-    known = Ledger(coalitions[:3], table(4, 2)[rows_of(coalitions[:3])], np.zeros(3, np.int32), game.fingerprint, keys)
+    known = Ledger(coalitions[:3], table(4, 2)[rows_of(coalitions[:3])], np.zeros(3, np.int32), game_print(game), keys)
     scores = Evaluator(game, known=known).play(coalitions, np.random.default_rng(0), never)
     assert [prompt.ids for prompt in model.asked] == [(3,)]
     np.testing.assert_array_equal(scores, table(4, 2)[rows_of(coalitions)])
@@ -100,11 +101,3 @@ def test_nan_from_the_model_is_an_error_not_a_number() -> None:
     game = Game(BitsInput(2), model, (Target((0,), ("x",)),), LogProb())
     with pytest.raises(ScoreError, match="NaN"):
         Evaluator(game).play(np.ones((1, 2), dtype=bool), np.random.default_rng(0), never)
-
-
-def test_fingerprints_tell_games_apart() -> None:
-    one, _ = table_game(4, 2)
-    assert one.fingerprint == table_game(4, 2, seed=9)[0].fingerprint
-    assert one.fingerprint != table_game(5, 2)[0].fingerprint
-    assert one.fingerprint != table_game(4, 3)[0].fingerprint
-    assert one.fingerprint != table_game(4, 2, random=True)[0].fingerprint

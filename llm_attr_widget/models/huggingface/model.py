@@ -15,6 +15,7 @@ from llm_attr_widget.models.huggingface.generate import generated
 from llm_attr_widget.models.huggingface.lines import slopes
 from llm_attr_widget.models.huggingface.scoring import scored
 from llm_attr_widget.models.huggingface.versions import warn_where_untested
+from llm_attr_widget.models.huggingface.weights import model_print
 from llm_attr_widget.types import Line, Prompt, Scored, Slopes
 
 
@@ -40,6 +41,12 @@ class HuggingFaceModel:
     def name(self) -> str:
         """For provenance: the checkpoint's name, or the class's."""
         return look_at(self.model, self.tokenizer).name
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for models that score alike: see `model_print`. Taken anew each time, as weights may change in place."""
+        anatomy = look_at(self.model, self.tokenizer)
+        return f"{model_print(anatomy.model)} {anatomy.start} {anatomy.decoder_start}"
 
     @property
     def vocabulary(self) -> int | None:
