@@ -42,6 +42,11 @@ class WeightedRows:
         self._weights.rows[start:] = self._kernel(self._coalitions.rows[start:])
 
     @property
+    def share(self) -> float:
+        """How much of all 2^features coalitions was played."""
+        return min(1.0, len(self) / 2.0**self._features) if self._features < 1000 else 0.0
+
+    @property
     def weights(self) -> Array:
         return self._weights.rows
 
@@ -88,7 +93,7 @@ class RidgeFold:
         signs, values = centred
         weighted = signs * self._rows.weights[:, None]
         gram = signs.T @ weighted
-        gram[np.diag_indices_from(gram)] += self._strength
+        gram[np.diag_indices_from(gram)] += self._strength * self._rows.share
         influence = weighted @ pseudo_inverse(gram)
         coefficients = influence.T @ values
         leverage = np.sum(influence * signs, axis=1, keepdims=True)

@@ -44,7 +44,7 @@ class HuggingFaceModel:
 
     @property
     def fingerprint(self) -> str:
-        """Equal for models that score alike: see `model_print`. Taken anew each time, as weights may change in place."""
+        """Equal for models that score alike: see `model_print`. Taken anew each time: weights may change in place."""
         anatomy = look_at(self.model, self.tokenizer)
         return f"{model_print(anatomy.model)} {anatomy.start} {anatomy.decoder_start}"
 
