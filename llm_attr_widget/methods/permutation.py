@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import factorial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +19,11 @@ from llm_attr_widget.methods.base import (
 )
 from llm_attr_widget.types import Coalitions, Estimate, Values
 
-_STRATIFIED = 0.17
-"""How much less than the spread of pairs tells the error is after a whole round of stratified orders."""
+_FEW_ORDERS = 5
+"""Features whose orders, 120 at most, are counted, to see when all of them were played."""
+
+_ALIKE = 1e-10
+"""Share of the squared size of gains up to which a spread is rounding."""
 
 _PRIOR_DEGREES = 2
 """Weight of the mean variance of all features in the variance of each, in pairs of orders."""
@@ -32,11 +37,12 @@ class PermutationShapley:
     stratified (see `stratified_orders`). The mean over any number of pairs is unbiased.
 
     budget: model calls; None means max(256, 16 features). Cost: 2 + 2 (features - 1) for each pair of orders.
-    Standard errors: from the spread of whole pairs. Plain ones are too small below about 20 pairs, and zero where a
-    feature happened to meet the same coalitions twice; so each feature's variance takes in the mean variance of all
-    features as if it were two more pairs (Smyth 2004, "moderated t", with a fixed prior), and the error is widened by
-    Student's t. Stratification helps the mean more than the spread of pairs tells: the error is narrowed for it, as
-    was measured, and stays on the wide side (z-scores spread by 0.65 to 1). NaN until the second pair.
+    Standard errors: from the spread of whole pairs. Plain ones are too small below about 20 pairs, and zero where
+    pairs happened to agree; so each feature's variance takes in, as if it were two more pairs (Smyth 2004, "moderated
+    t", with a fixed prior), the mean variance of all features and what pairs may not have shown yet: see
+    `ChainFold`. The error is widened by Student's t. How much stratification helps the mean beyond what the spread of
+    pairs tells depends on the game (not at all to half of the error), so bands are on the wide side: 95% bands cover
+    93 to 100%. NaN until the second pair; zero only once every order was played equally often.
 
     The fold recognises chains: consecutive rows that each add one feature to the row before, from one feature to all
     but one. v(all) and v(none) may stand anywhere; rows that belong to no whole chain are passed over.
@@ -59,7 +65,7 @@ class PermutationShapley:
             yield np.vstack([chain(order), chain(order[::-1])])
 
     def fold(self, features: int, outputs: int) -> ChainFold:
-        return ChainFold(features, outputs, pairs_per_round=features if features % 2 else features // 2)
+        return ChainFold(features, outputs)
 
     def _pairs(self, features: int) -> int:
         require_features(features)
@@ -104,12 +110,15 @@ def chain(order: NDArray[np.intp]) -> Coalitions:
 class ChainFold:
     """Mean gains over whole chains. Values with one chain, standard errors from the second pair of chains on.
 
-    pairs_per_round: of stratified orders, or None for orders that are drawn independently.
+    Pairs that agree prove nothing: the next order may bring a gain that no order before it did, as in a game in which
+    several features act only together. Three spreads stand for that, each less as pairs grow: that within pairs, which
+    an order and its reverse only seem to cancel (over the squared number of pairs); the size of gains, over four with
+    every pair; and while all pairs are exactly alike, the size of gains by the rule of succession,
+    by which one pair in so many and one may differ.
     """
 
-    def __init__(self, features: int, outputs: int, *, pairs_per_round: int | None = None) -> None:
+    def __init__(self, features: int, outputs: int) -> None:
         self._features = features
-        self._round = pairs_per_round
         self._ends: list[Values | None] = [None, None]
         self._rows: list[NDArray[np.bool_]] = []
         self._values: list[Values] = []
@@ -120,6 +129,9 @@ class ChainFold:
         self._pair_mean = np.zeros((features, outputs))
         self._pair_squares = np.zeros((features, outputs))
         self._pairs = 0
+        self._within = np.zeros(outputs)
+        self._size = np.zeros(outputs)
+        self._orders: Counter[bytes] = Counter()
 
     def add(self, coalitions: Coalitions, values: Values) -> None:
         for row, size, value in zip(coalitions, coalitions.sum(axis=1), finite_or_nan(values), strict=True):
@@ -149,6 +161,8 @@ class ChainFold:
         if self._features == 1:
             return Estimate((everyone - no_one)[:, None], np.zeros((len(everyone), 1)))
         for joined, values in self._waiting:
+            if self._features <= _FEW_ORDERS:
+                self._orders[joined.tobytes()] += 1
             self._count(np.diff(np.vstack([no_one, values, everyone]), axis=0)[joined])
         self._waiting.clear()
         if self._chains == 0:
@@ -163,6 +177,8 @@ class ChainFold:
             self._half = gains
             return
         pair = (self._half + gains) / 2
+        self._within += np.square((self._half - gains) / 2).mean(axis=0)
+        self._size += np.square(pair).mean(axis=0)
         self._half = None
         self._pairs += 1
         step = pair - self._pair_mean
@@ -170,11 +186,18 @@ class ChainFold:
         self._pair_squares += step * (pair - self._pair_mean)
 
     def _standard_errors(self) -> Values:
+        if len(set(self._orders.values())) == 1 and len(self._orders) == factorial(self._features):
+            return np.where(np.isnan(self._sum), np.nan, 0.0)
         if self._pairs < 2:
             return np.full_like(self._pair_mean, np.nan)
         degrees = self._pairs - 1
-        pooled = self._pair_squares.mean(axis=0) / degrees
+        pooled = self._pair_squares.mean(axis=0) / degrees + self._unseen()
         variance = (self._pair_squares + _PRIOR_DEGREES * pooled) / (degrees + _PRIOR_DEGREES)
-        narrowed = 0.0 if self._round is None else _STRATIFIED * min(1.0, self._pairs / self._round)
         widened = student_inflation(np.asarray(degrees + _PRIOR_DEGREES, dtype=np.float64))
-        return (1.0 - narrowed) * widened * np.sqrt(variance / self._pairs)
+        return widened * np.sqrt(variance / self._pairs)
+
+    def _unseen(self) -> Values:
+        """`(outputs,)`: variance of what the pairs so far may not have shown."""
+        within, size = self._within / self._pairs, self._size / self._pairs
+        alike = self._pair_squares.max(axis=0) <= _ALIKE * size
+        return within / self._pairs**2 + size * np.where(alike, 1 / (self._pairs + 1), 0.25 ** min(self._pairs, 500))

@@ -37,7 +37,10 @@ def model_print(model: nn.Module) -> str:
     for part in sums:
         digest.update(part.cpu().numpy().tobytes())
     for name, module in model.named_modules():
-        hooks = [*module._forward_pre_hooks.values(), *module._forward_hooks.values()]
+        kept: tuple[dict[int, Any], ...] = tuple(
+            vars(module)[each] for each in ("_forward_pre_hooks", "_forward_hooks")
+        )
+        hooks = [hook for hooks in kept for hook in hooks.values()]
         names = [getattr(hook, "__qualname__", type(hook).__qualname__) for hook in hooks]
         adapter = [(each, repr(getattr(module, each))) for each in _ADAPTERS if hasattr(module, each)]
         if names or adapter:
