@@ -13,7 +13,7 @@ import type { Session, SessionState } from "./session/session";
 import type { Store } from "./session/store";
 import type { Palette } from "./style/colours";
 import { element, type Place, setAttributes } from "./style/dom";
-import { hostTheme, paletteOf, watchTheme } from "./style/theme";
+import { dress, hostTheme, paletteOf, watchTheme } from "./style/theme";
 import { createParts, type Parts } from "./views/parts";
 import { isBusy } from "./wire/phase";
 
@@ -174,7 +174,7 @@ class App {
 
   #readTheme(): Palette {
     const theme = hostTheme(this.#place.document, this.#root);
-    setAttributes(this.#root, { "data-theme": theme });
+    dress(this.#root, theme);
     return paletteOf(this.#root, theme, this.#hatched);
   }
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_attr_widget.errors import InputError
-from llm_attr_widget.export.figures import AGAINST, CURVE, FADE, FOR, blank_figure, limit_of
+from llm_attr_widget.export.figures import blank_figure, caption, scale
+from llm_attr_widget.export.style import COLOURS, CURVE, FADE, PALETTES, limit_of, token_label
 from llm_attr_widget.picture import Picture
 
 if TYPE_CHECKING:
@@ -35,9 +36,9 @@ def image_figure(
 ) -> Figure:
     """The picture, each region tinted by the sum of its features' scores, with outlines and a legend: as the widget.
 
-    scores, errors: `(features,)`, of all features of the attribution. opacity: of the strongest tint, 0 to 1. Zero is
-    no tint at all; regions without a feature, and such without a score yet, are not tinted. Regions within two standard
-    errors of zero are faded.
+    scores, errors: `(features,)`, of all features of the attribution. title: the text they explain. opacity: of the
+    strongest tint, 0 to 1. Zero is no tint at all; regions without a feature, and such without a score yet, are not
+    tinted. Regions within two standard errors of zero are faded.
     Raises InputError for an opacity outside 0 to 1.
     """
     from matplotlib.cm import ScalarMappable
@@ -54,12 +55,14 @@ def image_figure(
     figure = blank_figure(4.4 * wide + 1.2, 4.4 / wide + 0.3)
     axes = figure.add_subplot()
     axes.imshow(tinted(small, tints / limit, strengths), interpolation="nearest")
-    axes.add_collection(LineCollection(list(outlines(small.regions)), colors="#1d2430", linewidths=0.6, alpha=0.6))
+    ink = PALETTES["light"].text
+    axes.add_collection(LineCollection(list(outlines(small.regions)), colors=ink, linewidths=0.6, alpha=0.6))
     axes.set_axis_off()
-    axes.set_title(title, fontsize=9)
-    on_white = mixed(np.ones((256, 3)), np.linspace(-1, 1, 256), np.full(256, opacity))
-    scale = ScalarMappable(Normalize(-limit, limit), ListedColormap(on_white))
-    figure.colorbar(scale, ax=axes, label=f"{name}, {unit}" if unit else name, shrink=0.8, pad=0.02)
+    if title:
+        caption(axes, token_label(title))
+    on_white = mixed(np.ones((255, 3)), np.linspace(-1, 1, 255), np.full(255, opacity))
+    colours = ScalarMappable(Normalize(-limit, limit), ListedColormap(on_white))
+    scale(figure, axes, colours, limit, name=name, unit=unit)
     return figure
 
 
@@ -79,10 +82,9 @@ def mixed(
 
     The ground loses its own colours under a tint, twice as fast as the tint comes, so that the tint can be read.
     """
-    from matplotlib.colors import to_rgb
-
-    colours = np.where(shares[..., None] < 0, to_rgb(AGAINST), to_rgb(FOR))
-    much = (strengths * np.abs(shares) ** CURVE)[..., None]
+    ends = COLOURS["light"]
+    colours = np.where(shares[..., None] < 0, ends.against, ends.pro) / 255
+    much = (strengths * np.minimum(1, np.abs(shares)) ** CURVE)[..., None]
     grey = (ground @ LUMINANCE)[..., None]
     calm = ground + np.minimum(1, 2 * much) * (grey - ground)
     return (1 - much) * calm + much * colours

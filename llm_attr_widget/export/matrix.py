@@ -7,46 +7,61 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from math import asin, ceil, degrees, isfinite, pi, sin
+from math import asin, ceil, cos, degrees, isfinite, pi, sin
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llm_attr_widget.export.style import (
+    BAR_GAP,
+    BAR_HEIGHT,
+    BAR_LIMIT,
+    BAR_NUMBER,
+    BAR_WIDTH,
+    BOXES_FROM,
+    CELL,
     COLOURS,
+    FONT,
+    LABEL_CELL,
+    LABEL_GAP,
+    LABEL_LINE,
+    LABEL_SIZE,
+    LABELS_FROM,
+    LEAST_WIDTH,
+    LEGEND,
+    LEGEND_STEPS,
+    LEGEND_STRIP,
     MINUS,
+    MOST_WIDTH,
+    NUMBER_SIZE,
+    PALETTES,
+    PLOT_HEIGHT,
+    PNG_ZOOM,
+    STEPS,
+    VALUES_FROM,
     Colours,
-    Rgb,
     Theme,
     cell_colour,
-    decimals_for,
+    cell_decimals,
+    css,
+    faded,
     feature_label,
     ink_on,
-    nice_ceil,
-    plain_limit,
+    limit_of,
+    limit_text,
+    missing,
     ramp,
+    shorten,
     signed,
     token_label,
-    uncertain,
+    widest,
+    worth_writing,
 )
 from llm_attr_widget.export.svg import Pen, short
 from llm_attr_widget.export.tables import Content, Floats
 
-FONT = "DejaVu Sans, Verdana, sans-serif"
-MUTED: dict[Theme, str] = {"light": "#5f6875", "dark": "#98a2b1"}
-GROUND: dict[Theme, str] = {"light": "#ffffff", "dark": "#15181d"}
-PNG_ZOOM = 2  # dots to a pixel
-
-LABEL_LENGTH = 18
-LABELS_FROM, LABEL_LINE = 11, 12.3
-VALUES_FROM = (44, 17)
-BOXES_FROM = 9
-STEPS = 1024  # colours of a picture of small cells
-CELL, LABEL_CELL, PLOT_HEIGHT = (48, 30), 12, 480
-BAR_HEIGHT, BAR_WIDTH, BAR_NUMBER, BAR_GAP = 22, 44, 40, 10
-LABEL_GAP, LEAST_WIDTH, MOST_WIDTH = 12, 280, 1200
-LEGEND_HEIGHT, LEGEND_WIDTH, LEGEND_STRIP, LEGEND_STEPS = 44, 200, 8, 40
+TOTAL = "total"
 
 
 def to_svg(content: Content, theme: Theme = "light") -> str:
@@ -93,15 +108,15 @@ class _Layout:
 
 def _layout(row_labels: list[str], column_labels: list[str]) -> _Layout:
     rows, columns = len(row_labels), len(column_labels)
-    left = _widest(row_labels) + LABEL_GAP
+    left = _pixels([TOTAL, *row_labels]) + LABEL_GAP
     right = BAR_GAP + BAR_WIDTH + BAR_NUMBER
-    room = max(LEAST_WIDTH, min(MOST_WIDTH, columns * CELL[0]))
+    room = max(LEAST_WIDTH, min(MOST_WIDTH, columns * CELL.width))
     cell = (
-        min(CELL[0], room / max(1, columns)),
-        min(CELL[1], max(PLOT_HEIGHT / max(1, rows), LABEL_CELL if rows <= 50 else 0)),
+        min(CELL.width, room / max(1, columns)),
+        min(CELL.height, max(PLOT_HEIGHT / max(1, rows), LABEL_CELL if rows <= 50 else 0)),
     )
     tilt = pi / 3 if cell[0] < LABELS_FROM else max(pi / 4, asin(min(1, LABEL_LINE / cell[0])))
-    top = ceil(_widest(column_labels) * sin(tilt)) + 16 + BAR_HEIGHT + 4
+    top = ceil(_pixels(column_labels) * sin(tilt)) + 16 + BAR_HEIGHT + 4
     down = cell[1] * rows
     return _Layout(left + room + right, top + down + 6, left, top, min(room, cell[0] * columns), down, cell, tilt)
 
@@ -111,17 +126,17 @@ class _Drawing:
 
     def __init__(self, content: Content, theme: Theme) -> None:
         self._about = content.about
+        self._name = f"{content.about['label']}, {content.about['unit']}"
         self._values, self._errors = _single(content.values), _single(content.standard_errors)
         self._sequence, self._sequence_errors = _single(content.sequence), _single(content.sequence_standard_errors)
         # Added up in double precision and kept in single, as the widget does; plain sums, not NumPy's pairwise ones.
         self._sums = [float(np.float32(sum(row))) for row in self._values.tolist()]
-        self._limit, self._sequence_limit = _limit(self._values), _limit(self._sequence)
-        self._rows = [_shorten(token_label(text)) for text in content.outputs]
-        self._columns = [_shorten(feature_label(text)) for text in content.features]
+        self._limit, self._sequence_limit = limit_of(self._values), limit_of(self._sequence)
+        self._rows = [shorten(token_label(text)) for text in content.outputs]
+        self._columns = [shorten(feature_label(text)) for text in content.features]
         self._at = _layout(self._rows, self._columns)
-        self._theme: Theme = theme
         self._colours: Colours = COLOURS[theme]
-        self._muted = MUTED[theme]
+        self._muted, self._ground = PALETTES[theme].muted, css(PALETTES[theme].ground)
         self._pen = Pen(FONT)
 
     def svg(self) -> str:
@@ -136,12 +151,21 @@ class _Drawing:
         pen.unclip()
         self._labels()
         self._column_bars()
-        pen.text("total", at.x - 10, at.bars + BAR_HEIGHT - 7, size=11, fill=self._muted, align="end")
+        pen.text(TOTAL, at.x - 10, at.bars + BAR_HEIGHT - 7, size=NUMBER_SIZE, fill=self._muted, align="end")
         if self._about["adds_up"]:
             self._row_bars()
         self._scale()
         title = f"{self._about['label']} ({self._about['unit']})"
-        return pen.document(at.width, at.height + LEGEND_HEIGHT, GROUND[self._theme], title)
+        return pen.document(self._width(), at.height + LEGEND.height, self._ground, title)
+
+    def _width(self) -> float:
+        """Of the whole: the last labels above and the name of the scale may reach further than the matrix."""
+        at, width = self._at, self._at.cell[0]
+        ends = (
+            at.x + (column + 0.5) * width + widest([label]) * cos(at.tilt) + 8
+            for column, label in enumerate(self._columns)
+        )
+        return ceil(max(at.width, at.x + LEGEND.width + 16 + widest([self._name]), *ends))
 
     def _boxes(self) -> None:
         width, height = self._at.cell
@@ -152,24 +176,24 @@ class _Drawing:
                 x = self._at.x + column * width - self._at.x
                 y = self._at.y + row * height - self._at.y
                 self._box(x, y, gap, value, error)
-                if width >= VALUES_FROM[0] and height >= VALUES_FROM[1]:
+                if width >= VALUES_FROM.width and height >= VALUES_FROM.height:
                     self._number(x, y, value, error)
 
     def _box(self, x: float, y: float, gap: float, value: float, error: float) -> None:
         width, height = self._at.cell
         colour = cell_colour(value, error, self._limit, self._colours)
-        self._pen.box(x + gap, y + gap, width - 2 * gap, height - 2 * gap, gap * 3, _css(colour))
+        self._pen.box(x + gap, y + gap, width - 2 * gap, height - 2 * gap, gap * 3, css(colour))
         if abs(value) > self._limit * 1.000001:
             size, right = min(7, width / 3, height / 3), x + width
-            self._pen.polygon(((right, y), (right - size, y), (right, y + size)), GROUND[self._theme])
+            self._pen.polygon(((right, y), (right - size, y), (right, y + size)), self._ground)
 
     def _number(self, x: float, y: float, value: float, error: float) -> None:
-        if isfinite(value) and (abs(value) < 0.14 * self._limit or uncertain(value, error)):
+        if not worth_writing(value, error, self._limit):
             return
         width, height = self._at.cell
-        text = signed(value, max(1, decimals_for(self._limit) - 1))
+        text = signed(value, cell_decimals(self._limit))
         ink = ink_on(cell_colour(value, error, self._limit, self._colours))
-        self._pen.text(text, x + width / 2, y + height / 2 + 0.5, size=11, fill=ink, align="middle")
+        self._pen.text(text, x + width / 2, y + height / 2 + 0.5, size=NUMBER_SIZE, fill=ink, align="middle")
 
     def _picture(self) -> None:
         """Cells too small for boxes: one picture, each pixel the strongest of the cells that share it."""
@@ -188,11 +212,11 @@ class _Drawing:
         width, height = at.cell
         for row in range(0, len(self._rows), _stride(height, pi / 2)):
             y = at.y + row * height + height / 2
-            pen.text(self._rows[row], at.x - 10, y, size=12, fill=self._muted, align="end")
+            pen.text(self._rows[row], at.x - 10, y, size=LABEL_SIZE, fill=self._muted, align="end")
         for column in range(0, len(self._columns), _stride(width, at.tilt)):
             x = at.x + column * width + width / 2
             pen.move = f"translate({short(x + 1)} {short(at.bars - 8)})rotate({short(degrees(-at.tilt))})"
-            pen.text(self._columns[column], 0, 0, size=12, fill=self._muted, align="start")
+            pen.text(self._columns[column], 0, 0, size=LABEL_SIZE, fill=self._muted, align="start")
             pen.move = ""
 
     def _column_bars(self) -> None:
@@ -205,9 +229,9 @@ class _Drawing:
             if not isfinite(value):
                 continue
             size = max(1, abs(value) / self._sequence_limit * BAR_HEIGHT)
-            colour = cell_colour(value, error, self._sequence_limit * 0.8, self._colours)
+            colour = cell_colour(value, error, self._sequence_limit * BAR_LIMIT, self._colours)
             x = at.x + column * width + inset
-            pen.rectangle(x, at.bars + BAR_HEIGHT - size, max(0.5, width - 2 * inset), size, _css(colour))
+            pen.rectangle(x, at.bars + BAR_HEIGHT - size, max(0.5, width - 2 * inset), size, css(colour))
         pen.unclip()
 
     def _row_bars(self) -> None:
@@ -220,49 +244,36 @@ class _Drawing:
                 continue
             y, inset, size = at.y + row * height, height * 0.27, abs(value) / largest * BAR_WIDTH
             share = max(0.35, abs(value) / largest) * np.sign(value)
-            fill = _css(ramp(self._colours, share))
+            fill = css(ramp(self._colours, share))
             pen.rectangle(left, y + inset, size, max(0.5, height - 2 * inset), fill)
             if height < LABELS_FROM or abs(value) < largest * 0.02:
                 continue
-            text = signed(value, max(1, decimals_for(largest) - 1))
-            pen.text(text, left + size + 5, y + height / 2 + 0.5, size=11, fill=self._muted, align="start")
+            text = signed(value, cell_decimals(largest))
+            pen.text(text, left + size + 5, y + height / 2 + 0.5, size=NUMBER_SIZE, fill=self._muted, align="start")
         pen.unclip()
 
     def _scale(self) -> None:
         """What the colours mean, with zero in the middle."""
         pen, x, y = self._pen, self._at.x, self._at.height + 8
-        step = LEGEND_WIDTH / LEGEND_STEPS
+        step = LEGEND.width / LEGEND_STEPS
         for at in range(LEGEND_STEPS):
-            fill = _css(ramp(self._colours, (at + 0.5) / LEGEND_STEPS * 2 - 1))
+            fill = css(ramp(self._colours, (at + 0.5) / LEGEND_STEPS * 2 - 1))
             pen.rectangle(x + at * step, y, step, LEGEND_STRIP, fill)
-        size, below = plain_limit(self._limit), y + LEGEND_STRIP + 10
-        pen.text(f"{MINUS}{size} against", x, below, size=11, fill=self._muted, align="start")
-        pen.text("0", x + LEGEND_WIDTH / 2, below, size=11, fill=self._muted, align="middle")
-        pen.text(f"for +{size}", x + LEGEND_WIDTH, below, size=11, fill=self._muted, align="end")
-        name = f"{self._about['label']}, {self._about['unit']}"
-        pen.text(name, x + LEGEND_WIDTH + 16, y + LEGEND_STRIP / 2, size=11, fill=self._muted, align="start")
-
-
-def _css(colour: Rgb) -> str:
-    return "rgb({},{},{})".format(*colour)
+        size, below = limit_text(self._limit), y + LEGEND_STRIP + 10
+        pen.text(f"{MINUS}{size} against", x, below, size=NUMBER_SIZE, fill=self._muted, align="start")
+        pen.text("0", x + LEGEND.width / 2, below, size=NUMBER_SIZE, fill=self._muted, align="middle")
+        pen.text(f"for +{size}", x + LEGEND.width, below, size=NUMBER_SIZE, fill=self._muted, align="end")
+        pen.text(
+            self._name, x + LEGEND.width + 16, y + LEGEND_STRIP / 2, size=NUMBER_SIZE, fill=self._muted, align="start"
+        )
 
 
 def _single(array: Floats) -> NDArray[np.float64]:
     return np.asarray(array, dtype=np.float32).astype(np.float64)
 
 
-def _limit(values: NDArray[np.float64]) -> float:
-    finite = np.abs(values[np.isfinite(values)])
-    return nice_ceil(float(finite.max())) if finite.size else 1.0
-
-
-def _widest(labels: list[str]) -> int:
-    """Pixels that the widest label takes, a little generous: reckoned, as no two machines have the same type."""
-    return ceil(max((sum(7.5 if ord(char) < 0x1100 else 13 for char in label) for label in labels), default=0))
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= LABEL_LENGTH else text[: LABEL_LENGTH - 1] + "…"
+def _pixels(labels: list[str]) -> int:
+    return ceil(widest(labels))
 
 
 def _stride(cell: float, tilt: float) -> int:
@@ -289,8 +300,8 @@ def _painted(
 ) -> NDArray[np.uint8]:
     """`(rows, columns, 3)`: each cell's colour, of STEPS that there are."""
     steps = [ramp(colours, step / (STEPS - 1) * 2 - 1) for step in range(STEPS)]
-    faded = [cell_colour(step / (STEPS - 1) * 2 - 1, 1.0, 1.0, colours) for step in range(STEPS)]
-    table = np.array([*steps, *faded, cell_colour(float("nan"), 0, 1.0, colours)], dtype=np.uint8)
+    faint = [faded(colours, step / (STEPS - 1) * 2 - 1) for step in range(STEPS)]
+    table = np.array([*steps, *faint, missing(colours)], dtype=np.uint8)
     unsure = (errors > 0) & (np.abs(values) < 2 * errors)
     shares = np.clip(np.nan_to_num(values, nan=0.0) / limit, -1, 1)
     index = np.floor((shares + 1) / 2 * (STEPS - 1) + 0.5).astype(np.intp) + np.where(unsure, STEPS, 0)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from collections.abc import Sequence
 from math import floor
 from typing import Literal
 
-from llm_attr_widget.export.style import as_javascript
+from llm_attr_widget.export.style import as_javascript, visible
 
 Align = Literal["start", "middle", "end"]
 
@@ -91,10 +90,11 @@ def short(value: float) -> str:
 
 
 def xml(text: str) -> str:
-    """Text for XML: no markup, and no control character (they are not allowed in it)."""
+    """Text for XML: no markup; what it does not allow (XML 1.0, 2.2) has glyphs."""
+    text = visible(text)
     for mark, name in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
         text = text.replace(mark, name)
-    return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", "", text)
+    return text
 
 
 def _rectangle(x: float, y: float, width: float, height: float) -> str:

@@ -16,15 +16,16 @@ from numpy.typing import NDArray
 
 from llm_attr_widget.export.style import (
     COLOURS,
-    MINUS,
+    LATEX,
     as_javascript,
     cell_colour,
-    decimals_for,
+    cell_decimals,
     feature_label,
     ink_on,
-    nice_ceil,
+    limit_of,
     signed,
     token_label,
+    visible,
 )
 from llm_attr_widget.types import Piece
 
@@ -73,14 +74,18 @@ def to_json(content: Content) -> str:
         "sequence": _plain(content.sequence),
         "sequence_standard_errors": _plain(content.sequence_standard_errors),
     }
-    return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    # Halves of a pair are no characters: a file cannot hold them as they are.
+    return re.sub(r"[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def to_latex(content: Content) -> str:
-    r"""A tabular with coloured cells; needs `\usepackage[table]{xcolor}` and `\usepackage{graphicx}`."""
-    finite = np.abs(content.values[np.isfinite(content.values)])
-    limit = nice_ceil(float(np.float32(finite.max())) if finite.size else 0.0)
-    decimals = max(1, decimals_for(limit) - 1)
+    r"""A tabular with coloured cells; needs `\usepackage[table]{xcolor}` and `\usepackage{graphicx}`.
+
+    Texts of scripts that LaTeX's usual fonts lack need LuaLaTeX or XeLaTeX, and a font that has them.
+    """
+    limit = limit_of(content.values)
+    decimals = cell_decimals(limit)
     head = [rf"\rotatebox{{60}}{{{_latex(feature_label(text))}}}" for text in content.features]
     lines = [
         " & ".join(
@@ -91,7 +96,7 @@ def to_latex(content: Content) -> str:
         )
     ]
     packages = r"\usepackage[table]{xcolor} and \usepackage{graphicx}"
-    note = f"% {content.about['label']}, {content.about['unit']}. Needs {packages}."
+    note = visible(f"% {content.about['label']}, {content.about['unit']}. Needs {packages}.")
     rows = [r" & ".join(["", *head]), *lines]
     body = [rf"{row} \\" for row in rows]
     return "\n".join([note, rf"\begin{{tabular}}{{r*{{{len(content.features)}}}{{c}}}}", *body, r"\end{tabular}", ""])
@@ -116,7 +121,7 @@ def _plain(array: Floats) -> Any:
 
 
 def _quoted(text: str) -> str:
-    special = re.search(r'[",\r\n]', text) or text != text.strip()
+    special = re.search(r'[",\r\n]|^[ \t]|[ \t]$', text)
     return '"' + text.replace('"', '""') + '"' if special else text
 
 
@@ -128,11 +133,6 @@ def _cell(value: float, error: float, limit: float, decimals: int) -> str:
     return rf"\cellcolor[HTML]{{{paint}}}\textcolor[HTML]{{{ink}}}{{{_latex(signed(single, decimals))}}}"
 
 
-_LATEX = {
-    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "␣": r"\textvisiblespace{}",
-    MINUS: "$-$", "∞": r"$\infty$", "∅": r"$\emptyset$",
-}  # fmt: skip
-
-
 def _latex(text: str) -> str:
-    return re.sub(rf"[\\~^␣{MINUS}∞∅&%$#_{{}}]", lambda match: _LATEX.get(match[0], "\\" + match[0]), text)
+    """As text, every space with its width."""
+    return re.sub(" (?= )", r"\\ ", "".join(LATEX.get(char, char) for char in text))

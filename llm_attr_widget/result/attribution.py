@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from llm_attr_widget.errors import CapabilityError, InputError, MethodError, TargetError
 from llm_attr_widget.export import matrix, tables
-from llm_attr_widget.export.figures import visible
 from llm_attr_widget.export.style import Theme
 from llm_attr_widget.game.fitting import ends, refit
 from llm_attr_widget.game.game import Game
@@ -261,7 +260,7 @@ class Attribution:
             if whole
             else (self.values[output], self.standard_errors[output])
         )
-        said = visible(self.target.text if whole else self.outputs[output])
+        said = self.target.text if whole else self.outputs[output]
         return image_figure(self.picture, scores, errors, name=self.label, unit=self.unit, title=said, opacity=opacity)
 
     def check(self, *, calls: int = 64, seed: int = 0) -> Check:
@@ -314,5 +313,6 @@ class Attribution:
     def _repr_html_(self) -> str:
         from llm_attr_widget.export.html import html_picture
 
-        title = f"{self.label}, {self.unit}: {self.phase}, baseline: {self.provenance.baseline}"
-        return html_picture(self.values, self.features, self.outputs, title=title)
+        about = f"{self.phase}, baseline: {self.provenance.baseline}"
+        numbers, texts = (self.values, self.standard_errors), (self.features, self.outputs)
+        return html_picture(*numbers, *texts, name=self.label, unit=self.unit, about=about)

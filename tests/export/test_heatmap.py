@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from matplotlib.colors import to_rgb
 
 from llm_attr_widget.errors import InputError
-from llm_attr_widget.export.figures import AGAINST, FOR, png
+from llm_attr_widget.export.figures import png
 from llm_attr_widget.export.heatmap import image_figure, outlines, tinted
+from llm_attr_widget.export.style import COLOURS
 from llm_attr_widget.picture import Picture
 
 
@@ -24,12 +24,12 @@ def picture() -> Picture:
 def test_colour_is_the_sign_and_how_much_of_it_the_size(opacity) -> None:
     shown = picture()
     image = tinted(shown, np.array([-1.0, 0.0, 0.5, np.nan]), np.full(4, opacity))
-    for region, colour, much in ((0, AGAINST, 1.0), (2, FOR, 0.5**0.75)):
+    for region, colour, much in ((0, COLOURS["light"].against, 1.0), (2, COLOURS["light"].pro, 0.5**0.75)):
         at = shown.regions == region
         pixels, share = shown.pixels[at].astype(float), opacity * much
         grey = (0.3 * pixels[:, 0] + 0.59 * pixels[:, 1] + 0.11 * pixels[:, 2])[:, None]
         calm = pixels + min(1, 2 * share) * (grey - pixels)
-        wanted = (1 - share) * calm + share * 255 * np.array(to_rgb(colour))
+        wanted = (1 - share) * calm + share * np.array(colour)
         np.testing.assert_allclose(image[at], wanted, atol=0.51)
     for region in (1, 3):
         np.testing.assert_array_equal(image[shown.regions == region], shown.pixels[shown.regions == region])
@@ -69,6 +69,7 @@ def test_the_figure_has_zero_in_the_middle_and_says_what_is_shown() -> None:
     figure = image_figure(picture(), np.array([2.0, -3.0]), np.zeros(2), name="Shapley value", unit="nats", title="red")
     axes, legend = figure.axes
     assert legend.get_ylim() == (-3.0, 3.0)
+    assert [text.get_text() for text in legend.get_yticklabels()] == ["−3 against", "0", "for +3"]
     assert legend.get_ylabel() == "Shapley value, nats"
     assert axes.get_title() == "red"
     np.testing.assert_array_equal(

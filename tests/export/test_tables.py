@@ -23,8 +23,8 @@ from llm_attr_widget.widget.page import page
 FOLDER = Path(__file__).parents[1] / "exports"
 
 
-def content() -> tables.Content:
-    given: dict[str, Any] = json.loads((FOLDER / "case.json").read_text(encoding="utf-8"))
+def content(name: str = "case") -> tables.Content:
+    given: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     roles = given.pop("roles")
     arrays = {
         name: np.array(given.pop(key), dtype=float)
@@ -49,8 +49,27 @@ def test_csv_is_the_front_ends() -> None:
     assert tables.to_csv(content()) == written("case.csv")
 
 
-def test_latex_is_the_front_ends() -> None:
-    assert tables.to_latex(content()) == written("case.tex")
+@pytest.mark.parametrize("name", ["case", "hostile"])
+def test_latex_is_the_front_ends(name: str) -> None:
+    assert tables.to_latex(content(name)) == written(f"{name}.tex")
+
+
+def test_no_text_is_taken_for_a_command_of_latex() -> None:
+    text = tables.to_latex(content("hostile"))
+    # Line breaks take a star or a bracket after them, on the next line, too.
+    assert re.search(r"\\\s*[\[*]", text) is None
+    assert [line.split(" & ")[0] for line in text.splitlines()[3:6]] == ["{[}INST]", "{*}", "{-}{-}"]
+    plain = re.sub(r"\\[&%$#_{}\\]", "", text)
+    assert plain.count("{") == plain.count("}")
+    assert plain.count("$") % 2 == 0
+    assert text.count("\n") == 11
+    assert text.isprintable() or set(filter(lambda char: not char.isprintable(), text)) == {"\n"}
+
+
+def test_json_can_be_written_whatever_the_texts() -> None:
+    one = content("hostile")
+    back = json.loads(tables.to_json(one).encode("utf-8"))
+    assert (back["features"], back["outputs"]) == (one.features, one.outputs)
 
 
 def test_json_says_what_the_front_ends_says() -> None:
@@ -58,9 +77,9 @@ def test_json_says_what_the_front_ends_says() -> None:
     assert list(json.loads(tables.to_json(content()))) == list(json.loads(written("written.json")))
 
 
-@pytest.mark.parametrize("theme", get_args(Theme))
-def test_svg_is_the_front_ends(theme: Theme) -> None:
-    assert matrix.to_svg(content(), theme) == written(f"case-{theme}.svg")
+@pytest.mark.parametrize(("name", "theme"), [*(("case", theme) for theme in get_args(Theme)), ("hostile", "light")])
+def test_svg_is_the_front_ends(name: str, theme: Theme) -> None:
+    assert matrix.to_svg(content(name), theme) == written(f"{name}-{theme}.svg")
 
 
 def test_png_has_the_colours_of_the_numbers() -> None:

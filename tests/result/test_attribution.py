@@ -12,6 +12,7 @@ from scipy.stats import spearmanr
 from llm_attr_widget.engine.plan import Plan
 from llm_attr_widget.engine.run import play
 from llm_attr_widget.errors import AttributionError, CapabilityError, InputError, LedgerError
+from llm_attr_widget.export.style import nice_ceil
 from llm_attr_widget.game.game import Game
 from llm_attr_widget.game.targets import Target
 from llm_attr_widget.game.values import Custom, LogProb
@@ -160,7 +161,7 @@ def test_the_heatmap_shows_the_target_or_one_output() -> None:
     result = replace(attribution(KernelShap(budget=40)), picture=picture)
     for output, scores in ((None, result.sequence), (1, result.values[1])):
         figure = result.plot_image_heatmap(output)
-        assert figure.axes[1].get_ylim()[1] == pytest.approx(np.abs(scores[:2]).max())
+        assert figure.axes[1].get_ylim()[1] == nice_ceil(float(np.abs(scores[:2]).max()))
     assert figure.axes[0].get_title() == "␣t1"
     with pytest.raises(InputError, match=r"range\(3\)"):
         result.plot_image_heatmap(3)

@@ -1,12 +1,12 @@
 /** What stands around the cells on the canvas: labels, the total above, row sums at the right. */
 
 import { cellColour, css, ramp } from "../style/colours";
-import { decimalsFor, shorten, signed } from "../style/format";
-import { cellBox, inSight, LABELS_FROM, labelStride } from "./layout";
+import { cellDecimals, shorten, signed } from "../style/format";
+import { BAR_LIMIT, LABEL_SIZE, LABELS_FROM, NUMBER_SIZE } from "../style/style";
+import { cellBox, inSight, labelStride } from "./layout";
 import type { Context, Lit, Scene } from "./paint";
 
-export const LABEL_LENGTH = 18;
-const LABEL_FONT = "12px";
+const LABEL_FONT = `${LABEL_SIZE}px`;
 /** How many labels are measured as a whole. */
 const MEASURED = 12;
 
@@ -15,7 +15,7 @@ export function paintEdges(to: Context, scene: Scene, lit: Lit): void {
   paintColumnLabels(to, scene, lit);
   paintBands(to, scene);
   paintColumnBars(to, scene, lit);
-  to.font = `11px ${scene.palette.font}`;
+  to.font = `${NUMBER_SIZE}px ${scene.palette.font}`;
   to.textAlign = "right";
   to.fillStyle = scene.palette.muted;
   to.fillText(
@@ -73,7 +73,7 @@ function paintBands(to: Context, scene: Scene): void {
   const { layout, palette, rowBands, columnBands } = scene;
   const { plot, cell, scroll } = layout;
   to.fillStyle = palette.muted;
-  to.font = `11px ${palette.font}`;
+  to.font = `${NUMBER_SIZE}px ${palette.font}`;
   to.textBaseline = "middle";
   const visiblePart = (from: number, size: number, start: number, room: number) => {
     const [low, high] = [Math.max(start, from), Math.min(start + room, from + size)];
@@ -92,7 +92,7 @@ function paintBands(to: Context, scene: Scene): void {
       to.fillRect(plot.x - 6, part.low, 3, Math.max(0.5, part.size - 0.5));
       to.globalAlpha = 1;
       to.textAlign = "right";
-      if (part.size >= LABELS_FROM) to.fillText(shorten(name, LABEL_LENGTH), plot.x - 10, part.low + part.size / 2);
+      if (part.size >= LABELS_FROM) to.fillText(shorten(name), plot.x - 10, part.low + part.size / 2);
     });
   if (cell.width < LABELS_FROM) paintColumnBands(to, scene, columnBands, visiblePart);
   to.globalAlpha = 1;
@@ -117,7 +117,7 @@ function paintColumnBands(
     to.translate(part.low + part.size / 2, columnBars.y - 10);
     to.rotate(-tilt);
     to.textAlign = "left";
-    to.fillText(shorten(name, LABEL_LENGTH), 0, 0);
+    to.fillText(shorten(name), 0, 0);
     to.restore();
   });
 }
@@ -135,7 +135,7 @@ function paintColumnBars(to: Context, scene: Scene, lit: Lit): void {
     if (!Number.isFinite(value)) continue;
     const size = Math.max(1, (Math.abs(value) / scene.sequenceLimit) * layout.columnBars.height);
     to.fillStyle = css(
-      cellColour(value, table.sequence_errors[column] as number, scene.sequenceLimit * 0.8, palette.colours),
+      cellColour(value, table.sequence_errors[column] as number, scene.sequenceLimit * BAR_LIMIT, palette.colours),
     );
     const x = cellBox(layout, { row: 0, column }).x + inset;
     to.globalAlpha = lit.column >= 0 && lit.column !== column ? 0.75 : 1;
@@ -156,7 +156,7 @@ function paintRowBars(to: Context, scene: Scene): void {
     scene.sums.reduce((most, sum) => (Number.isFinite(sum) ? Math.max(most, Math.abs(sum)) : most), 0) || 1;
   to.textAlign = "left";
   to.textBaseline = "middle";
-  to.font = `11px ${palette.font}`;
+  to.font = `${NUMBER_SIZE}px ${palette.font}`;
   to.save();
   to.beginPath();
   to.rect(layout.rowBars.x, layout.plot.y, layout.width, layout.plot.height);
@@ -171,18 +171,14 @@ function paintRowBars(to: Context, scene: Scene): void {
     to.fillRect(layout.rowBars.x, box.y + inset, size, Math.max(0.5, box.height - 2 * inset));
     if (box.height < LABELS_FROM || Math.abs(sum) < largest * 0.02) continue;
     to.fillStyle = palette.muted;
-    to.fillText(
-      signed(sum, Math.max(1, decimalsFor(largest) - 1)),
-      layout.rowBars.x + size + 5,
-      box.y + box.height / 2 + 0.5,
-    );
+    to.fillText(signed(sum, cellDecimals(largest)), layout.rowBars.x + size + 5, box.y + box.height / 2 + 0.5);
   }
   to.restore();
 }
 
 /** Labels short enough to draw. */
 export function shortLabels(texts: readonly string[]): readonly string[] {
-  return texts.map((text) => shorten(text, LABEL_LENGTH));
+  return texts.map((text) => shorten(text));
 }
 
 /** Width of the longest of some short labels, in CSS pixels. */

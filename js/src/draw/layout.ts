@@ -1,6 +1,20 @@
 /** Where everything of the matrix stands, in CSS pixels. */
 
 import type { Cell } from "../data/table";
+import {
+  BAR_GAP,
+  BAR_HEIGHT,
+  BAR_NUMBER,
+  BAR_WIDTH,
+  CELL,
+  LABEL_CELL,
+  LABEL_GAP,
+  LABEL_LINE,
+  LABELS_FROM,
+  LEAST_WIDTH,
+  MOST_WIDTH,
+  PLOT_HEIGHT,
+} from "../style/style";
 
 export interface Box {
   readonly x: number;
@@ -43,41 +57,27 @@ export interface Layout {
   readonly tilt: number;
 }
 
-const CELL = { width: 48, height: 30 };
+/** Of a cell that is zoomed in. */
 const LARGEST = { width: 72, height: 44 };
-const PLOT_HEIGHT = 480;
-const LABEL_CELL = 12;
-/** Lines of tilted labels stand this far apart, measured across them. */
-const LABEL_LINE = 12.3;
-const BAR = { height: 22, width: 44, number: 40, gap: 10 };
-const LABEL_GAP = 12;
-/** Pixels of all columns together, in a drawing of its own. */
-const FILE_WIDTH = { least: 280, most: 1200 };
-
-/** Labels are drawn at this many pixels a cell or more, values inside at this width and height. */
-export const LABELS_FROM = 11;
-export const VALUES_FROM = { width: 44, height: 17 };
-/** Cells are drawn as rounded boxes from here on, as one picture below. */
-export const BOXES_FROM = 9;
 
 /** The shape of a matrix that is drawn for itself: cells of full size where the whole is not too wide for that. */
 export function sizeFor(rowLabelWidth: number, columnLabelWidth: number, rows: number, columns: number): Shape {
-  const room = Math.max(FILE_WIDTH.least, Math.min(FILE_WIDTH.most, columns * CELL.width));
-  const width = rowLabelWidth + LABEL_GAP + room + BAR.gap + BAR.width + BAR.number;
+  const room = Math.max(LEAST_WIDTH, Math.min(MOST_WIDTH, columns * CELL.width));
+  const width = rowLabelWidth + LABEL_GAP + room + BAR_GAP + BAR_WIDTH + BAR_NUMBER;
   return { rows, columns, width, rowLabelWidth, columnLabelWidth };
 }
 
 export function layout(shape: Shape, viewport: Viewport = FIT): Layout {
   const { rows, columns, width } = shape;
   const left = shape.rowLabelWidth + LABEL_GAP;
-  const right = BAR.gap + BAR.width + BAR.number;
+  const right = BAR_GAP + BAR_WIDTH + BAR_NUMBER;
   const room = Math.max(40, width - left - right);
   const fit = {
     width: Math.min(CELL.width, room / Math.max(1, columns)),
     height: Math.min(CELL.height, Math.max(PLOT_HEIGHT / Math.max(1, rows), rows <= 50 ? LABEL_CELL : 0)),
   };
   const tilt = tiltFor(fit.width);
-  const top = Math.ceil(shape.columnLabelWidth * Math.sin(tilt)) + 16 + BAR.height + 4;
+  const top = Math.ceil(shape.columnLabelWidth * Math.sin(tilt)) + 16 + BAR_HEIGHT + 4;
   const cell = {
     width: Math.max(fit.width, Math.min(LARGEST.width, fit.width * viewport.zoom)),
     height: Math.max(fit.height, Math.min(LARGEST.height, fit.height * viewport.zoom)),
@@ -98,8 +98,8 @@ export function layout(shape: Shape, viewport: Viewport = FIT): Layout {
     width,
     height: plot.y + plot.height + 6,
     plot,
-    columnBars: { x: plot.x, y: plot.y - 4 - BAR.height, width: plot.width, height: BAR.height },
-    rowBars: { x: plot.x + plot.width + BAR.gap, y: plot.y, width: BAR.width, height: plot.height },
+    columnBars: { x: plot.x, y: plot.y - 4 - BAR_HEIGHT, width: plot.width, height: BAR_HEIGHT },
+    rowBars: { x: plot.x + plot.width + BAR_GAP, y: plot.y, width: BAR_WIDTH, height: plot.height },
     cell,
     scroll,
     zoom: viewport.zoom,

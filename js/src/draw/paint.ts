@@ -2,9 +2,10 @@
 
 import type { Band } from "../data/bands";
 import type { Cell, Table } from "../data/table";
-import { cellColour, colourTable, css, inkOn, type Palette, tableIndex, uncertain } from "../style/colours";
-import { decimalsFor, signed } from "../style/format";
-import { BOXES_FROM, type Box, cellBox, inSight, LABELS_FROM, type Layout, VALUES_FROM } from "./layout";
+import { cellColour, colourTable, css, inkOn, type Palette, tableIndex, worthWriting } from "../style/colours";
+import { cellDecimals, signed } from "../style/format";
+import { BOXES_FROM, LABELS_FROM, NUMBER_SIZE, VALUES_FROM } from "../style/style";
+import { type Box, cellBox, inSight, type Layout } from "./layout";
 import { blocksIn, cellsPerPixel, createPyramid, type Level, type Pyramid } from "./pyramid";
 
 export type Context = CanvasRenderingContext2D;
@@ -60,7 +61,7 @@ function paintBoxes(to: Context, scene: Scene): void {
   const numbers = layout.cell.width >= VALUES_FROM.width && layout.cell.height >= VALUES_FROM.height;
   to.textAlign = "center";
   to.textBaseline = "middle";
-  to.font = `11px ${palette.font}`;
+  to.font = `${NUMBER_SIZE}px ${palette.font}`;
   for (let row = sight.rows[0]; row < sight.rows[1]; row++) {
     const limit = scene.limits(row);
     for (let column = sight.columns[0]; column < sight.columns[1]; column++) {
@@ -120,10 +121,9 @@ function paintHatch(to: Context, box: Box, gap: number, palette: Palette): void 
 }
 
 function paintNumber(to: Context, box: Box, value: number, error: number, limit: number, palette: Palette): void {
-  const worth = !Number.isFinite(value) || (Math.abs(value) >= 0.14 * limit && !uncertain(value, error));
-  if (!worth) return;
+  if (!worthWriting(value, error, limit)) return;
   to.fillStyle = inkOn(cellColour(value, error, limit, palette.colours));
-  const text = signed(value, Math.max(1, decimalsFor(limit) - 1));
+  const text = signed(value, cellDecimals(limit));
   to.fillText(text, box.x + box.width / 2, box.y + box.height / 2 + 0.5, box.width - 3);
 }
 

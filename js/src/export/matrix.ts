@@ -6,43 +6,44 @@ import { layout, sizeFor } from "../draw/layout";
 import { type Context, type Lit, paintCells, type Scene } from "../draw/paint";
 import { labelsOf, sceneOf } from "../draw/scene";
 import { coloursOn, css, type Palette, ramp, type Theme } from "../style/colours";
-import { decimalsFor } from "../style/format";
+import { limitText, reckonedWidth } from "../style/format";
+import { FONT, LEGEND, LEGEND_STEPS, LEGEND_STRIP, MINUS, NUMBER_SIZE, PALETTES, PNG_ZOOM } from "../style/style";
 import { SvgContext } from "./svg";
 
 const UNLIT: Lit = { row: -1, column: -1, cell: null, span: new Set(), brush: null, pins: [] };
-/** Dots to a pixel in a PNG, whatever the screen has. */
-const PNG_RATIO = 2;
-/** Room below the matrix for the scale of the colours, and the scale's own size. */
-const LEGEND = { height: 44, width: 200, strip: 8, steps: 40 };
 
 /** Colours and type of a file: not the host's, so that it is the same wherever it is made. */
 export function filePalette(theme: Theme, hatched: boolean): Palette {
-  const dark = theme === "dark";
-  return {
-    theme,
-    colours: coloursOn(theme),
-    text: dark ? "#e6e9ee" : "#1d2430",
-    muted: dark ? "#98a2b1" : "#5f6875",
-    line: dark ? "#2d333c" : "#e3e7ec",
-    ground: dark ? "#15181d" : "#ffffff",
-    accent: dark ? "#7ea2ff" : "#2f5fd0",
-    font: "DejaVu Sans, Verdana, sans-serif",
-    hatched,
-  };
+  const colours = coloursOn(theme);
+  return { ...PALETTES[theme], theme, colours, ground: css(colours.ground), font: FONT, hatched };
 }
 
 /** The whole matrix, at a size that depends on nothing but its own. */
 export function fileScene(shown: Shown, palette: Palette): Scene {
   const labels = labelsOf(shown.table);
-  const shape = sizeFor(widest(labels.rows), widest(labels.columns), labels.rows.length, labels.columns.length);
+  const shape = sizeFor(
+    widest(["total", ...labels.rows]),
+    widest(labels.columns),
+    labels.rows.length,
+    labels.columns.length,
+  );
   return { ...sceneOf(shown, palette, layout(shape), labels), rowBands: [], columnBands: [] };
 }
 
-/** Pixels that the widest label takes, a little generous: reckoned, as no two machines have the same type. */
 function widest(labels: readonly string[]): number {
-  const width = (label: string) =>
-    [...label].reduce((sum, char) => sum + ((char.codePointAt(0) ?? 0) < 0x1100 ? 7.5 : 13), 0);
-  return Math.ceil(labels.reduce((most, label) => Math.max(most, width(label)), 0));
+  return Math.ceil(Math.max(0, ...labels.map(reckonedWidth)));
+}
+
+/** Of the whole: the last labels above and the name of the scale may reach further than the matrix. */
+function widthOf({ layout: { width, plot, cell, tilt }, columnLabels, table }: Scene): number {
+  const ends = columnLabels.map(
+    (label, column) => plot.x + (column + 0.5) * cell.width + reckonedWidth(label) * Math.cos(tilt) + 8,
+  );
+  return Math.ceil(Math.max(width, plot.x + LEGEND.width + 16 + reckonedWidth(nameOf(table)), ...ends));
+}
+
+function nameOf({ chart: { label, unit } }: Scene["table"]): string {
+  return `${label}, ${unit}`;
 }
 
 /** The matrix without highlights, and the scale of its colours. */
@@ -50,7 +51,7 @@ export function toSvg(shown: Shown, palette: Palette, makeCanvas: () => HTMLCanv
   const scene = fileScene(shown, palette);
   const to = new SvgContext();
   const context = to as unknown as Context;
-  const { plot, width, height } = scene.layout;
+  const { plot, height } = scene.layout;
   // What has many small cells is drawn by a real context and put in as an image.
   const helper = makeCanvas().getContext("2d");
   Object.assign(to, { createImageData: (w: number, h: number) => helper?.createImageData(w, h) });
@@ -64,24 +65,25 @@ export function toSvg(shown: Shown, palette: Palette, makeCanvas: () => HTMLCanv
   paintEdges(context, scene, UNLIT);
   paintScale(context, scene, shown);
   const { label, unit } = scene.table.chart;
-  return to.document(width, height + LEGEND.height, palette.ground, `${label} (${unit})`);
+  return to.document(widthOf(scene), height + LEGEND.height, palette.ground, `${label} (${unit})`);
 }
 
 export async function toPng(shown: Shown, palette: Palette, makeCanvas: () => HTMLCanvasElement): Promise<Blob> {
   const scene = fileScene(shown, palette);
-  const { width, height, plot } = scene.layout;
+  const { height, plot } = scene.layout;
+  const width = widthOf(scene);
   const whole = height + LEGEND.height;
   const [canvas, cells] = [makeCanvas(), makeCanvas()];
-  [canvas.width, canvas.height] = [Math.round(width * PNG_RATIO), Math.round(whole * PNG_RATIO)];
-  [cells.width, cells.height] = [Math.ceil(plot.width * PNG_RATIO), Math.ceil(plot.height * PNG_RATIO)];
+  [canvas.width, canvas.height] = [Math.round(width * PNG_ZOOM), Math.round(whole * PNG_ZOOM)];
+  [cells.width, cells.height] = [Math.ceil(plot.width * PNG_ZOOM), Math.ceil(plot.height * PNG_ZOOM)];
   const [to, layer] = [canvas.getContext("2d"), cells.getContext("2d")];
   if (!to || !layer) throw new Error("This browser gives no canvas to draw the PNG on.");
-  layer.scale(PNG_RATIO, PNG_RATIO);
-  paintCells(layer, scene, PNG_RATIO, makeCanvas);
-  to.scale(PNG_RATIO, PNG_RATIO);
+  layer.scale(PNG_ZOOM, PNG_ZOOM);
+  paintCells(layer, scene, PNG_ZOOM, makeCanvas);
+  to.scale(PNG_ZOOM, PNG_ZOOM);
   to.fillStyle = palette.ground;
   to.fillRect(0, 0, width, whole);
-  to.drawImage(cells, plot.x, plot.y, cells.width / PNG_RATIO, cells.height / PNG_RATIO);
+  to.drawImage(cells, plot.x, plot.y, cells.width / PNG_ZOOM, cells.height / PNG_ZOOM);
   paintEdges(to, scene, UNLIT);
   paintScale(to, scene, shown);
   return new Promise((resolve, reject) =>
@@ -91,24 +93,23 @@ export async function toPng(shown: Shown, palette: Palette, makeCanvas: () => HT
 
 /** What the colours mean, with zero in the middle. */
 function paintScale(to: Context, { layout: { plot, height }, palette, table }: Scene, { limit, look }: Shown): void {
-  const { label, unit } = table.chart;
   const [x, y] = [plot.x, height + 8];
-  const step = LEGEND.width / LEGEND.steps;
-  for (let at = 0; at < LEGEND.steps; at++) {
-    to.fillStyle = css(ramp(palette.colours, ((at + 0.5) / LEGEND.steps) * 2 - 1));
-    to.fillRect(x + at * step, y, step, LEGEND.strip);
+  const step = LEGEND.width / LEGEND_STEPS;
+  for (let at = 0; at < LEGEND_STEPS; at++) {
+    to.fillStyle = css(ramp(palette.colours, ((at + 0.5) / LEGEND_STEPS) * 2 - 1));
+    to.fillRect(x + at * step, y, step, LEGEND_STRIP);
   }
-  const size = look.scale === "row" ? "row’s largest" : String(Number(limit.toFixed(decimalsFor(limit))));
+  const size = limitText(look.scale === "row" ? null : limit);
   to.fillStyle = palette.muted;
-  to.font = `11px ${palette.font}`;
+  to.font = `${NUMBER_SIZE}px ${palette.font}`;
   to.textBaseline = "middle";
   const write = (text: string, at: number, align: CanvasTextAlign) => {
     to.textAlign = align;
-    to.fillText(text, x + at, y + LEGEND.strip + 10);
+    to.fillText(text, x + at, y + LEGEND_STRIP + 10);
   };
-  write(`−${size} against`, 0, "left");
+  write(`${MINUS}${size} against`, 0, "left");
   write("0", LEGEND.width / 2, "center");
   write(`for +${size}`, LEGEND.width, "right");
   to.textAlign = "left";
-  to.fillText(`${label}, ${unit}`, x + LEGEND.width + 16, y + LEGEND.strip / 2);
+  to.fillText(nameOf(table), x + LEGEND.width + 16, y + LEGEND_STRIP / 2);
 }

@@ -1,13 +1,10 @@
-/** A canvas that writes SVG: what the painters need of a 2D context, so that a picture and its SVG are the same. */
+/** A canvas that writes SVG: what the painters need of a 2D context where nothing is lit, so that a picture and its SVG are the same. */
+
+import { visible } from "../style/format";
 
 type Point = readonly [number, number];
 
-interface Settings {
-  readonly fill: string;
-  readonly alpha: number;
-  readonly move: string;
-  readonly clips: number;
-}
+type Settings = readonly [fill: string, alpha: number, move: string, clips: number];
 
 export class SvgContext {
   fillStyle = "#000";
@@ -15,7 +12,7 @@ export class SvgContext {
   lineWidth = 1;
   globalAlpha = 1;
   font = "12px sans-serif";
-  textAlign = "left";
+  textAlign: "left" | "center" | "right" = "left";
   textBaseline = "alphabetic";
   imageSmoothingEnabled = true;
   readonly #out: string[] = [];
@@ -26,20 +23,14 @@ export class SvgContext {
   #names = 0;
 
   save(): void {
-    this.#saved.push({ fill: this.fillStyle, alpha: this.globalAlpha, move: this.#move, clips: this.#clips });
+    this.#saved.push([this.fillStyle, this.globalAlpha, this.#move, this.#clips]);
     this.#clips = 0;
   }
 
   restore(): void {
     const before = this.#saved.pop();
     this.#out.push("</g>".repeat(this.#clips));
-    if (!before) return;
-    [this.fillStyle, this.globalAlpha, this.#move, this.#clips] = [
-      before.fill,
-      before.alpha,
-      before.move,
-      before.clips,
-    ];
+    if (before) [this.fillStyle, this.globalAlpha, this.#move, this.#clips] = before;
   }
 
   translate(x: number, y: number): void {
@@ -73,11 +64,6 @@ export class SvgContext {
     this.#path += `h${short(2 * r - width)}${arc(-r, -r)}v${short(2 * r - height)}${arc(r, -r)}z`;
   }
 
-  arc(x: number, y: number, radius: number): void {
-    const half = `a${short(radius)},${short(radius)} 0 0 1 `;
-    this.#path += `M${short(x - radius)},${short(y)}${half}${short(2 * radius)},0${half}${short(-2 * radius)},0`;
-  }
-
   fill(): void {
     this.#out.push(`<path d="${this.#path}" fill="${xml(this.fillStyle)}"${this.#common()}/>`);
   }
@@ -100,9 +86,9 @@ export class SvgContext {
   }
 
   fillText(text: string, x: number, y: number): void {
-    const anchor = { left: "start", center: "middle", right: "end" }[this.textAlign] ?? "start";
-    const [, weight, size, family] = /^(?:(\d+) )?([\d.]+)px (.*)$/.exec(this.font) ?? [];
-    const type = `font-size="${size}" font-family="${xml(family ?? "sans-serif")}"${weight ? ` font-weight="${weight}"` : ""}`;
+    const anchor = { left: "start", center: "middle", right: "end" }[this.textAlign];
+    const [size = "", family = ""] = this.font.split("px ");
+    const type = `font-size="${size}" font-family="${xml(family)}"`;
     const base = this.textBaseline === "middle" ? ' dominant-baseline="central"' : "";
     const where = `x="${short(x)}" y="${short(y)}" text-anchor="${anchor}"${base}`;
     this.#out.push(
@@ -133,10 +119,8 @@ function short(value: number): string {
   return String(Math.round(value * 100) / 100);
 }
 
-/** Text for XML: no markup, and no control character (they are not allowed in it). */
+/** Text for XML: no markup; what it does not allow (XML 1.0, 2.2) has glyphs. */
 function xml(text: string): string {
   const names: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
-  return text
-    .replace(/[&<>"]/g, (found) => names[found] as string)
-    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "");
+  return visible(text).replace(/[&<>"]/g, (found) => names[found] as string);
 }

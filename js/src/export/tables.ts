@@ -2,7 +2,8 @@
 
 import type { Table } from "../data/table";
 import { cellColour, coloursOn, inkOn, largest, niceCeil, type Rgb } from "../style/colours";
-import { decimalsFor, featureLabel, signed, tokenLabel } from "../style/format";
+import { cellDecimals, featureLabel, signed, tokenLabel, visible } from "../style/format";
+import { LATEX } from "../style/style";
 import type { Progress, Settings } from "../wire/protocol";
 
 /** One line a cell, with the columns of `to_dataframe()`: places count from 0. */
@@ -19,7 +20,7 @@ export function toCsv(table: Table): string {
 
 /** RFC 4180. */
 function quoted(text: string): string {
-  return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return /[",\r\n]|^[ \t]|[ \t]$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 /** All that float32 holds and no more: the shortest decimal that gives the same number back. */
@@ -65,7 +66,7 @@ export function toJson(table: Table, progress: Progress | null): string {
 export function toLatex(table: Table): string {
   const columns = table.columns.length;
   const limit = niceCeil(largest(table.values));
-  const decimals = Math.max(1, decimalsFor(limit) - 1);
+  const decimals = cellDecimals(limit);
   const colours = coloursOn("light");
   const cell = (value: number, error: number) => {
     const colour = cellColour(value, error, limit, colours);
@@ -79,7 +80,9 @@ export function toLatex(table: Table): string {
     return [latex(tokenLabel(text)), ...cells].join(" & ");
   });
   return [
-    `% ${table.chart.label}, ${table.chart.unit}. Needs \\usepackage[table]{xcolor} and \\usepackage{graphicx}.`,
+    visible(
+      `% ${table.chart.label}, ${table.chart.unit}. Needs \\usepackage[table]{xcolor} and \\usepackage{graphicx}.`,
+    ),
     `\\begin{tabular}{r*{${columns}}{c}}`,
     `${["", ...head].join(" & ")} \\\\`,
     ...lines.map((line) => `${line} \\\\`),
@@ -92,17 +95,10 @@ function hex(colour: Rgb): string {
   return colour.map((part) => part.toString(16).padStart(2, "0").toUpperCase()).join("");
 }
 
+/** As text, every space with its width. */
 function latex(text: string): string {
-  const names: Readonly<Record<string, string>> = {
-    "\\": "\\textbackslash{}",
-    "~": "\\textasciitilde{}",
-    "^": "\\textasciicircum{}",
-    "␣": "\\textvisiblespace{}",
-    "−": "$-$",
-    "∞": "$\\infty$",
-    "∅": "$\\emptyset$",
-  };
-  return text.replace(/[\\~^␣−∞∅&%$#_{}]/g, (found) => names[found] ?? `\\${found}`);
+  const escapes: Readonly<Record<string, string>> = LATEX;
+  return text.replace(/./gu, (char) => escapes[char] ?? char).replace(/ (?= )/g, "\\ ");
 }
 
 /** The call that makes this result again. */

@@ -1,5 +1,9 @@
 /** Numbers to colours: diverging around zero, blue against and orange for, safe for colour-blind people. */
 
+import { CURVE, FADE, MISSING, NICE, PALETTES, STEPS, WORTH } from "./style";
+
+export { CURVE, FADE, STEPS };
+
 export type Theme = "light" | "dark";
 export type Rgb = readonly [number, number, number];
 
@@ -29,20 +33,10 @@ export interface Palette {
 }
 
 /** The scale on a background of the host's. Its middle is a shade of that background, so zero stands back. */
-export function coloursOn(theme: Theme, ground: Rgb = theme === "dark" ? [21, 24, 29] : [255, 255, 255]): Colours {
-  return theme === "dark"
-    ? { against: [96, 150, 240], none: mix(ground, [236, 242, 255], 0.065), for: [240, 138, 60], ground }
-    : { against: [44, 98, 190], none: mix(ground, [35, 35, 20], 0.05), for: [214, 96, 20], ground };
+export function coloursOn(theme: Theme, ground: Rgb = PALETTES[theme].ground): Colours {
+  const palette = PALETTES[theme];
+  return { ...palette, none: mix(ground, palette.tone, palette.middle), ground };
 }
-
-/** Small values must be told from zero: colour grows with |t| to this power. */
-export const CURVE = 0.75;
-
-/** Share of its colour that a cell keeps whose sign is not certain. */
-export const FADE = 0.45;
-
-/** Entries of a colour table: half for each sign, with zero in the middle. */
-export const STEPS = 1024;
 
 /** Colour at t in [-1, 1] (clipped). Zero is always the neutral middle. */
 export function ramp(colours: Colours, t: number): Rgb {
@@ -57,7 +51,7 @@ export function faded(colours: Colours, t: number): Rgb {
 
 /** What stands where there is no number. */
 export function missing(colours: Colours): Rgb {
-  return mix(colours.ground, colours.none, 0.5);
+  return mix(colours.ground, colours.none, MISSING);
 }
 
 /** The colour of a value with its standard error at a scale limit. */
@@ -89,9 +83,9 @@ export function luminance(colour: Rgb): number {
 export function colourTable(colours: Colours): Uint32Array {
   const table = new Uint32Array(2 * STEPS + 1);
   for (let step = 0; step < STEPS; step++) {
-    const full = ramp(colours, (step / (STEPS - 1)) * 2 - 1);
-    table[step] = word(full);
-    table[STEPS + step] = word(mix(colours.none, full, FADE));
+    const t = (step / (STEPS - 1)) * 2 - 1;
+    table[step] = word(ramp(colours, t));
+    table[STEPS + step] = word(faded(colours, t));
   }
   table[2 * STEPS] = word(missing(colours));
   return table;
@@ -110,6 +104,11 @@ export function uncertain(value: number, error: number): boolean {
   return error > 0 && Math.abs(value) < 2 * error;
 }
 
+/** Whether a cell's number is written into it: not where it hardly differs from zero, or may be zero. */
+export function worthWriting(value: number, error: number, limit: number): boolean {
+  return !Number.isFinite(value) || (Math.abs(value) >= WORTH * limit && !uncertain(value, error));
+}
+
 function mix(from: Rgb, to: Rgb, share: number): Rgb {
   const at = (index: 0 | 1 | 2) => Math.round(from[index] + (to[index] - from[index]) * share);
   return [at(0), at(1), at(2)];
@@ -119,11 +118,11 @@ function word([r, g, b]: Rgb): number {
   return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
 }
 
-/** The smallest number of the form {1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8} × 10^k that is at least `value`. */
+/** The smallest of NICE × 10^k that is at least `value`; 1 for none. */
 export function niceCeil(value: number): number {
   if (!(value > 0) || !Number.isFinite(value)) return 1;
   const unit = 10 ** Math.floor(Math.log10(value));
-  const step = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].find((factor) => value <= factor * unit * (1 + 1e-6)) ?? 10;
+  const step = NICE.find((factor) => value <= factor * unit * (1 + 1e-6)) ?? 10;
   return Number((step * unit).toPrecision(2));
 }
 

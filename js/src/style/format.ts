@@ -1,6 +1,6 @@
 /** Numbers, times and tokens as people read them. */
 
-const MINUS = "−";
+import { GLYPHS, HIDDEN, LABEL_LENGTH, MINUS, NARROW, WIDE, WIDE_FROM } from "./style";
 
 /** Decimals that show a quantity of this size with three digits: 2 → 2, 0.05 → 4, 30 → 1. */
 export function decimalsFor(limit: number): number {
@@ -15,6 +15,16 @@ export function decimalsFor(limit: number): number {
 export function decimalsOf(value: number, error: number): number {
   const digits = error > 0 && Number.isFinite(error) ? Math.ceil(-Math.log10(error)) : decimalsFor(Math.abs(value));
   return Math.max(2, Math.min(6, digits));
+}
+
+/** Decimals of the numbers in cells and beside bars. */
+export function cellDecimals(limit: number): number {
+  return Math.max(1, decimalsFor(limit) - 1);
+}
+
+/** The end of a scale, with no more digits than it has; null: every row has its own. */
+export function limitText(limit: number | null): string {
+  return limit === null ? "row’s largest" : String(Number(limit.toPrecision(3)));
 }
 
 /** With its sign: "+1.95", "−0.30", "0.00". */
@@ -69,35 +79,29 @@ export function rate(perSecond: number): string {
   return `${perSecond >= 10 ? count(perSecond) : perSecond.toFixed(1)}/s`;
 }
 
-const GLYPHS: readonly (readonly [RegExp, string])[] = [
-  [/\r\n|\n|\r/g, "⏎"],
-  [/\t/g, "⇥"],
-  [/\u00a0/g, "⍽"],
-  [/\u200b|\u200c|\u200d|\ufeff/g, "·"],
-];
-
-/** Most words hold none of what has a glyph, and there are thousands of them. */
-const HIDDEN = /[\u0000-\u001f\u007f\u00a0\u200b-\u200d\ufeff]/;
-
-/** White space and control characters as glyphs, so that a label never looks empty. */
+/** What cannot be seen, as glyphs, so that a label never looks empty. */
 export function visible(text: string): string {
-  if (!HIDDEN.test(text)) return text;
-  let shown = text;
-  for (const [pattern, glyph] of GLYPHS) shown = shown.replace(pattern, glyph);
-  shown = shown.replace(/[\u0000-\u001f]/g, (char) => String.fromCodePoint(0x2400 + char.charCodeAt(0)));
-  return shown.replace(/\u007f/g, "␡");
+  return text.replace(
+    HIDDEN,
+    (found, ...groups) =>
+      GLYPHS[groups.findIndex((group) => group)] ?? String.fromCharCode(0x2400 + found.charCodeAt(0)),
+  );
 }
 
-/** Row label: a leading space matters to the token, so it is drawn. */
+/** Label of an output: a leading space matters to the token, so it is drawn. Never empty. */
 export function tokenLabel(text: string): string {
-  const shown = visible(text).replace(/^ +/, (spaces) => "␣".repeat(spaces.length));
-  return shown === "" ? "∅" : shown;
+  const [, spaces = "", bare = ""] = /^( *)(.*)$/.exec(visible(text)) ?? [];
+  return "␣".repeat(spaces.length) + carried(bare) || "∅";
 }
 
-/** Column label: without the white space around it, unless there is nothing else. */
+/** Label of a feature: without the white space around it, unless there is nothing else. */
 export function featureLabel(text: string): string {
-  const shown = visible(text.trim());
-  return shown === "" ? tokenLabel(text) : shown;
+  return carried(visible(text.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, ""))) || tokenLabel(text);
+}
+
+/** A mark that combines with the letter before it stands on a circle, where there is no letter. */
+function carried(text: string): string {
+  return text.replace(/^\p{M}/u, "◌$&");
 }
 
 /** As it is cited in a sentence. */
@@ -106,8 +110,13 @@ export function quoted(text: string, length = 40): string {
 }
 
 /** Shortened with an ellipsis to at most `length` characters, never through a character. */
-export function shorten(text: string, length: number): string {
+export function shorten(text: string, length: number = LABEL_LENGTH): string {
   if (text.length <= length) return text;
   const characters = [...text];
   return characters.length <= length ? text : `${characters.slice(0, length - 1).join("")}…`;
+}
+
+/** Pixels that a label takes, a little generous: reckoned, as no two machines have the same type. */
+export function reckonedWidth(label: string): number {
+  return [...label].reduce((sum, char) => sum + ((char.codePointAt(0) ?? 0) < WIDE_FROM ? NARROW : WIDE), 0);
 }

@@ -1,16 +1,12 @@
 /** Light or dark, as the host has it: JupyterLab, VS Code, Colab, marimo, else the page's colour, else the system's. */
-import { coloursOn, luminance, type Palette, type Rgb, type Theme } from "./colours";
+import { coloursOn, css, luminance, type Palette, type Rgb, type Theme } from "./colours";
+import { FONT, PALETTES } from "./style";
 
-/** Attributes by which hosts tell their theme, on the document element or the body. */
-const WATCHED = [
-  "class",
-  "style",
-  "theme",
-  "data-theme",
-  "data-jp-theme-light",
-  "data-vscode-theme-kind",
-  "data-color-mode",
-];
+/** Attributes by which hosts name their theme, on the document element or the body. */
+const NAMED = ["data-vscode-theme-kind", "data-theme", "theme", "data-color-mode", "class"];
+const LAB = "data-jp-theme-light";
+const WATCHED = [...NAMED, LAB, "style"];
+const DARK = "prefers-color-scheme: dark";
 
 export function hostTheme(document: Document, element: Element): Theme {
   return told(document) ?? painted(document, element) ?? preferred(document);
@@ -21,35 +17,38 @@ export function watchTheme(document: Document, changed: () => void, signal: Abor
   const observer = new MutationObserver(changed);
   for (const target of [document.documentElement, document.body])
     if (target) observer.observe(target, { attributes: true, attributeFilter: WATCHED });
-  document.defaultView?.matchMedia?.("(prefers-color-scheme: dark)").addEventListener("change", changed, { signal });
+  asked(document, DARK)?.addEventListener("change", changed, { signal });
   signal.addEventListener("abort", () => observer.disconnect());
 }
 
-/** Colours and type as the style sheet resolved them on our root element; forced colours ask for patterns, too. */
+/** The theme for the style sheet: its name, and the colours of what is written and drawn. */
+export function dress(root: HTMLElement, theme: Theme): void {
+  root.dataset["theme"] = theme;
+  for (const name of ["text", "muted", "line", "accent"] as const)
+    root.style.setProperty(`--law-${name}`, PALETTES[theme][name]);
+}
+
+/** For the canvas: the ground and the type as the style sheet resolved them; forced colours ask for patterns, too. */
 export function paletteOf(root: HTMLElement, theme: Theme, hatched: boolean): Palette {
   const style = root.ownerDocument.defaultView?.getComputedStyle(root);
-  const own = (name: string, otherwise: string) => style?.getPropertyValue(name).trim() || otherwise;
-  const ground = rgbOf(style?.backgroundColor ?? "");
+  const colours = coloursOn(theme, rgbOf(style?.backgroundColor));
   return {
+    ...PALETTES[theme],
     theme,
-    colours: ground ? coloursOn(theme, ground) : coloursOn(theme),
-    text: style?.color || "#1d2430",
-    muted: own("--law-muted", "#6b7482"),
-    line: own("--law-line", "#e3e7ec"),
-    ground: style?.backgroundColor || "#fff",
-    accent: own("--law-accent", "#2f5fd0"),
-    font: style?.fontFamily || "sans-serif",
-    hatched: hatched || Boolean(root.ownerDocument.defaultView?.matchMedia?.("(forced-colors: active)").matches),
+    colours,
+    text: style?.color || PALETTES[theme].text,
+    ground: style?.backgroundColor || css(colours.ground),
+    font: style?.fontFamily || FONT,
+    hatched: hatched || Boolean(asked(root.ownerDocument, "forced-colors: active")?.matches),
   };
 }
 
 function told(document: Document): Theme | null {
   for (const element of [document.body, document.documentElement]) {
     if (!element) continue;
-    const lab = element.getAttribute("data-jp-theme-light");
+    const lab = element.getAttribute(LAB);
     if (lab !== null) return lab === "false" ? "dark" : "light";
-    const names = ["data-vscode-theme-kind", "data-theme", "theme", "data-color-mode", "class"];
-    for (const name of names) {
+    for (const name of NAMED) {
       const words = (element.getAttribute(name) ?? "").split(/[\s-]+/);
       if (words.includes("dark") || element.getAttribute(name) === "vscode-high-contrast") return "dark";
       if (words.includes("light")) return "light";
@@ -60,20 +59,23 @@ function told(document: Document): Theme | null {
 
 function painted(document: Document, element: Element): Theme | null {
   for (let node = element.parentElement; node !== null; node = node.parentElement) {
-    const colour = rgbOf(document.defaultView?.getComputedStyle(node).backgroundColor ?? "");
+    const colour = rgbOf(document.defaultView?.getComputedStyle(node).backgroundColor);
     if (colour) return luminance(colour) < 0.2 ? "dark" : "light";
   }
   return null;
 }
 
 function preferred(document: Document): Theme {
-  return document.defaultView?.matchMedia?.("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  return asked(document, DARK)?.matches ? "dark" : "light";
 }
 
-/** "rgb(1, 2, 3)" or "rgba(1, 2, 3, 1)" → a colour; null where it is see-through. */
-function rgbOf(text: string): Rgb | null {
-  const numbers = text.match(/[\d.]+/g)?.map(Number) ?? [];
-  const [r, g, b, alpha = 1] = numbers;
-  if (r === undefined || g === undefined || b === undefined || alpha < 0.5 || !text.startsWith("rgb")) return null;
+function asked(document: Document, feature: string): MediaQueryList | undefined {
+  return document.defaultView?.matchMedia?.(`(${feature})`);
+}
+
+/** "rgb(1, 2, 3)" or "rgba(1, 2, 3, 1)" → a colour; undefined where it is see-through. */
+function rgbOf(text = ""): Rgb | undefined {
+  const [r, g, b, alpha = 1] = text.match(/[\d.]+/g)?.map(Number) ?? [];
+  if (r === undefined || g === undefined || b === undefined || alpha < 0.5 || !text.startsWith("rgb")) return undefined;
   return [r, g, b];
 }

@@ -12,9 +12,9 @@ import { NUMBERS } from "../../src/wire/protocol";
 import { makeChart, makeProgress } from "../model";
 
 const folder = new URL("../../../tests/exports/", import.meta.url);
-const input = JSON.parse(readFileSync(new URL("case.json", folder), "utf8"));
 
-function matrix(): Matrix {
+function matrix(name: string): Matrix {
+  const input = JSON.parse(readFileSync(new URL(`${name}.json`, folder), "utf8"));
   const { features, outputs, roles, label, unit, baseline, model, seed } = input;
   const base = makeChart(1, features, outputs);
   const pieces = features.map((text: string, feature: number) => ({ text, feature, role: roles[feature] }));
@@ -24,9 +24,9 @@ function matrix(): Matrix {
   return fullMatrix(chart, named(NUMBERS, buffers, "test"));
 }
 
-const picture = () =>
-  shownFrom(null, matrix(), { level: "word", groups: [], hidden: [], span: [], scale: "whole", streaming: false });
-const table = () => picture().table;
+const picture = (name = "case") =>
+  shownFrom(null, matrix(name), { level: "word", groups: [], hidden: [], span: [], scale: "whole", streaming: false });
+const table = (name = "case") => picture(name).table;
 
 /** Written anew with UPDATE=1, to be looked at before it is committed. */
 function golden(name: string, text: string): void {
@@ -37,12 +37,16 @@ function golden(name: string, text: string): void {
 
 describe("files", () => {
   test("CSV", () => golden("case.csv", toCsv(table())));
-  test("JSON", () => golden("written.json", toJson(table(), makeProgress(1, "finished", { calls: input.calls }))));
-  test("LaTeX", () => golden("case.tex", toLatex(table())));
+  test("JSON", () => golden("written.json", toJson(table(), makeProgress(1, "finished", { calls: 100 }))));
+  test.each(["case", "hostile"])("LaTeX: %s", (name) => golden(`${name}.tex`, toLatex(table(name))));
 
-  test.each(["light", "dark"] as const)("SVG, %s", (theme) => {
+  test.each([
+    ["case", "light"],
+    ["case", "dark"],
+    ["hostile", "light"],
+  ] as const)("SVG: %s, %s", (name, theme) => {
     const canvas = () => createCanvas(1, 1) as unknown as HTMLCanvasElement;
-    golden(`case-${theme}.svg`, toSvg(picture(), filePalette(theme, false), canvas));
+    golden(`${name}-${theme}.svg`, toSvg(picture(name), filePalette(theme, false), canvas));
   });
 
   test("Python that makes the result again", () => {

@@ -2,7 +2,8 @@
 
 import { type Colours, css, ramp } from "../../style/colours";
 import { element, type Place, setText } from "../../style/dom";
-import { decimalsFor } from "../../style/format";
+import { limitText } from "../../style/format";
+import { MINUS } from "../../style/style";
 
 export interface LegendData {
   readonly colours: Colours;
@@ -44,8 +45,8 @@ export function createLegend({ document }: Place): Legend {
         strip.dataset["gradient"] = gradient;
         strip.style.background = gradient;
       }
-      const size = limit === null ? "row’s largest" : String(Number(limit.toFixed(decimalsFor(limit))));
-      setText(against, `−${size} against`);
+      const size = limitText(limit);
+      setText(against, `${MINUS}${size} against`);
       setText(pro, `for +${size} ${unit}`);
       const beyond = clipped > 0 ? `${clipped} beyond the scale, marked by a notch` : "";
       setText(note, [fades ? "Faded: less than 2 standard errors from zero" : "", beyond].filter(Boolean).join(". "));

@@ -273,7 +273,10 @@ function measured(to: CanvasRenderingContext2D, shown: Shown, font: string): Mea
   // Bands have their names where there is no room for labels.
   const width = (own: readonly string[], bands: readonly Band[]) =>
     widest(to, [...own, ...shortLabels(bands.map(({ name }) => name))], font);
-  const [rowWidth, columnWidth] = [width(labels.rows, shown.rowBands), width(labels.columns, shown.columnBands)];
+  const [rowWidth, columnWidth] = [
+    width(["total", ...labels.rows], shown.rowBands),
+    width(labels.columns, shown.columnBands),
+  ];
   return { axes: shown.axes, font, labels, rowWidth, columnWidth };
 }
 
