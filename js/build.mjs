@@ -9,10 +9,8 @@ const out = join(here, "..", "llm_attr_widget", "widget", "static");
 
 const options = {
   absWorkingDir: here,
-  entryPoints: [
-    { in: "src/index.ts", out: "widget" },
-    { in: "src/index.css", out: "widget" },
-  ],
+  // Its style sheets, too: index.css, and those that views import.
+  entryPoints: [{ in: "src/index.ts", out: "widget" }],
   outdir: out,
   bundle: true,
   format: "esm",

@@ -109,14 +109,6 @@ def main(names: list[str]) -> None:
     shutil.copy(HERE / "page.html", OUT / "page.html")
     build = ["node_modules/.bin/esbuild", "dev/harness.ts", "--bundle", "--format=esm", "--outfile=dev/out/harness.js"]
     subprocess.run([*build, "--log-level=warning"], cwd=HERE.parent, check=True)
-    style = [
-        "node_modules/.bin/esbuild",
-        "src/index.css",
-        "--bundle",
-        "--outfile=dev/out/widget.css",
-        "--log-level=warning",
-    ]
-    subprocess.run(style, cwd=HERE.parent, check=True)
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(OUT)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with sync_playwright() as playwright:

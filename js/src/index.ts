@@ -1,4 +1,5 @@
 /** The widget: `initialize` opens the session, `render` shows it and returns its cleanup. */
+import "./index.css";
 import type { InitializeProps, RenderProps } from "@anywidget/types";
 import { mount } from "./app";
 import { NOTHING, type Selection } from "./data/selection";

@@ -12,7 +12,7 @@ const LAW = "(style | wire) < data < draw < export < session < views < app < ind
 const FLOORS: readonly (readonly string[])[] = LAW.split("<").map((floor) => floor.match(/\w+/g) ?? []);
 const SRC = fileURLToPath(new URL("../src", import.meta.url));
 const FILES = readdirSync(SRC, { recursive: true, encoding: "utf8" })
-  .filter((name) => /\.(ts|css)$/.test(name))
+  .filter((name) => /(?<!\.d)\.(ts|css)$/.test(name))
   .map((name) => relative(SRC, join(SRC, name)).replaceAll("\\", "/"))
   .sort();
 const read = (name: string) => readFileSync(join(SRC, name), "utf8");

@@ -1,14 +1,6 @@
-/** The parts of the widget and where each stands. */
-import type { Comparison } from "../data/comparison";
-import { courseOf, type History, strongestCell } from "../data/history";
-import type { Selection } from "../data/selection";
+import { courseOf, strongestCell } from "../data/history";
 import type { Shown } from "../data/shown";
-import type { Range } from "../data/sources";
-import { type Cell, type Line, lineAt } from "../data/table";
-import type { Lighting } from "../draw/lighting";
-import type { Picture } from "../draw/picture";
-import type { SessionState } from "../session/session";
-import type { Palette, ScaleMode } from "../style/colours";
+import { type Line, lineAt } from "../data/table";
 import { buttonOf, claim, element, listen, type Place, setAttributes } from "../style/dom";
 import { featureLabel } from "../style/format";
 import type { Settings } from "../wire/protocol";
@@ -20,57 +12,19 @@ import { createNotice, noticeOf } from "./around/notice";
 import { createTrust } from "./around/trust";
 import { createBar } from "./bar/bar";
 import { createExport } from "./bar/export";
-import { type BesideActions, createBeside } from "./beside/beside";
+import { createBeside } from "./beside/beside";
 import { createCourse, type Point } from "./beside/course";
 import { createList } from "./matrix/list";
 import { createMatrix } from "./matrix/matrix";
-import type { ContrastActions } from "./panel/contrast";
 import { createCustom } from "./panel/custom";
 import { createPanel } from "./panel/panel";
+import type { MakeView, PartsActions, PartsData } from "./view";
 
-/** state: as it is looked at; live: as it is, whichever run is looked at. */
-export interface PartsData {
-  readonly state: SessionState;
-  readonly live: SessionState;
-  readonly comparison: Comparison | null;
-  readonly busy: boolean;
-  readonly shown: Shown | null;
-  readonly picture: Picture | null;
-  readonly lighting: Lighting | null;
-  readonly selection: Selection;
-  readonly history: History;
-  readonly palette: Palette;
-  readonly open: Cell | null;
-  readonly listed: boolean;
-}
-
-export interface PartsActions extends BesideActions, ContrastActions {
-  edit(patch: Partial<Settings>): void;
-  run(): void;
-  stop(): void;
-  write(): void;
-  dismiss(): void;
-  /** Row and column, -1 for none; `open`: with its tooltip. */
-  hover(row: number, column: number, open: boolean): void;
-  pin(row: number, column: number): void;
-  span(from: number, to: number, more: boolean): void;
-  group(from: number, to: number): void;
-  brush(from: Cell, to: Cell): void;
-  clear(): void;
-  /** Stretches of the prompt put together, in the place of all groups there were. */
-  groups(ranges: readonly Range[]): void;
-  /** Stretches of the prompt left out of the view, beside those that are already; and all of them back. */
-  hide(ranges: readonly Range[]): void;
-  showAll(): void;
-  /** Stretches of the prompt locked from the next run on, or no more. */
-  lock(ranges: readonly Range[], on: boolean): void;
-  /** Sign by pattern, too, or no more. */
-  hatch(): void;
-  scale(mode: ScaleMode): void;
-  list(): void;
-  /** This result as a page of its own. */
-  page(): string;
-}
+/**
+ * Views that stand by themselves, below all others in this order. To add one: a file with a `MakeView`, which imports its
+ * own style sheet, and a line here.
+ */
+const VIEWS: readonly MakeView[] = [createMilestones];
 
 export interface Parts {
   readonly elements: readonly HTMLElement[];
@@ -103,7 +57,7 @@ export function createParts(place: Place, actions: PartsActions): Parts {
     hover: (cell) => actions.hover(cell?.row ?? -1, cell?.column ?? -1, true),
     pin: ({ row, column }) => actions.pin(row, column),
   });
-  const milestones = createMilestones(place);
+  const views = VIEWS.map((make) => make(place, actions));
   const custom = createCustom(place, actions);
   bar.levels.append(custom.element);
   const exporting = createExport(place, actions.page);
@@ -132,7 +86,6 @@ export function createParts(place: Place, actions: PartsActions): Parts {
     if (shown && lighting) {
       if (listed) list.update(shown.table, shown.limit);
       const { added, chart } = shown.table;
-      milestones.update({ shown, progress: state.progress, phase: state.phase });
       const said = data.comparison ? null : noticeOf({ ...state, chart, added, busy });
       notice.update(said && { ...said, rerun: state.has_model ? said.rerun : "" });
     } else notice.update(null);
@@ -142,6 +95,7 @@ export function createParts(place: Place, actions: PartsActions): Parts {
     const pinned = data.selection.pins.findLast((pin) => pin.feature !== null)?.feature ?? null;
     panel.update({ ...state, busy, shown, lighting, palette, pinned, picture: data.picture });
     trust.update({ ...state, chart: shown?.matrix.chart ?? null, limit: shown?.limit ?? 1 });
+    for (const view of views) view.update(data);
   };
   listenEverywhere(main, {
     clear: actions.clear,
@@ -164,7 +118,7 @@ export function createParts(place: Place, actions: PartsActions): Parts {
       beside.drawer,
       trust.element,
       help.element,
-      milestones.element,
+      ...views.map((view) => view.element),
     ],
     update(data) {
       const before = last;

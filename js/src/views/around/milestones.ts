@@ -1,10 +1,11 @@
 /** A run in a few words, for screen readers: that it began, that half is done, how it ended. */
 
 import type { Shown } from "../../data/shown";
-import { element, type Place, setText } from "../../style/dom";
+import { element, setText } from "../../style/dom";
 import { count, decimalsOf, featureLabel, signed } from "../../style/format";
 import type { Phase, Progress } from "../../wire/protocol";
 import { largestCells } from "../matrix/list";
+import type { MakeView } from "../view";
 
 export interface MilestonesData {
   readonly shown: Shown;
@@ -32,20 +33,18 @@ function strongest({ table }: Shown): string {
   return `Largest: ${featureLabel(feature?.text ?? "")} → ${featureLabel(output?.text ?? "")}, ${number}.`;
 }
 
-export function createMilestones({ document }: Place): {
-  readonly element: HTMLElement;
-  update(data: MilestonesData): void;
-} {
+export const createMilestones: MakeView = ({ document }) => {
   const root = element(document, "div", { class: "law-hidden law-milestones", role: "status", "aria-live": "polite" });
   let before: Phase | null = null;
   return {
     element: root,
-    update(data) {
-      const ended = data.phase !== "running";
+    update({ shown, state: { progress, phase } }) {
+      if (!shown) return;
+      const ended = phase !== "running";
       // The end is told once: the strongest cell of a long matrix isn't looked for at every hover.
-      if (ended && data.phase === before) return;
-      before = data.phase;
-      setText(root, milestoneOf(data));
+      if (ended && phase === before) return;
+      before = phase;
+      setText(root, milestoneOf({ shown, progress, phase }));
     },
   };
-}
+};

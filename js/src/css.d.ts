@@ -1,0 +1,2 @@
+/** A style sheet goes into the bundle beside the script. */
+declare module "*.css";
