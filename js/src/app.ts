@@ -2,7 +2,6 @@
 
 import { type History, NO_HISTORY, remember } from "./data/history";
 import { lockedWith } from "./data/locks";
-import { segmenterOf } from "./data/segments";
 import { chooseSpan, clear, group, groupAll, hide, hover, type Selection, togglePin } from "./data/selection";
 import { type Look, type Shown, sameShown, shownFrom } from "./data/shown";
 import type { Cell } from "./data/table";
@@ -24,11 +23,7 @@ export function mount(host: HTMLElement, session: Session, selection: Store<Sele
   const app = new App(place, host, session, selection);
   const off = [session.store.watch(() => app.redraw()), selection.watch(() => app.redraw())];
   app.draw();
-  // The first numbers need it at once; until they come there is time.
-  const view = host.ownerDocument.defaultView;
-  const idle = view?.requestIdleCallback?.(() => segmenterOf("sentence"));
   return () => {
-    if (idle !== undefined) view?.cancelIdleCallback(idle);
     for (const stop of off) stop();
     ending.abort();
     app.remove();

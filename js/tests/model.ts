@@ -134,6 +134,8 @@ export function makeChart(run: number, features: readonly string[], outputs: rea
       target: outputs.join(""),
       trials: 4,
     },
+    units: null,
+    output_units: null,
   };
 }
 

@@ -27,6 +27,7 @@ from llm_attr_widget.widget.protocol import (
     Progress,
     Settings,
 )
+from llm_attr_widget.widget.units import feature_units, output_units
 from llm_attr_widget.widget.wire import buffers
 
 # Colab drops messages over 1 MB or so; two matrices travel in a frame.
@@ -56,6 +57,8 @@ def chart_of(attribution: Attribution, run: int, settings: Settings, continues: 
         askable=attribution.game is not None,
         extendable=can_go_further(attribution),
         settings=settings,
+        units=feature_units(attribution),
+        output_units=output_units(attribution),
     )
 
 

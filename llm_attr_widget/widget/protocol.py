@@ -94,6 +94,17 @@ class PieceText:
 
 
 @dataclass(frozen=True, slots=True)
+class Units:
+    """Which features (or outputs) make up one unit of a coarser level: for each the number of its unit.
+
+    Units are numbered from 0 in reading order; each has at least one member.
+    """
+
+    level: Granularity
+    of: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
     """What the matrix is about: everything but the numbers.
 
@@ -104,6 +115,8 @@ class Chart:
     adds_up: rows sum to v(all) - v(none). sampled: the standard errors come from sampling; model: whose numbers these
     are. picture: key of the prompt's image among the trait `pictures`. continues: the run whose calls this one began
     with. askable: the kernel can ask the model about this run (what if, check). extendable: and play more for it.
+    units: of the features at each level coarser than theirs, from fine to coarse; output_units: sentences and
+    paragraphs of the outputs. Null in what earlier versions saved: then nothing can be put together by a level.
     """
 
     run: int
@@ -124,6 +137,8 @@ class Chart:
     askable: bool
     extendable: bool
     settings: Settings
+    units: tuple[Units, ...] | None = None
+    output_units: tuple[Units, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

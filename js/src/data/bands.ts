@@ -1,8 +1,8 @@
 /** Turns, sentences and documents along the edges of a matrix whose cells are too small for labels of their own. */
 import { shorten, visible } from "../style/format";
-import { TEMPLATE } from "../wire/protocol";
-import { unitStarts } from "./segments";
+import { TEMPLATE, type Units } from "../wire/protocol";
 import type { Line, Table } from "./table";
+import { membersOf, unitsAt } from "./units";
 
 /** Neighbouring lines, from `first` to one before `end`, and what they are. */
 export interface Band {
@@ -18,11 +18,11 @@ export function columnBands({ chart, columns }: Table): readonly Band[] {
   const roles: string[] = [];
   for (const { feature, role } of chart.pieces) if (feature !== null) roles[feature] ??= role;
   if (roles.some((role) => role !== "" && role !== TEMPLATE)) return byRole(chart.pieces, columns);
-  return byUnits(chart.pieces.map((piece) => piece.text).join(""), columns);
+  return byUnits(chart.units, chart.features, columns);
 }
 
 export function rowBands({ chart, rows }: Table): readonly Band[] {
-  return byUnits(chart.outputs.join(""), rows);
+  return byUnits(chart.output_units, chart.outputs, rows);
 }
 
 /** A new turn begins where another role, or the template, stands between. */
@@ -43,19 +43,25 @@ function byRole(pieces: Table["chart"]["pieces"], lines: readonly Line[]): reado
   );
 }
 
-function byUnits(text: string, lines: readonly Line[]): readonly Band[] {
-  const paragraphs = unitStarts(text, "paragraph");
-  const starts = paragraphs.length > 1 ? paragraphs : unitStarts(text, "sentence");
-  const unitOf = ({ ranges, text: own }: Line) => {
-    const range = ranges[0] ?? { start: 0, end: 1 };
-    // A line belongs where its first letter stands: the space before it may belong to the unit before.
-    const at = range.start + Math.max(0, own.length - own.trimStart().length);
-    return starts.findLastIndex((start) => start <= at);
-  };
-  return grouped(lines, unitOf, (_, unit) => {
-    const stretch = text.slice(starts[unit] ?? 0, starts[unit + 1] ?? text.length);
-    return shorten(visible(stretch.trim()), NAME_LENGTH);
-  });
+function byUnits(units: readonly Units[] | null, texts: readonly string[], lines: readonly Line[]): readonly Band[] {
+  const paragraphs = unitsAt(units, "paragraph");
+  const of = paragraphs?.some((unit) => unit > 0) ? paragraphs : unitsAt(units, "sentence");
+  if (!of) return [];
+  const members = membersOf(of);
+  return grouped(
+    lines,
+    (line) => of[line.members[0] ?? -1] ?? -1,
+    (_, unit) =>
+      shorten(
+        visible(
+          (members[unit] ?? [])
+            .map((at) => texts[at])
+            .join("")
+            .trim(),
+        ),
+        NAME_LENGTH,
+      ),
+  );
 }
 
 /** Neighbours of one key, with a name for each stretch of them. */

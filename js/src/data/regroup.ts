@@ -2,9 +2,9 @@
 
 import type { Chart, Granularity } from "../wire/protocol";
 import type { Matrix } from "./matrix";
-import { coarser, groupsOf, unitStarts } from "./segments";
 import { overlap, type Range } from "./sources";
 import type { Axes, Cell, Line, Table } from "./table";
+import { membersOf, unitsAt } from "./units";
 
 /**
  * Columns put together: by a coarser level than the run's, and by ranges of the user's own. Null: nothing to put
@@ -12,17 +12,11 @@ import type { Axes, Cell, Line, Table } from "./table";
  */
 export function regrouped(axes: Axes, chart: Chart, level: Granularity, own: readonly Range[]): Axes | null {
   if (!chart.adds_up) return null;
-  const base = coarser(level, chart.settings.granularity) ? byLevel(axes, chart, level) : axes.columns;
+  const units = unitsAt(chart.units, level);
+  const base =
+    units === null ? axes.columns : membersOf(units).map((of) => joined(of.map((at) => axes.columns[at] as Line)));
   const columns = merged(base, own);
   return columns.length === axes.columns.length ? null : { rows: axes.rows, columns };
-}
-
-function byLevel(axes: Axes, chart: Chart, level: Granularity): readonly Line[] {
-  if (level === "token") return axes.columns;
-  const text = chart.pieces.map((piece) => piece.text).join("");
-  return groupsOf(chart, unitStarts(text, level)).map((members) =>
-    joined(members.map((at) => axes.columns[at] as Line)),
-  );
 }
 
 /** The columns without those that a range touches; all of them where none would be left. */

@@ -1,9 +1,10 @@
 import { courseOf, strongestCell } from "../data/history";
 import type { Shown } from "../data/shown";
 import { type Line, lineAt } from "../data/table";
+import { offers } from "../data/units";
 import { buttonOf, claim, element, listen, type Place, setAttributes } from "../style/dom";
 import { featureLabel } from "../style/format";
-import type { Settings } from "../wire/protocol";
+import type { Choices, Granularity, Settings } from "../wire/protocol";
 import { createEmpty } from "./around/empty";
 import { createFailure } from "./around/failure";
 import { createHelp } from "./around/help";
@@ -69,7 +70,7 @@ export function createParts(place: Place, actions: PartsActions): Parts {
   let late = false;
   const rest = (data: PartsData) => {
     const { state, busy, shown, lighting, palette, listed } = data;
-    bar.update({ ...data.live, settings: state.settings, busy });
+    bar.update({ ...data.live, choices: choicesOf(data), settings: state.settings, busy });
     beside.update(data);
     custom.update({
       chart: shown?.matrix.chart ?? null,
@@ -104,7 +105,7 @@ export function createParts(place: Place, actions: PartsActions): Parts {
     stop: () => last?.busy && actions.stop(),
     coarser() {
       if (!last) return;
-      const names = last.state.choices.granularities.map((choice) => choice.name);
+      const names = choicesOf(last).granularities.map((choice) => choice.name);
       const next = names[(names.indexOf(last.state.settings.granularity) + 1) % names.length];
       actions.edit({ granularity: next as Settings["granularity"] });
     },
@@ -133,6 +134,13 @@ export function createParts(place: Place, actions: PartsActions): Parts {
       else rest(data);
     },
   };
+}
+
+/** What the controls offer: where no run can be made, the levels at which this one can be shown. */
+function choicesOf({ state: { choices, has_model }, shown }: PartsData): Choices {
+  if (has_model || !shown) return choices;
+  const { chart } = shown.matrix;
+  return { ...choices, granularities: choices.granularities.filter(({ name }) => offers(chart, name as Granularity)) };
 }
 
 /**

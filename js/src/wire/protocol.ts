@@ -68,6 +68,16 @@ export interface PieceText {
 }
 
 /**
+ * Which features (or outputs) make up one unit of a coarser level: for each the number of its unit.
+ *
+ * Units are numbered from 0 in reading order; each has at least one member.
+ */
+export interface Units {
+  readonly level: Granularity;
+  readonly of: readonly number[];
+}
+
+/**
  * What the matrix is about: everything but the numbers.
  *
  * features: column labels; outputs: row labels (target tokens, in order). target: the whole answer; against: the
@@ -77,6 +87,8 @@ export interface PieceText {
  * adds_up: rows sum to v(all) - v(none). sampled: the standard errors come from sampling; model: whose numbers these
  * are. picture: key of the prompt's image among the trait `pictures`. continues: the run whose calls this one began
  * with. askable: the kernel can ask the model about this run (what if, check). extendable: and play more for it.
+ * units: of the features at each level coarser than theirs, from fine to coarse; output_units: sentences and
+ * paragraphs of the outputs. Null in what earlier versions saved: then nothing can be put together by a level.
  */
 export interface Chart {
   readonly run: number;
@@ -97,6 +109,8 @@ export interface Chart {
   readonly askable: boolean;
   readonly extendable: boolean;
   readonly settings: Settings;
+  readonly units: readonly Units[] | null;
+  readonly output_units: readonly Units[] | null;
 }
 
 /**
@@ -386,6 +400,11 @@ export const decodePieceText = record<PieceText>({
   role: string,
 });
 
+export const decodeUnits = record<Units>({
+  level: decodeGranularity,
+  of: list(number),
+});
+
 export const decodeChart = record<Chart>({
   run: number,
   pieces: list(decodePieceText),
@@ -405,6 +424,8 @@ export const decodeChart = record<Chart>({
   askable: boolean,
   extendable: boolean,
   settings: decodeSettings,
+  units: nullable(list(decodeUnits)),
+  output_units: nullable(list(decodeUnits)),
 });
 
 export const decodeProgress = record<Progress>({

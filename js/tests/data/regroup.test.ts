@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { fullMatrix, type Matrix } from "../../src/data/matrix";
 import { addBox } from "../../src/data/regroup";
-import { coarser, groupsOf, unitStarts } from "../../src/data/segments";
 import { type Look, sameShown, shownFrom } from "../../src/data/shown";
 import { isWhole, lineAt } from "../../src/data/table";
+import { membersOf, offers, unitsAt } from "../../src/data/units";
 import { toCsv, toJson } from "../../src/export/tables";
 import { noticeOf } from "../../src/views/around/notice";
 import { largestCells } from "../../src/views/matrix/list";
@@ -13,9 +13,15 @@ import { EMPTY, makeChart, makeProgress } from "../model";
 
 const words = ["Dave", " lives", " here", ".", " He", " golfs", ".\n", "Why", "?"];
 const tokens = [" a", " b", " c"];
+/** As the kernel sends them. */
+const units = [
+  { level: "phrase", of: [0, 0, 0, 0, 1, 1, 1, 2, 2] },
+  { level: "sentence", of: [0, 0, 0, 0, 1, 1, 1, 2, 2] },
+  { level: "paragraph", of: [0, 0, 0, 0, 0, 0, 0, 1, 1] },
+] as const;
 
 function matrixOf(features = words, outputs = tokens, patch = {}): Matrix {
-  const chart = { ...makeChart(1, features, outputs), ...patch };
+  const chart = { ...makeChart(1, features, outputs), units: features === words ? units : null, ...patch };
   const [rows, columns] = [outputs.length, features.length];
   const values = Float32Array.from({ length: rows * columns }, (_, at) => Math.fround(Math.sin(at * 7.3)));
   const errors = Float32Array.from(values, (_, at) => 0.01 * (at + 1));
@@ -38,39 +44,18 @@ const look = (patch: Partial<Look> = {}): Look => ({
   ...patch,
 });
 
-describe("where text may be cut", () => {
-  const units = (text: string, level: "word" | "sentence" | "paragraph") => {
-    const starts = unitStarts(text, level);
-    return starts.map((at, index) => text.slice(at, starts[index + 1] ?? text.length));
-  };
+describe("units", () => {
+  const chart = { ...makeChart(1, words, tokens), units };
 
-  test("words take the space before them", () => {
-    expect(units("Dave lives, here.", "word")).toEqual(["Dave", " lives", ",", " here", "."]);
-    expect(units("你好世界", "word").join("")).toBe("你好世界");
+  test("a level is offered where it is the run's own, or the kernel sent its units", () => {
+    const names = ["token", "word", "phrase", "sentence", "paragraph"] as const;
+    expect(names.filter((level) => offers(chart, level))).toEqual(["word", "phrase", "sentence", "paragraph"]);
+    expect(names.filter((level) => offers({ ...chart, units: null }, level))).toEqual(["word"]);
   });
 
-  test("sentences and paragraphs", () => {
-    const text = "Dave lives here. He golfs.\nWhy? ";
-    expect(units(text, "sentence")).toEqual(["Dave lives here.", " He golfs.", "\nWhy? "]);
-    expect(units(text, "paragraph")).toEqual(["Dave lives here. He golfs.", "\nWhy? "]);
-  });
-
-  test("whatever is cut, joined it is the text", () => {
-    for (const text of ["", " ", "\n\n", "a\r\n b", "  x  ", "é😀 ñ. ok", "a\u2028b"])
-      for (const level of ["word", "sentence", "paragraph"] as const) expect(units(text, level).join("")).toBe(text);
-  });
-
-  test("coarser goes one way", () => {
-    expect(coarser("sentence", "word")).toBe(true);
-    expect(coarser("word", "word")).toBe(false);
-    expect(coarser("token", "word")).toBe(false);
-  });
-
-  test("every feature is in one group, also those without text", () => {
-    const chart = { ...makeChart(1, words, tokens), features: [...words, "image"] };
-    const groups = groupsOf(chart, unitStarts(words.join(""), "sentence"));
-    expect(groups.flat().sort((a, b) => a - b)).toEqual(chart.features.map((_, at) => at));
-    expect(groups).toEqual([[0, 1, 2, 3], [4, 5, 6], [7, 8], [9]]);
+  test("members of a unit need not be neighbours, and are in order", () => {
+    expect(membersOf([1, 0, 1, 2])).toEqual([[1], [0, 2], [3]]);
+    expect(unitsAt(units, "word")).toBeNull();
   });
 });
 
@@ -88,6 +73,18 @@ describe("regrouping", () => {
       expect(figures.sums[row]).toBeCloseTo(by(row, 0, 9, matrix.values), 5);
     }
     expect(table.added).toBe(true);
+  });
+
+  test("every level comes from the kernel, and none without it", () => {
+    const texts = (level: Look["level"], patch = {}) =>
+      shownFrom(null, matrixOf(words, tokens, patch), look({ level })).table.columns.map((line) => line.text);
+    expect(texts("phrase")).toEqual(["Dave lives here.", " He golfs.\n", "Why?"]);
+    expect(texts("paragraph")).toEqual(["Dave lives here. He golfs.\n", "Why?"]);
+    expect(texts("token")).toEqual(words);
+    expect(texts("paragraph", { units: null })).toEqual(words);
+    expect(texts("sentence", { units: [{ level: "sentence", of: [0, 0, 0, 0, 0, 0, 0, 0, 0] }] })).toEqual([
+      words.join(""),
+    ]);
   });
 
   test("groups of the user's own swallow what they touch and leave the rest", () => {
@@ -215,7 +212,10 @@ describe("notice", () => {
     expect(at({ granularity: "sentence" }, { added: true })?.text).toContain(
       "sum of its words’ Shapley values. Errors are upper bounds.",
     );
-    expect(at({ granularity: "sentence" })?.text).toContain("don’t add up");
+    const chartWith = (patch = {}) => ({ chart: { ...chart, ...patch } });
+    expect(at({ granularity: "sentence" }, chartWith({ adds_up: false }))?.text).toContain("don’t add up");
+    expect(at({ granularity: "sentence" }, chartWith({ units }))?.text).toBe("Every sentence is one word here.");
+    expect(at({ granularity: "sentence" })?.text).toContain("was not saved");
     expect(at({ granularity: "token" })?.text).toContain("can’t be split");
     expect(at({ method: "lime" })?.rerun).toBe("Run with LIME");
   });

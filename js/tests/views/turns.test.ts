@@ -8,6 +8,7 @@ import { coloursOn } from "../../src/style/colours";
 import { nextLine } from "../../src/views/panel/flow";
 import { createFlow, type FlowData } from "../../src/views/panel/text";
 import { blocksOf, massOf, templateCount } from "../../src/views/panel/turns";
+import type { Chart } from "../../src/wire/protocol";
 import { makeChart } from "../model";
 
 const PARTS = [
@@ -19,13 +20,18 @@ const PARTS = [
   ["assistant", "a\u0007b"],
 ] as const;
 
-function table(parts: readonly (readonly [string, string])[] = PARTS) {
+function table(parts: readonly (readonly [string, string])[] = PARTS, units: Chart["units"] = null) {
   const base = makeChart(
     1,
     parts.map(([, text]) => text),
     [" yes", ".", " No", "."],
   );
-  const chart = { ...base, pieces: parts.map(([role, text], feature) => ({ role, text, feature })) };
+  const output_units = [
+    { level: "sentence", of: [0, 0, 1, 1] },
+    { level: "paragraph", of: [0, 0, 0, 0] },
+  ] as const;
+  const pieces = parts.map(([role, text], feature) => ({ role, text, feature }));
+  const chart = { ...base, pieces, units, output_units };
   const matrix = emptyMatrix(chart);
   return tableOf(matrix, axesOf(chart));
 }
@@ -166,24 +172,27 @@ describe("bands", () => {
     ]);
   });
 
-  test("sentences of the answer; none for one sentence alone", () => {
+  test("sentences of the answer; none for one sentence alone, and none where the kernel sent none", () => {
     expect(rowBands(table())).toEqual([
       { first: 0, end: 2, name: "yes." },
       { first: 2, end: 4, name: "No." },
     ]);
-    expect(
-      columnBands(
-        table([
-          ["", "One"],
-          ["", " word"],
-        ]),
-      ),
-    ).toEqual([]);
+    const parts = [
+      ["", "One."],
+      ["", " Two."],
+    ] as const;
+    expect(columnBands(table(parts, [{ level: "sentence", of: [0, 0] }]))).toEqual([]);
+    expect(columnBands(table(parts, [{ level: "sentence", of: [0, 1] }]))).toHaveLength(2);
+    expect(columnBands(table(parts))).toEqual([]);
   });
 
   test("paragraphs before sentences", () => {
     const parts = ["A.", " B.", "\nC.", " D."].map((text) => ["", text] as const);
-    expect(columnBands(table(parts)).map(({ first, end, name }) => [first, end, name])).toEqual([
+    const units = [
+      { level: "sentence", of: [0, 1, 2, 3] },
+      { level: "paragraph", of: [0, 0, 1, 1] },
+    ] as const;
+    expect(columnBands(table(parts, units)).map(({ first, end, name }) => [first, end, name])).toEqual([
       [0, 2, "A. B."],
       [2, 4, "C. D."],
     ]);

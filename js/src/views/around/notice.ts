@@ -1,9 +1,9 @@
 /** One line above the matrix where what is shown is not simply what was run, and what to do about it. */
 
-import { coarser } from "../../data/segments";
+import { unitsAt } from "../../data/units";
 import { buttonOf, element, listen, type Place } from "../../style/dom";
 import { namesOf } from "../../wire/decode";
-import type { Chart, Choices, Settings } from "../../wire/protocol";
+import { type Chart, type Choices, GRANULARITIES, type Granularity, type Settings } from "../../wire/protocol";
 
 export interface NoticeData {
   readonly chart: Chart;
@@ -34,10 +34,7 @@ export function noticeOf({ chart, settings, choices, added, busy }: NoticeData):
     return { text, rerun: level === ran.granularity ? "" : `Recompute by ${level}` };
   }
   if (level !== ran.granularity) {
-    const why = coarser(level, ran.granularity)
-      ? `${label}s of single ${ran.granularity}s don’t add up to that of a ${level}.`
-      : `This was run by ${ran.granularity}, and a ${ran.granularity} can’t be split afterwards.`;
-    return { text: why, rerun: `Recompute by ${level}` };
+    return { text: whyNot(chart, level), rerun: `Recompute by ${level}` };
   }
   if (ran.locked.join("\0") !== settings.locked.join("\0"))
     return { text: "What is locked is always present from the next run on.", rerun: "Run again" };
@@ -46,6 +43,16 @@ export function noticeOf({ chart, settings, choices, added, busy }: NoticeData):
   const method = choices.methods.find((choice) => choice.name === settings.method)?.label ?? settings.method;
   const what = changed.includes("method") ? `Run with ${method}` : "Run with the new settings";
   return { text: `Shown are the ${label}s of the last run.`, rerun: what };
+}
+
+/** Why the features that were run are not put together at this level. */
+function whyNot({ label, adds_up, units, settings: { granularity: ran } }: Chart, level: Granularity): string {
+  if (GRANULARITIES.indexOf(level) < GRANULARITIES.indexOf(ran))
+    return `This was run by ${ran}, and a ${ran} can’t be split afterwards.`;
+  if (!adds_up) return `${label}s of single ${ran}s don’t add up to that of a ${level}.`;
+  return unitsAt(units, level)
+    ? `Every ${level} is one ${ran} here.`
+    : `Where a ${level} ends was not saved with this run.`;
 }
 
 function unit(level: string, ran: string): string {

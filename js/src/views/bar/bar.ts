@@ -132,7 +132,8 @@ function segments({ document }: Place, name: string, choose: (name: string) => v
   return {
     element: group,
     update(choices, chosen) {
-      if (choices !== shown) group.replaceChildren(...choices.map(button));
+      const same = choices.length === shown.length && choices.every((choice, at) => choice === shown[at]);
+      if (!same) group.replaceChildren(...choices.map(button));
       shown = choices;
       choices.forEach((choice, index) => {
         const on = choice.name === chosen;
