@@ -61,7 +61,7 @@ def test_the_sentence_with_the_fact_is_on_top(gemma, method: str) -> None:
             method=method,
             granularity="sentence",
             progress=False,
-            **budget,
+            budget=budget,
         )
         ten = result.sequence[: len(FACTS)]
         right += int(np.argmax(ten)) == number
