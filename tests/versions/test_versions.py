@@ -10,8 +10,12 @@ import transformers as tf
 from llm_attr_widget import AttrWidget, attribute
 from llm_attr_widget.demo import load_text, load_vision, vision_world
 from llm_attr_widget.inputs import ImageInput
+from llm_attr_widget.models.huggingface.anatomy import look_at
+from llm_attr_widget.models.huggingface.probe import probe
 from llm_attr_widget.models.huggingface.selftest import check_model
+from llm_attr_widget.models.huggingface.tree.packed import Packed
 from llm_attr_widget.models.huggingface.versions import running, was_tested
+from llm_attr_widget.types import Prompt
 from tests.models.huggingface.reference import by_hand
 
 PORTRAIT = "Dave lives in Palm Coast, FL and is a lawyer. His personal interests include"
@@ -75,6 +79,15 @@ def test_fast_scores_are_the_plain_ones(name: str, shipped) -> None:
     _, tokenizer = shipped
     found = check_model(family(name, len(tokenizer)), tokenizer)
     assert found.passed, str(found)
+
+
+@pytest.mark.parametrize("name", ["GPT2", "Llama", "Mistral", "Gemma 2", "GPT-NeoX"])
+def test_the_fast_path_is_taken(name: str, shipped) -> None:
+    """It needs the model's cache under the name that this version gives it."""
+    _, tokenizer = shipped
+    prompts = [Prompt(tuple(range(3, 9))), Prompt(tuple(range(3, 30)))]
+    path, _ = probe(look_at(family(name, len(tokenizer)), tokenizer), prompts, (7, 8, 9), "one_pass")
+    assert path.name == Packed.name
 
 
 def test_the_shipped_text_model_is_attributed(shipped) -> None:

@@ -59,6 +59,11 @@ class Anatomy:
         return isinstance(self.core, PreTrainedModel) and type(self.core).__module__.startswith("transformers.")
 
     @property
+    def cache_name(self) -> str | None:
+        """By which name its forward takes a cache: `cache` since transformers 5.24, by kind of layers before."""
+        return next((name for name in ("cache", "cache_params", "past_key_values") if name in self.accepts), None)
+
+    @property
     def attention(self) -> str | None:
         """Name of the attention implementation that scores are taken under, None for a module of one's own."""
         return effective(self.core, getattr(self.config, "_attn_implementation", None))

@@ -51,13 +51,8 @@ def forward(
     keep: positions in the row whose logits are wanted, ascending; all where None. A model that can leave out the
         others is asked to, as far as it was found to do what it says.
     """
-    cache_name = "cache_params" if "cache_params" in anatomy.accepts else "past_key_values"
-    arguments = {
-        "attention_mask": mask,
-        "position_ids": positions,
-        cache_name: cache,
-        "use_cache": caching,
-    }
+    cache_name = anatomy.cache_name or ""
+    arguments = {"attention_mask": mask, "position_ids": positions, cache_name: cache, "use_cache": caching}
     given = {name: value for name, value in arguments.items() if name in anatomy.accepts and value is not None}
     given.update(further or {})
     if getattr(anatomy.config, "return_dict", True) is False and anatomy.known:

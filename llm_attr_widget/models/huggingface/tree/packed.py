@@ -25,7 +25,9 @@ from llm_attr_widget.models.huggingface.tree.trie import Indices, Trie, grow
 from llm_attr_widget.models.huggingface.tree.witness import check_row
 from llm_attr_widget.types import Scored
 
-_NEEDED = frozenset({"attention_mask", "position_ids", "past_key_values"})
+_NEEDED = frozenset({"attention_mask", "position_ids"})
+_CACHES = frozenset({"cache", "past_key_values"})
+"""Names of a cache of keys and values; that of recurrent layers has another."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,8 @@ def _longest_row(anatomy: Anatomy, trie: Trie) -> int:
 def packable(anatomy: Anatomy) -> bool:
     """Whether a tree mask can say what each layer of this model may attend to."""
     attention_only = isinstance(anatomy.core, PreTrainedModel) and not anatomy.limits.separate
-    masked = anatomy.accepts >= _NEEDED and anatomy.attention in ("eager", "sdpa")
+    cached = anatomy.accepts >= _NEEDED and anatomy.cache_name in _CACHES
+    masked = cached and anatomy.attention in ("eager", "sdpa")
     config = anatomy.config
     return attention_only and masked and not getattr(config, "alibi", False) and windows(config) is not None
 
