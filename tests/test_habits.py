@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
@@ -91,3 +92,16 @@ def test_commits_that_blame_passes_over_are_whole_names() -> None:
     names = [line for line in lines if line and not line.startswith("#")]
     assert names
     assert [name for name in names if not re.fullmatch(r"[0-9a-f]{40}", name)] == []
+
+
+WAITING = {"waiting.py": "sleep", "browser/lab.py": "wait_for_timeout"}
+"""Where a look at a condition may be followed by another one, a moment later."""
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=lambda path: path.stem)
+def test_no_test_waits_for_time_to_pass(path: Path) -> None:
+    """Tests wait for conditions (`tests/waiting.py`, `Lab.until`) or events; time alone is too short or too long."""
+    calls = (node.func for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call))
+    names = {call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "") for call in calls}
+    allowed = WAITING.get(path.relative_to(ROOT / "tests").as_posix())
+    assert names & {"sleep", "wait_for_timeout"} - {allowed} == set()

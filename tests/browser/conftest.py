@@ -1,4 +1,7 @@
-"""One JupyterLab and one browser for the session; one fresh notebook or page for each test."""
+"""One JupyterLab and one browser for this folder; one fresh notebook or page for each test.
+
+They end with the folder's last test: Playwright keeps an event loop in the main thread, and others need theirs.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from tests.browser.server import Server, jupyter_lab
 PROMPT = "Dave lives in Palm Coast, FL and is a lawyer. His personal interests include"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         try:
@@ -28,7 +31,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with jupyter_lab(tmp_path_factory.mktemp("jupyter")) as server:
         yield server
@@ -47,7 +50,7 @@ def lab(server: Server, browser: Browser, request: pytest.FixtureRequest) -> Ite
     assert lab.outside_requests == [], "the page asked for something beyond the notebook server"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def text_page(tmp_path_factory: pytest.TempPathFactory) -> Saved:
     """A run on the text model that ships, as a page."""
     model, tokenizer = load_text()

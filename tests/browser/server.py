@@ -7,7 +7,6 @@ import os
 import secrets
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.waiting import until
 
 START_TIMEOUT = 90.0
 SETTINGS = {
@@ -97,17 +98,17 @@ def _environment(folder: Path) -> Mapping[str, str]:
 def _url(process: subprocess.Popen[bytes], runtime: Path, log: Path) -> str:
     """Where it listens, which it writes into its runtime folder: the port is the first free one."""
     file = runtime / f"jpserver-{process.pid}.json"
-    deadline = time.monotonic() + START_TIMEOUT
-    while time.monotonic() < deadline and process.poll() is None:
-        if file.is_file() and (text := file.read_text(encoding="utf-8")).endswith("}"):
-            return f"http://127.0.0.1:{json.loads(text)['port']}"
-        time.sleep(0.05)
-    raise RuntimeError(f"JupyterLab did not start; its log:\n{log.read_text(encoding='utf-8')}")
+
+    def written() -> bool:
+        return file.is_file() and file.read_text(encoding="utf-8").endswith("}")
+
+    until(lambda: written() or process.poll() is not None, START_TIMEOUT)
+    if not written():
+        raise RuntimeError(f"JupyterLab did not start; its log:\n{log.read_text(encoding='utf-8')}")
+    return f"http://127.0.0.1:{json.loads(file.read_text(encoding='utf-8'))['port']}"
 
 
 def _wait_for(server: Server, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_TIMEOUT
-    while not server.answers():
-        if time.monotonic() > deadline or process.poll() is not None:
-            raise RuntimeError(f"JupyterLab does not answer; its log:\n{server.log.read_text(encoding='utf-8')}")
-        time.sleep(0.05)
+    until(lambda: server.answers() or process.poll() is not None, START_TIMEOUT)
+    if process.poll() is not None:
+        raise RuntimeError(f"JupyterLab does not answer; its log:\n{server.log.read_text(encoding='utf-8')}")

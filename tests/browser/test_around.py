@@ -54,9 +54,10 @@ def test_the_menu_writes_what_python_writes(shown: Shown, saved: Saved, browser:
 
 def test_the_copied_python_makes_the_result_again(shown: Shown, saved: Saved) -> None:
     shown.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    shown.page.evaluate("navigator.clipboard.writeText('')")
     shown.root.get_by_role("button", name="Export").click()
     shown.root.get_by_role("menuitem", name="Copy as Python").click()
-    shown.page.wait_for_timeout(200)
+    shown.page.wait_for_function("async () => (await navigator.clipboard.readText()) !== ''")
     model, tokenizer = load_text()
     names: dict[str, Any] = {"model": model, "tokenizer": tokenizer}
     exec(shown.page.evaluate("navigator.clipboard.readText()"), names)

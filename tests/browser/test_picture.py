@@ -15,6 +15,7 @@ from llm_attr_widget.picture import Picture
 from tests.browser.pages import PicturedInput, Saved, Shown, open_page, quarters, saved_in
 from tests.browser.photo import Photo
 from tests.support import FunctionModel
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -34,7 +35,8 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
 def photo(shown: Shown) -> Photo:
     photo = Photo(shown.root, 2, 2)
     photo.canvas.wait_for()
-    shown.page.wait_for_timeout(200)  # the picture is decoded beside the page's own work
+    with photo.original():
+        until(lambda: photo.colours().any())  # the picture is decoded beside the page's own work
     return photo
 
 

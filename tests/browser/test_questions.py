@@ -57,10 +57,11 @@ def test_a_run_is_paused_resumed_extended_checked_and_asked_what_if(lab: Lab) ->
     lab.until(lambda: lab.evaluate("w.result is not None and w.result.provenance.calls > 200"), bool)
     button(view, "Pause").click()
     view.wait_for("paused")
-    calls = lab.until(lambda: lab.evaluate("w.result.provenance.calls"), bool)
-    lab.page.wait_for_timeout(500)
+    held = "__import__('llm_attr_widget.widget.worker', fromlist=['turn_on']).turn_on(model)._free.locked()"
+    lab.until(lambda: lab.evaluate(held), lambda taken: not taken)  # the batch under way has ended
     expect(stat(view, "phase")).to_have_text("Paused")
-    assert lab.evaluate("[w.status, w.result.provenance.calls]") == ["paused", calls]
+    assert lab.evaluate("w.status") == "paused"
+    assert 200 < lab.evaluate("w.result.provenance.calls") < 12_000
     lab.screenshot("paused", view.root)
     # What is shown on hold came in frames: traits are for runs that ended.
     on_hold = lab.evaluate(READ)
@@ -114,7 +115,6 @@ def test_a_run_is_paused_resumed_extended_checked_and_asked_what_if(lab: Lab) ->
     expect(drawer.locator(f"[data-feature='{lawyer}']")).to_have_attribute("data-state", "replaced")
     expect(drawer.locator("[aria-busy=true]")).to_have_count(0)
     expect(drawer.locator(".law-whatif .law-say")).to_contain_text("One model call.")
-    lab.page.wait_for_timeout(300)
     lab.screenshot("what-if", view.root)
     assert_accessible(view)
 
@@ -166,9 +166,9 @@ def test_runs_are_kept_restored_compared_and_contrasted(lab: Lab) -> None:
     assert_accessible(view)
     flips = set()
     for _ in range(2):
+        before = view.matrix()
         compare.get_by_role("button", name="Blink").click()
-        lab.page.wait_for_timeout(200)
-        flips.add(view.matrix())
+        flips.add(lab.until(view.matrix, lambda now, before=before: now != before))
     assert len(flips) == 2
     compare.get_by_role("button", name="End comparing").click()
     expect(compare).to_be_hidden()
@@ -229,5 +229,5 @@ def test_results_are_shown_without_their_model_and_compared_from_python(lab: Lab
         "15 of 17 parts in both"
     )
     both.root.get_by_role("button", name="Show A − B").click()
-    lab.page.wait_for_timeout(200)
+    expect(both.root.get_by_role("button", name="Show A − B")).to_have_attribute("aria-pressed", "true")
     lab.screenshot("compare-from-python", both.root)

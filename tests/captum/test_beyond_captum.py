@@ -128,7 +128,7 @@ def test_every_token_gets_the_fit_of_its_own_values(model, method):
 def test_batches_asked_for_change_nothing(model):
     one = attribution(model).attribute(prompt(), torch.tensor(TARGET))
     many = attribution(model).attribute(prompt(), torch.tensor(TARGET), perturbations_per_eval=4)
-    assert torch.equal(one.token_attr, many.token_attr)
+    assert torch.allclose(one.token_attr, many.token_attr, atol=1e-4)
 
 
 def test_kernel_shap_of_one_feature_is_all_less_none(model):
@@ -176,10 +176,10 @@ def test_skip_tokens_leaves_tokens_out_of_the_target_as_in_captum_0_8(model):
     for target in (torch.tensor(TARGET), Tok().decode(TARGET)):
         for skipped in ([TARGET[1]], [Tok().decode([TARGET[1]])]):
             found = attribution(model).attribute(prompt(), target, skip_tokens=skipped)
-            assert torch.equal(found.token_attr, fewer.token_attr)
+            assert torch.allclose(found.token_attr, fewer.token_attr, atol=1e-4)
     slopes = ours.LLMGradientAttribution(ca.LayerGradientXActivation(model, model.model.embed_tokens), Tok())
     found = slopes.attribute(prompt(), torch.tensor(TARGET), skip_tokens=[TARGET[1]])
-    assert torch.equal(found.token_attr, slopes.attribute(prompt(), fewer.target).token_attr)
+    assert torch.allclose(found.token_attr, slopes.attribute(prompt(), fewer.target).token_attr, atol=1e-4)
     written = {"max_new_tokens": 3}
     plain = attribution(model).attribute(prompt(), gen_args=written).target
     assert attribution(model).attribute(prompt(), gen_args=written, skip_tokens=plain[:1].tolist()).target.equal(plain)

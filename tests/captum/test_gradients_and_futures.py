@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import captum.attr as ca
@@ -18,6 +17,7 @@ from llm_attr_widget.errors import Cancelled, InputError, MethodError, TargetErr
 from tests.models.huggingface.families import build
 from tests.models.huggingface.reference import by_hand
 from tests.models.huggingface.test_slopes import PROMPT, TARGET, Tok
+from tests.waiting import until
 
 TEXT = "Tom lives in Rome. Ann lives in Oslo. Tom lives in"
 SLOTS = {"template": "{} lives in {}. {} lives in {}. Tom lives in", "values": ["Tom", "Rome", "Ann", "Oslo"]}
@@ -140,8 +140,7 @@ class Held:
         self.scorer, self.left = scorer, prompts
 
     def score(self, prompts, target):
-        while self.left <= 0:
-            time.sleep(0.005)
+        until(lambda: self.left > 0)
         self.left -= len(prompts)
         return self.scorer.score(prompts, target)
 
@@ -165,12 +164,9 @@ def test_what_a_future_knows_so_far_is_the_same_method_with_fewer_samples(small,
     monkeypatch.setattr(ours.Future, "AT_ONCE", 10)
     torch.manual_seed(3)
     future = attribution.attribute_future(prompt(), torch.tensor(TARGET), **options)
-    while future.progress == 0 or held[0].left > 0:
-        time.sleep(0.01)
-    deadline = time.monotonic() + 60
-    begun = None
-    while begun is None and time.monotonic() < deadline:
-        begun = future.partial()
+    until(lambda: future.progress > 0 and held[0].left <= 0)
+    until(lambda: future.partial() is not None)
+    begun = future.partial()
     assert 0 < future.progress < 1
     assert not future.done()
     assert any(torch.allclose(begun.token_attr, few, atol=1e-4) for few in expected)
@@ -196,8 +192,7 @@ def test_features_not_known_yet_are_nan(small, monkeypatch):
     )
     monkeypatch.setattr(ours.Future, "AT_ONCE", 1)
     future = attribution.attribute_future(prompt(), torch.tensor(TARGET))
-    while future.progress < 3 / 7:
-        time.sleep(0.01)
+    until(lambda: future.progress >= 3 / 7)
     begun = future.partial().token_attr
     assert torch.allclose(begun[:, :2], expected[:, :2], atol=1e-4)
     assert torch.isnan(begun[:, 2:]).all()
@@ -306,8 +301,7 @@ def test_partial_is_the_mean_over_the_trials_that_are_complete(small, monkeypatc
     )
     monkeypatch.setattr(ours.Future, "AT_ONCE", 1)
     future = attribution.attribute_future(inp(), torch.tensor(TARGET), num_trials=3)
-    while round(future.progress * 19) < complete:
-        time.sleep(0.01)
+    until(lambda: round(future.progress * 19) >= complete)
     begun = future.partial()
     torch.testing.assert_close(begun.token_attr, expected.token_attr, rtol=1e-4, atol=1e-4)
     assert (begun.token_errors is None) == (trials == 1)
@@ -371,8 +365,7 @@ def test_of_fewer_coalitions_than_features_a_linear_model_says_nothing(small, me
     monkeypatch.setattr(ours.Future, "AT_ONCE", 5)
     torch.manual_seed(0)
     future = ours.LLMAttribution(method(small), Tok()).attribute_future(prompt(), torch.tensor(TARGET), n_samples=40)
-    while future.progress == 0:
-        time.sleep(0.01)
+    until(lambda: future.progress > 0)
     assert future.partial() is None
     held[0].left = 10**6
     future.result(60)

@@ -211,4 +211,3 @@ def test_lime_and_kernel_shap_need_no_scikit_learn(method, monkeypatch):
         attribution = ours.LLMAttribution(method(model), Tok())
         found.append(attribution.attribute(inp, torch.tensor(TARGET), n_samples=50).token_attr)
     assert torch.allclose(found[0], found[1], atol=1e-3)
-    assert not torch.equal(found[0], found[1])

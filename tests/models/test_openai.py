@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -201,9 +200,11 @@ def test_the_first_model_of_the_list_is_asked_and_a_list_without_one_is_said(mod
 def test_a_server_that_takes_too_long_is_not_waited_for(model):
     with serving(model, Tok()) as served:
         whole = served.completion
-        served.completion = lambda request: time.sleep(0.6) or whole(request)
+        given_up = threading.Event()
+        served.completion = lambda request: given_up.wait(60) and whole(request)
         with pytest.raises(ScoreError, match="APITimeoutError"):
             scores(connected(served, timeout=0.1, retries=0, in_flight=1), PROMPTS[:1])
+        given_up.set()
 
 
 def test_the_key_is_the_one_given_or_the_environments(model, monkeypatch):

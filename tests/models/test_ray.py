@@ -7,7 +7,7 @@ LAW_RAY=1 python -m pytest tests/models/test_ray.py -W ignore::pytest.PytestUnra
 from __future__ import annotations
 
 import os
-import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from llm_attr_widget.types import Generator, Prompt, Scored, Scorer
 from tests.models.huggingface.families import build
 from tests.models.huggingface.reference import by_hand
 from tests.models.huggingface.test_slopes import PROMPT, TARGET, Tok
+from tests.waiting import until
 
 ray = pytest.importorskip("ray", reason="Ray is large and no part of the test extra: pip install '.[ray]' runs these.")
 pytestmark = [
@@ -46,10 +47,17 @@ def _make():
 
 
 class Saying:
-    """A model that scores alone, and says of every token which process it lives in."""
+    """A model that scores alone, and says of every token which process it lives in.
+
+    folder: where each replica leaves its mark, and waits for the other's.
+    """
+
+    def __init__(self, folder):
+        self.folder = folder
 
     def score(self, prompts, target):
-        time.sleep(0.1)  # long enough for the other replica to get its share
+        (self.folder / str(os.getpid())).touch()
+        until(lambda: len(list(self.folder.iterdir())) == 2)  # the other replica has its share, too
         yield Scored(range(len(prompts)), np.full((len(prompts), len(target)), os.getpid(), dtype=np.float32))
 
 
@@ -76,26 +84,24 @@ def test_it_writes_what_its_model_writes(replicas):
     assert replicas.generate(Prompt(PROMPT), max_new_tokens=3, options=options) == drawn != expected
 
 
-def test_all_replicas_work_and_closing_ends_them(replicas):
+def test_all_replicas_work_and_closing_ends_them(replicas, tmp_path):
     del replicas
-    tokenizer = Tok()
-    with RayModel(Saying, replicas=2, batch=1, resources={"num_cpus": 0.25}, tokenizer=tokenizer) as model:
+    tokenizer, options = Tok(), {"replicas": 2, "batch": 1, "resources": {"num_cpus": 0.25}}
+    with RayModel(partial(Saying, tmp_path), **options, tokenizer=tokenizer) as model:
         assert model.tokenizer is tokenizer
         assert len({float(batch.log_probs[0, 0]) for batch in model.score(PROMPTS, TARGET)}) == 2
         with pytest.raises(CapabilityError, match="Saying only scores"):
             model.generate(Prompt(PROMPT), max_new_tokens=1, options={})
         actors = list(model._replicas)
-    assert all(gone(actor) for actor in actors)
+    for actor in actors:
+        until(lambda actor=actor: gone(actor))  # Ray ends it a little later than it is asked to
 
 
-def gone(actor, tries=100):
-    """Whether the actor ends: Ray ends it a little later than it is asked to."""
-    for _ in range(tries):
-        try:
-            ray.get(actor.facts.remote())
-        except ray.exceptions.RayActorError:
-            return True
-        time.sleep(0.1)
+def gone(actor):
+    try:
+        ray.get(actor.facts.remote())
+    except ray.exceptions.RayActorError:
+        return True
     return False
 
 

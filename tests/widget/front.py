@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from typing import Any
 
 from llm_attr_widget import AttrWidget
@@ -32,12 +32,24 @@ def widget(model: FunctionModel | None = None, *, features: int = 6, **options: 
     return AttrWidget(model, None, BitsInput(features), TARGET, **options)
 
 
-def slow(features: int, seconds: float = 0.02) -> FunctionModel:
-    quick = table_model(table(features, 3), features)
-    answer = quick._log_probs
+class Held(FunctionModel):
+    """A table's answers, one prompt at a time, each only once a test lets it: a run stands where the test needs it."""
 
-    def score(ids: tuple[int, ...], target: tuple[int, ...]) -> Any:
-        time.sleep(seconds)
-        return answer(ids, target)
+    def __init__(self, features: int) -> None:
+        self._answers = table_model(table(features, 3), features)._log_probs
+        self._free = threading.Event()
+        self._let = threading.Semaphore(0)
+        super().__init__(self._when_let, batch=1)
 
-    return FunctionModel(score, batch=1)
+    def let(self) -> None:
+        """One more prompt may be scored."""
+        self._let.release()
+
+    def let_all(self) -> None:
+        self._free.set()
+        self._let.release()
+
+    def _when_let(self, ids: tuple[int, ...], target: tuple[int, ...]) -> Any:
+        if not self._free.is_set():
+            assert self._let.acquire(timeout=60), "the test never let this prompt be scored"
+        return self._answers(ids, target)

@@ -13,7 +13,8 @@ from llm_attr_widget.demo import load_text
 from llm_attr_widget.widget import protocol
 from llm_attr_widget.widget.wire import decode
 from tests.support import BitsInput, table, table_model
-from tests.widget.front import TARGET, Front, slow, widget
+from tests.waiting import until
+from tests.widget.front import TARGET, Front, Held, widget
 
 PROMPT = "Dave lives in Palm Coast, FL and is a lawyer. His personal interests include"
 
@@ -51,18 +52,19 @@ def test_leaving_out_costs_nothing_where_the_ledger_knows() -> None:
 
 def test_a_question_is_answered_while_a_run_goes_on() -> None:
     log_probs = table(10, 3)
-    w = widget(slow(10), features=10, method="kernel_shap", budget=400)
+    model = Held(10)
+    w = widget(model, features=10, method="kernel_shap", budget=400)
     front = Front(w)
     w.run()
-    while w.result is None or w.result.provenance.calls < 10:
-        pass
+    until(lambda: w.result is not None and w.result.provenance.calls >= 10, meanwhile=model.let)
     front.says({"kind": "what_if", "ask": 5, "run": 1, "absent": [3, 4], "replaced": []})
-    assert w._questions.wait(10)
+    until(lambda: not w._questions.busy, meanwhile=model.let)
     assert w.status == "running"
     ((answer, buffers),) = [(event, sent) for event, sent in front.events if event["kind"] == "what_if"]
     assert answer["ask"] == 5
     np.testing.assert_array_equal(np.frombuffer(buffers[1], "<f4"), log_probs[row_of(10, [3, 4])])
     w.stop()
+    model.let_all()
     w.wait(10)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,19 +12,17 @@ import pytest
 from llm_attr_widget import Attribution, AttrWidget, attribute, compare
 from llm_attr_widget.errors import AttributionError, CapabilityError, MethodError
 from llm_attr_widget.game.targets import Target
-from llm_attr_widget.widget import protocol
+from llm_attr_widget.widget import protocol, worker
 from llm_attr_widget.widget.runs import records_of
 from llm_attr_widget.widget.table import fields_of
 from llm_attr_widget.widget.wire import decode
 from tests.support import BitsInput, FunctionModel, table, table_model
-from tests.widget.front import TARGET, Front, slow, widget
+from tests.waiting import until
+from tests.widget.front import TARGET, Front, Held, widget
 
 
-def until(ready: object, seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not ready():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.005)
+def calls(w: AttrWidget) -> int:
+    return 0 if w.result is None else w.result.provenance.calls
 
 
 def a_result(seed: int = 0, method: str = "kernel_shap", features: int = 9) -> Attribution:
@@ -37,21 +35,24 @@ def numbers(record: protocol.Record, shape: tuple[int, int]) -> np.ndarray:
 
 
 def test_paused_runs_hold_still_and_leave_the_model_to_others() -> None:
-    model = slow(10)
+    model = Held(10)
     w = widget(model, features=10, method="kernel_shap", budget=200)
     front = Front(w)
     w.run()
-    until(lambda: len(model.asked) > 20)
+    until(lambda: calls(w) > 20, meanwhile=model.let)
     front.says({"kind": "pause"})
     assert w.status == "paused"
     assert front.frames()[-1]["progress"]["phase"] == "paused"
-    time.sleep(0.1)  # the batch under way ends
-    still = len(model.asked)
+    model.let_all()  # the batch under way ends
     other = AttrWidget(model, None, BitsInput(10), TARGET, method="leave_one_out")
     Front(other)
     other.run()
     assert other.wait(20).phase == "finished"
-    assert len(model.asked) == still + other.result.provenance.scored
+    still = len(model.asked) - other.result.provenance.scored
+    assert 20 < still < 200
+    those_of_one_left_out = {prompt.ids for prompt in model.asked[still:]}
+    assert min(map(len, those_of_one_left_out)) >= 9 or () in those_of_one_left_out
+    assert len(those_of_one_left_out) == other.result.provenance.scored
     front.says({"kind": "hello"})
     assert front.frames()[-1]["progress"]["phase"] == "paused"
     front.says({"kind": "resume"})
@@ -60,25 +61,31 @@ def test_paused_runs_hold_still_and_leave_the_model_to_others() -> None:
     assert w.status == "finished"
 
 
-def test_time_does_not_run_while_paused() -> None:
-    w = widget(slow(10, 0.005), features=10, method="kernel_shap", budget=60)
+def test_time_does_not_run_while_paused(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(worker, "time", SimpleNamespace(perf_counter=lambda: clock.now, sleep=lambda _: None))
+    model = Held(10)
+    w = widget(model, features=10, method="kernel_shap", budget=60)
     Front(w)
-    began = time.monotonic()
     w.run()
-    until(lambda: w.result is not None and w.result.provenance.calls > 8)
+    until(lambda: calls(w) > 8, meanwhile=model.let)
+    clock.now += 5
     w.pause()
-    time.sleep(1.0)
+    model.let_all()
+    until(lambda: not worker.turn_on(model)._free.locked())
+    clock.now += 1000
     w.resume()
-    result = w.wait(30)
-    assert result.provenance.seconds < time.monotonic() - began - 0.8
+    assert w.wait(30).provenance.seconds == pytest.approx(5)
 
 
 def test_a_paused_run_can_be_stopped_and_keeps_what_there_is() -> None:
-    w = widget(slow(10), features=10, method="kernel_shap", budget=200)
+    model = Held(10)
+    w = widget(model, features=10, method="kernel_shap", budget=200)
     Front(w)
     w.run()
-    until(lambda: w.result is not None and w.result.provenance.calls > 4)
+    until(lambda: calls(w) > 4, meanwhile=model.let)
     w.pause()
+    model.let_all()
     w.stop()
     result = w.wait(10)
     assert w.status == result.phase == "stopped"
@@ -95,18 +102,20 @@ def test_pause_without_a_run_does_nothing() -> None:
 
 
 def test_a_run_is_extended_on_the_way_without_a_break() -> None:
-    w = widget(slow(10, 0.005), features=10, method="kernel_shap", budget=60)
+    model = Held(10)
+    w = widget(model, features=10, method="kernel_shap", budget=60)
     front = Front(w)
     w.run()
-    until(lambda: w.result is not None and w.result.provenance.calls > 8)
+    until(lambda: calls(w) > 8, meanwhile=model.let)
     front.says({"kind": "extend", "run": 1})
+    model.let_all()
     result = w.wait(30)
     assert result.provenance.calls == 74  # 75, in pairs
     assert {frame["run"] for frame in front.frames()} == {1}
     assert "finished" not in [frame["progress"]["phase"] for frame in front.frames()[:-1]]
     assert front.frames()[-2]["progress"]["budget"] == 74
-    calls = [frame["progress"]["calls"] for frame in front.frames()]
-    assert calls == sorted(calls)
+    told = [frame["progress"]["calls"] for frame in front.frames()]
+    assert told == sorted(told)
 
 
 def test_an_ended_run_is_extended_by_a_run_that_takes_its_place() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-import time
 from base64 import b64decode
 from typing import Any
 
@@ -14,19 +13,23 @@ import pytest
 
 from llm_attr_widget import AttributionError, AttrWidget
 from llm_attr_widget.game.targets import Target
+from llm_attr_widget.widget import publisher
 from tests.support import BitsInput, FunctionModel, table, table_model
-from tests.widget.front import Front, slow, widget
+from tests.waiting import until
+from tests.widget.front import Front, Held, widget
 
 
-def test_a_run_streams_frames_and_ends_in_traits() -> None:
-    w = widget(slow(6), budget=40, method="permutation_shapley")
+def test_a_run_streams_frames_and_ends_in_traits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publisher, "FRAMES_PER_SECOND", 1e6)
+    model = Held(6)
+    w = widget(model, budget=40, method="permutation_shapley")
     front = Front(w)
     w.run()
     assert w.status == "running"
+    until(lambda: w.status == "finished", meanwhile=model.let)
     result = w.wait(30)
-    assert w.status == "finished"
     frames = front.frames()
-    assert len([frame for frame in frames if frame["rows"]]) > 5
+    assert len([frame for frame in frames if frame["rows"]]) > 3
     assert [event["seq"] for event, _ in front.events] == list(range(1, len(front.events) + 1))
     assert frames[-1]["progress"]["phase"] == "finished"
     shown = np.frombuffer(w.values, "<f4").reshape(3, 6)
@@ -61,19 +64,18 @@ def test_hello_and_resend_are_answered_with_everything() -> None:
 
 
 def test_run_and_stop_as_commands() -> None:
-    w = widget(slow(10), features=10)
+    model = Held(10)
+    w = widget(model, features=10)
     front = Front(w)
     names = ("prompt", "target", "against", "granularity", "value", "trials", "seed", "locked")
     settings = {name: getattr(w, name) for name in names}
     front.says({"kind": "run", "settings": {**settings, "method": "kernel_shap", "budget": 900}})
     assert w.budget == 900
     assert w.method == "kernel_shap"
-    while w.result is None or w.result.provenance.calls < 30:
-        time.sleep(0.01)
-    began = time.monotonic()
+    until(lambda: w.result is not None and w.result.provenance.calls >= 30, meanwhile=model.let)
     front.says({"kind": "stop"})
-    result = w.wait(5)
-    assert time.monotonic() - began < 5
+    model.let_all()
+    result = w.wait(30)
     assert w.status == result.phase == "stopped"
     assert 30 <= result.provenance.calls < 900
     assert np.isfinite(np.frombuffer(w.values, "<f4")).all()
@@ -123,13 +125,14 @@ def test_a_mistake_in_the_settings_is_told_in_plain_words() -> None:
 
 
 def test_a_new_run_ends_the_one_before_it() -> None:
-    w = widget(slow(10), features=10, budget=900)
+    model = Held(10)
+    w = widget(model, features=10, budget=900)
     front = Front(w)
     w.run()
-    while w.result is None or w.result.provenance.calls < 10:
-        time.sleep(0.01)
+    until(lambda: w.result is not None and w.result.provenance.calls >= 10, meanwhile=model.let)
     w.budget = 20
     w.run()
+    model.let_all()
     result = w.wait(30)
     assert w.status == "finished"
     assert result.provenance.planned <= 20
@@ -140,13 +143,13 @@ def test_a_new_run_ends_the_one_before_it() -> None:
 def test_two_widgets_on_one_model_take_turns() -> None:
     inside = threading.Semaphore(1)
     quick = table_model(table(6, 3), 6)
-    clashes: list[int] = []
+    clashed = threading.Event()
 
     def score(ids: tuple[int, ...], target: tuple[int, ...]) -> Any:
         if not inside.acquire(blocking=False):
-            clashes.append(1)
+            clashed.set()
             return quick._log_probs(ids, target)
-        time.sleep(0.005)
+        clashed.wait(0.005)  # long enough for the other to come in, if anything lets it
         inside.release()
         return quick._log_probs(ids, target)
 
@@ -157,7 +160,7 @@ def test_two_widgets_on_one_model_take_turns() -> None:
     two.run()
     assert one.wait(30) is not None
     assert two.wait(30) is not None
-    assert not clashes
+    assert not clashed.is_set()
     assert any("Waiting for another run" in frame["progress"]["message"] for frame in front.frames())
 
 
