@@ -21,6 +21,7 @@ from llm_attr_widget.inputs import ChatInput, ImageInput, make_input
 from llm_attr_widget.inputs.changed.in_place import in_place
 from llm_attr_widget.inputs.text.cutting import tree
 from llm_attr_widget.methods import Owen, make_method
+from llm_attr_widget.methods.choice import shapley_method
 from llm_attr_widget.methods.owen import leaves
 from llm_attr_widget.methods.registry import check_seed, check_trials
 from llm_attr_widget.tokens import tokenizer_of
@@ -40,6 +41,10 @@ PromptLike: TypeAlias = "str | Sequence[Mapping[str, Any]] | Input"
 Block: TypeAlias = "tuple[int, Coalitions, np.random.Generator]"
 
 
+MOST_CELLS = 8_000_000_000
+"""Coalitions times features, a byte each, that a ledger may hold."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spent:
     """What an earlier run spent on the ledger that this one begins with."""
@@ -54,7 +59,8 @@ class Plan:
 
     owners: for a gradient method, the feature of each segment of the prompt's image, then of each token. spent:
     counted in.
-    planned: coalitions, or points, of all trials together.
+    planned: coalitions, or points, of all trials together. instead: why not the method that was asked for.
+    Raises MethodError for a plan whose ledger would not fit into memory.
     """
 
     game: Game
@@ -67,6 +73,7 @@ class Plan:
     owners: tuple[int | None, ...] = ()
     stop_when: Separated | None = None
     spent: Spent = Spent()
+    instead: str = ""
     planned: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -74,6 +81,12 @@ class Plan:
         if self.stop_when is not None:
             self.stop_when.require(self.method, self.game.features)
         object.__setattr__(self, "planned", self.trials * self.method.calls(self.game.features))
+        if not isinstance(self.method, GradientMethod) and self.planned * self.game.features > MOST_CELLS:
+            raise MethodError(
+                f"{self.method.label}s of {self.game.features:,} features take {self.planned:,} model calls, and the "
+                f"ledger {self.planned * self.game.features / 1e9:,.0f} GB of memory. Choose a coarser granularity "
+                "(granularity='sentence'), or method='sparse', whose calls do not grow with the features."
+            )
 
     def blocks(self) -> Iterator[Block]:
         """(trial, coalitions, generator for sampled baselines): depends on the seed alone, so that a run can resume."""
@@ -113,6 +126,9 @@ def plan(
     given: Any = tokenizer if tokenizer is not None else getattr(scorer, "tokenizer", None)
     explained, words = make_input(given, prompt, granularity=granularity), tokenizer_of(given)
     chosen = make_method(method, budget=budget) if isinstance(method, str) else method
+    instead = ""
+    if method == "shapley":
+        chosen, instead = shapley_method(len(explained.features), budget)
     if budget is not None and not isinstance(method, str):
         raise MethodError(
             f"Give the budget to the method itself, {method!r}, or name the method and keep budget={budget}."
@@ -137,7 +153,7 @@ def plan(
         require_same_game(resume, game)
     name = getattr(scorer, "name", type(scorer).__name__)
     units = getattr(getattr(explained, "whole", explained), "units", granularity)
-    return Plan(game, chosen, trials, seed, name, units, resume, owners, stop_when)
+    return Plan(game, chosen, trials, seed, name, units, resume, owners, stop_when, instead=instead)
 
 
 def _along_its_groups(method: Method | GradientMethod, explained: Input) -> Method | GradientMethod:

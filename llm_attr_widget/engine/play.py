@@ -218,6 +218,7 @@ def _attribution(
             seconds=seconds,
             stop_when="" if ready.stop_when is None else str(ready.stop_when),
             early=early,
+            instead=ready.instead,
         ),
         game=game,
         against=game.targets[1] if len(game.targets) > 1 else None,

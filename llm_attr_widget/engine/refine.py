@@ -67,7 +67,8 @@ def refine(
 def worth_splitting(result: Attribution, prompt: ImageInput, share: float) -> tuple[int, ...]:
     """The fewest segments that have `share` of all segments' |attribution|, less those that may be zero."""
     count = len(prompt.segmentation.names)
-    scores, errors = np.abs(result.sequence[:count]), np.nan_to_num(result.sequence_standard_errors[:count])
+    scores = np.abs(result.sequence[:count])
+    errors = np.nan_to_num(result.sequence_standard_errors[:count], nan=np.inf)  # not known is not small
     order = np.argsort(-scores, kind="stable")
     before = np.cumsum(scores[order]) - scores[order]
     boxes = prompt.segmentation.boxes or ((0, 0, 2, 2),) * count

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from llm_attr_widget.methods.base import everyone_and_no_one, in_blocks, require_features
-from llm_attr_widget.methods.fits.value_table import ValueTable
+from llm_attr_widget.methods.base import everyone_and_no_one, finite_or_nan, require_features
 from llm_attr_widget.types import Coalitions, Estimate, Values
 
 
@@ -29,7 +28,7 @@ class LeaveOneOut:
         return _calls(features)
 
     def design(self, features: int, rng: np.random.Generator) -> Iterator[Coalitions]:  # noqa: ARG002  nothing is drawn
-        return _design(features, ~np.eye(features, dtype=bool))
+        return _design(features, present=False)
 
     def fold(self, features: int, outputs: int) -> OneAtATimeFold:
         return OneAtATimeFold(features, outputs, present=True)
@@ -52,7 +51,7 @@ class AddOneIn:
         return _calls(features)
 
     def design(self, features: int, rng: np.random.Generator) -> Iterator[Coalitions]:  # noqa: ARG002  nothing is drawn
-        return _design(features, np.eye(features, dtype=bool))
+        return _design(features, present=True)
 
     def fold(self, features: int, outputs: int) -> OneAtATimeFold:
         return OneAtATimeFold(features, outputs, present=False)
@@ -62,20 +61,24 @@ class OneAtATimeFold:
     """Finds the rows it needs among any coalitions. Features whose row was not played yet are NaN."""
 
     def __init__(self, features: int, outputs: int, *, present: bool) -> None:
-        self._table = ValueTable(features, outputs)
-        self._reference = np.full((1, features), present)
-        self._single = self._reference ^ np.eye(features, dtype=bool)
-        self._sign = 1.0 if present else -1.0
+        self._present = present
+        # A row for each feature that alone differs from the reference, and the last for the reference itself.
+        self._sums = np.zeros((features + 1, outputs))
+        self._counts = np.zeros((features + 1, 1))
 
     def add(self, coalitions: Coalitions, values: Values) -> None:
-        self._table.add(coalitions, values)
+        """A coalition played again (sampled baselines) is averaged."""
+        differs = coalitions != self._present
+        many = differs.sum(axis=1)
+        at = np.where(many == 1, differs.argmax(axis=1), len(self._sums) - 1)[many <= 1]
+        np.add.at(self._sums, at, finite_or_nan(values)[many <= 1])
+        np.add.at(self._counts, at, 1.0)
 
     def estimate(self) -> Estimate | None:
-        reference, known = self._table.look_up(self._reference)
-        single, played = self._table.look_up(self._single)
-        if not known[0] or not played.any():
+        if not self._counts[-1] or not self._counts[:-1].any():
             return None
-        scores = self._sign * (reference - single).T
+        means = self._sums / np.where(self._counts > 0, self._counts, np.nan)
+        scores = ((means[-1] - means[:-1]) if self._present else (means[:-1] - means[-1])).T
         return Estimate(scores, np.where(np.isnan(scores), np.nan, 0.0))
 
 
@@ -84,8 +87,13 @@ def _calls(features: int) -> int:
     return features + 2 if features > 1 else 2
 
 
-def _design(features: int, single: Coalitions) -> Iterator[Coalitions]:
+def _design(features: int, *, present: bool) -> Iterator[Coalitions]:
+    """v(all) and v(none), then each feature alone present, or absent, four at a time."""
     require_features(features)
     yield everyone_and_no_one(features)
-    if features > 1:  # with one feature, its row is v(all) or v(none) itself
-        yield from in_blocks(single, 4)
+    if features == 1:  # its row is v(all) or v(none) itself
+        return
+    for start in range(0, features, 4):
+        rows = np.full((min(4, features - start), features), not present)
+        rows[np.arange(len(rows)), start + np.arange(len(rows))] = present
+        yield rows

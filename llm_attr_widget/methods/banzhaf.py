@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binom
 
-from llm_attr_widget.methods.base import everyone_and_no_one, require_budget, require_features
+from llm_attr_widget.methods.base import everyone_and_no_one, require_budget, require_features, require_regression
 from llm_attr_widget.methods.fits.least_squares import PairTable, solve
-from llm_attr_widget.methods.fits.pairs import draw_pairs, pairs_in_class
+from llm_attr_widget.methods.fits.pairs import draw_pairs
 from llm_attr_widget.types import Coalitions, Estimate, Values
 
 
@@ -39,13 +40,14 @@ class Banzhaf:
         budget = max(256, 16 * features) if self.budget is None else self.budget
         if features < budget.bit_length():
             return 2**features
+        require_regression(features, self.label)
         require_budget(budget, at_least=2 * features, features=features)
         return budget - budget % 2
 
     def design(self, features: int, rng: np.random.Generator) -> Iterator[Coalitions]:
         pairs = self.calls(features) // 2 - 1
         yield everyone_and_no_one(features)
-        shares = [0.0, *_class_weights(features)[1:]]
+        shares = [0.0, *_class_weights(features)[1:].tolist()]
         for _, pair in zip(range(pairs), draw_pairs(features, shares, rng), strict=False):
             yield pair
 
@@ -72,4 +74,5 @@ class BanzhafFold:
 
 def _class_weights(features: int) -> NDArray[np.float64]:
     """Share of all coalitions in each size class 0 … features // 2."""
-    return np.array([pairs_in_class(features, size) / 2 ** (features - 1) for size in range(features // 2 + 1)])
+    sizes = np.arange(features // 2 + 1)
+    return binom.pmf(sizes, features, 0.5) * np.where(2 * sizes == features, 1.0, 2.0)

@@ -50,6 +50,20 @@ def require_budget(budget: int, *, at_least: int, features: int) -> None:
         )
 
 
+MOST_REGRESSED = 4096
+"""Features up to which least squares fit: memory grows with their square, time with their cube."""
+
+
+def require_regression(features: int, label: str) -> None:
+    """Raises MethodError for a game too large for least squares over all features at once."""
+    if features > MOST_REGRESSED:
+        raise MethodError(
+            f"{label}s of {features:,} features would need a least-squares fit of {features:,} unknowns; at most "
+            f"{MOST_REGRESSED:,} fit in memory and time. Choose a coarser granularity (granularity='sentence'), or "
+            "method='sparse', which needs few calls, or method='owen'."
+        )
+
+
 def everyone_and_no_one(features: int) -> Coalitions:
     """`(2, features)`: v(all) and v(none), the first block of every design."""
     rows = np.zeros((2, features), dtype=bool)

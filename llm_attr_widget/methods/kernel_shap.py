@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from llm_attr_widget.methods.base import everyone_and_no_one, require_budget, require_features
+from llm_attr_widget.methods.base import everyone_and_no_one, require_budget, require_features, require_regression
 from llm_attr_widget.methods.fits import kriging
 from llm_attr_widget.methods.fits.least_squares import PairTable, solve
 from llm_attr_widget.methods.fits.pairs import draw_pairs
@@ -44,6 +44,7 @@ class KernelShap:
         budget = max(256, 16 * features) if self.budget is None else self.budget
         if features < budget.bit_length():  # 2^features <= budget, without building a huge number
             return 2**features
+        require_regression(features, self.label)
         require_budget(budget, at_least=2 * features, features=features)
         return budget - budget % 2
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_attr_widget.errors import MethodError
-from llm_attr_widget.methods.base import require_budget, require_features
+from llm_attr_widget.methods.base import require_budget, require_features, require_regression
 from llm_attr_widget.methods.fits.linear import LassoFold, RidgeFold
 from llm_attr_widget.methods.fits.uniform import uniform_design
 from llm_attr_widget.types import Coalitions
@@ -28,8 +28,9 @@ class Lime:
     "cosine" is 1 - sqrt(present / features), "euclidean" is sqrt(absent).
 
     kernel_width: None means lime's own 0.25 for cosine (its text default) and 0.75 sqrt(features) for euclidean.
-    penalty, strength: "ridge" minimises Σ w r² + strength Σ β² (None: 1, as lime); "lasso" minimises
-        Σ w r² / (2 Σ w) + strength Σ |β| (None: 0.01, as captum). The intercept is free.
+    penalty, strength: "ridge" minimises Σ w r² + strength Σ β² over all 2^features coalitions (None: 1, as lime); on a
+        part of them strength counts by that part, or the weights would be other ones, smaller with fewer calls. "lasso"
+        minimises Σ w r² / (2 Σ w) + strength Σ |β| (None: 0.01, as captum). The intercept is free.
     budget: model calls; None means max(256, 16 features). Cost: min(budget, 2^features).
     Standard errors tell the spread over drawn coalitions around the fit on all 2^features of them, not the shrinkage.
     On another method's coalitions it is the linear model that fits those best.
@@ -61,6 +62,7 @@ class Lime:
         budget = max(256, 16 * features) if self.budget is None else self.budget
         if features < budget.bit_length():
             return 2**features
+        require_regression(features, self.label)
         require_budget(budget, at_least=4, features=features)
         return budget
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from llm_attr_widget.errors import MethodError
 from llm_attr_widget.methods.base import everyone_and_no_one, require_budget, require_features
-from llm_attr_widget.methods.permutation import ChainFold, chain
+from llm_attr_widget.methods.permutation import ChainFold, chain_blocks
 from llm_attr_widget.types import Coalitions
 
 Groups: TypeAlias = Sequence[Union[int, "Groups"]]
@@ -56,8 +56,8 @@ class Owen:
         yield everyone_and_no_one(features)
         for _ in range(pairs):
             order = np.array(list(shuffled(tree, rng)), dtype=np.intp)
-            yield chain(order)
-            yield chain(order[::-1])
+            yield from chain_blocks(order)
+            yield from chain_blocks(order[::-1])
 
     def fold(self, features: int, outputs: int) -> ChainFold:
         return ChainFold(features, outputs)

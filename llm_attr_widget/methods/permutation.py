@@ -19,6 +19,9 @@ from llm_attr_widget.methods.base import (
 )
 from llm_attr_widget.types import Coalitions, Estimate, Values
 
+_WIDE = 1024
+"""Features up to which a whole order is played at once: of more it would take a minute and a gigabyte."""
+
 _FEW_ORDERS = 5
 """Features whose orders, 120 at most, are counted, to see when all of them were played."""
 
@@ -62,7 +65,11 @@ class PermutationShapley:
         pairs = self._pairs(features)
         yield everyone_and_no_one(features)
         for _, order in zip(range(pairs), stratified_orders(features, rng), strict=False):
-            yield np.vstack([chain(order), chain(order[::-1])])
+            if features <= _WIDE:
+                yield np.vstack([chain(order), chain(order[::-1])])
+            else:
+                yield from chain_blocks(order)
+                yield from chain_blocks(order[::-1])
 
     def fold(self, features: int, outputs: int) -> ChainFold:
         return ChainFold(features, outputs)
@@ -107,6 +114,18 @@ def chain(order: NDArray[np.intp]) -> Coalitions:
     return joined[None, :] <= np.arange(len(order) - 1)[:, None]
 
 
+def chain_blocks(order: NDArray[np.intp]) -> Iterator[Coalitions]:
+    """`chain`, a whole one up to a thousand features or so; of more, some rows at a time, about a megabyte."""
+    if len(order) <= _WIDE:
+        yield chain(order)
+        return
+    joined = np.empty(len(order), dtype=np.intp)
+    joined[order] = np.arange(len(order))
+    step = max(1, _WIDE * _WIDE // len(order))
+    for start in range(0, len(order) - 1, step):
+        yield joined[None, :] <= np.arange(start, min(start + step, len(order) - 1))[:, None]
+
+
 class ChainFold:
     """Mean gains over whole chains. Values with one chain, standard errors from the second pair of chains on.
 
@@ -120,7 +139,8 @@ class ChainFold:
     def __init__(self, features: int, outputs: int) -> None:
         self._features = features
         self._ends: list[Values | None] = [None, None]
-        self._rows: list[NDArray[np.bool_]] = []
+        self._row = np.zeros(features, dtype=bool)
+        self._joined = np.full(features, features - 1, dtype=np.intp)
         self._values: list[Values] = []
         self._waiting: list[tuple[NDArray[np.intp], Values]] = []
         self._half: Values | None = None
@@ -142,16 +162,17 @@ class ChainFold:
                 self._follow(row, int(size), value)
 
     def _follow(self, row: NDArray[np.bool_], size: int, value: Values) -> None:
-        if size != len(self._rows) + 1 or (self._rows and not row[self._rows[-1]].all()):
-            self._rows.clear()
+        if size != len(self._values) + 1 or (self._values and not row[self._row].all()):
             self._values.clear()
-        if size == len(self._rows) + 1:
-            self._rows.append(row)
+        if size == len(self._values) + 1:
+            if not self._values:
+                self._joined = np.full(self._features, self._features - 1, dtype=np.intp)
+                self._row = np.zeros(self._features, dtype=bool)
+            self._joined[row & ~self._row] = len(self._values)
+            self._row = row.copy()
             self._values.append(value)
-        if len(self._rows) == self._features - 1:
-            steps = np.vstack([self._rows, np.ones(self._features, dtype=bool)])
-            self._waiting.append((np.argmax(steps, axis=0), np.array(self._values)))
-            self._rows.clear()
+        if len(self._values) == self._features - 1:
+            self._waiting.append((self._joined, np.array(self._values)))
             self._values.clear()
 
     def estimate(self) -> Estimate | None:

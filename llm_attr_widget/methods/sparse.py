@@ -14,6 +14,9 @@ from llm_attr_widget.methods.fits.linear import LassoFold
 from llm_attr_widget.methods.fits.uniform import uniform_design
 from llm_attr_widget.types import Coalitions
 
+_ENOUGH = 512
+"""Calls that tell some twenty causes among any number of features: their number counts by its logarithm."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sparse:
@@ -24,7 +27,7 @@ class Sparse:
 
     strength: of the penalty in Σ r² / 2m + strength Σ |β| (ContextCite's is 0.01 on scaled data); None chooses it
         for each output from that output's noise (scaled lasso, Sun and Zhang 2012, eq. 3–4, universal level).
-    budget: model calls; None means max(64, features). Cost: min(budget, 2^features).
+    budget: model calls; None means as many as features, but from 64 to 512. Cost: min(budget, 2^features).
     """
 
     budget: int | None = None
@@ -41,7 +44,7 @@ class Sparse:
 
     def calls(self, features: int) -> int:
         require_features(features)
-        budget = max(64, features) if self.budget is None else self.budget
+        budget = max(64, min(features, _ENOUGH)) if self.budget is None else self.budget
         if features < budget.bit_length():
             return 2**features
         require_budget(budget, at_least=8, features=features)

@@ -18,6 +18,7 @@ from llm_attr_widget.game.ledger import UNUSED, Ledger
 from llm_attr_widget.game.targets import Target
 from llm_attr_widget.game.values import LogProb, Span, Value
 from llm_attr_widget.picture import Picture
+from llm_attr_widget.result.certainty import band, certainty
 from llm_attr_widget.result.check import Additive, Check, check, convergence, doubts
 from llm_attr_widget.result.provenance import Phase, Provenance
 from llm_attr_widget.result.saving import read, write
@@ -82,6 +83,13 @@ class Attribution:
         return float(known.max()) if known.size else None
 
     @property
+    def certainty(self) -> str:
+        """How sure the numbers of the whole target are, in words: "exact", their largest standard error, or that it is
+        not known.
+        """
+        return certainty(self.sequence_standard_errors, self.unit)
+
+    @property
     def convergence(self) -> float | None:
         """Largest standard error over the range of the target's attributions; 0 when exact, None while not known."""
         return convergence(self.sequence, self.sequence_standard_errors)
@@ -94,12 +102,14 @@ class Attribution:
         rows = self.ledger.trials != UNUSED
         values = self.value(self.ledger.log_probs[rows])[:, -1]
         change = np.abs(np.diff(self.ends, axis=1)).max(initial=0.0)
-        return doubts(
+        instead = (self.provenance.instead,) if self.provenance.instead else ()
+        return instead + doubts(
             self._additive(),
             (self.ledger.coalitions[rows], values),
             gap=self.gap,
             change=float(change),
             converged=self.convergence,
+            certain=self.certainty,
         )
 
     @property
@@ -148,7 +158,8 @@ class Attribution:
 
         Raises MethodError when the method needs coalitions that were not played.
         """
-        return self._with(method, self.value)
+        found = self._with(method, self.value)
+        return replace(found, provenance=replace(self.provenance, instead=""))
 
     def _with(self, method: Method, value: Value) -> Attribution:
         estimate = refit(self.ledger, method, value, random=self.random)
@@ -300,8 +311,7 @@ class Attribution:
         lines = [f"{title} ({len(self.outputs)} outputs, {self.value.label}, {self.unit})"]
         width = max((len(repr(text)) for text, _, _ in self.top()), default=0)
         for text, value, error in self.top():
-            band = f" ± {error:.3f}" if np.isfinite(error) and error > 0 else ""
-            lines.append(f"  {text!r:<{width}}  {value:+.3f}{band}")
+            lines.append(f"  {text!r:<{width}}  {value:+.3f}{band(error)}")
         rule = f", {'' if about.early else 'not '}{about.stop_when}" if about.stop_when else ""
         lines.append(
             f"  {self.phase}: {about.calls} of {about.planned} calls{rule}, baseline: {about.baseline}, "

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from llm_attr_widget.errors import MethodError
 from llm_attr_widget.game.game import Evaluator, Game
+from llm_attr_widget.result.certainty import UNKNOWN
 from llm_attr_widget.types import Coalitions
 
 # Below these a linear reading of the numbers misleads more than it helps. Rank correlation is the "linear datamodeling
@@ -137,11 +138,12 @@ def doubts(
     gap: float | None,
     change: float,
     converged: float | None,
+    certain: str,
 ) -> tuple[str, ...]:
     """Why not to trust these attributions, in plain sentences, as far as can be told without a model call.
 
     played: coalitions and the values of the target as a whole that the attributions were made from; change: largest
-    |v(all) - v(none)|; converged: see `convergence`.
+    |v(all) - v(none)|; converged: see `convergence`; certain: see `certainty`.
     """
     if not np.isfinite(reading.sequence).all():
         return ("too little was played to tell every feature's attribution",)
@@ -149,8 +151,9 @@ def doubts(
     if gap is not None and gap > GAP_TRUSTED * change:
         found.append(f"the numbers miss v(all) - v(none) by up to {gap:.3g}, of {change:.3g}: take more steps")
     if converged is None or converged > CONVERGED:
-        share = "unknown" if converged is None else f"up to {100 * converged:.0f}% of the range of attributions"
-        found.append(f"standard errors are {share}: play more")
+        share = "as large as" if converged is None else f"up to {100 * converged:.0f}% of"
+        known = certain != UNKNOWN
+        found.append(f"standard errors are {share} the range of attributions: play more" if known else UNKNOWN)
     coalitions, values = played
     if len(coalitions) >= 2 * coalitions.shape[1] + 2:
         explained = _r_squared(reading.predict(coalitions), values)

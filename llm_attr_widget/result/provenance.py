@@ -15,6 +15,7 @@ class Provenance:
     planned: model calls planned for all trials together (a budget is for one of them); calls: coalitions played;
     scored: prompts that went through the model for them.
     stop_when: the rule to end early by, in words, "" for none; early: whether it was met and ended the run.
+    instead: why this method and not the one that was asked for, in words, "" where it is that one.
     """
 
     model: str
@@ -29,3 +30,4 @@ class Provenance:
     seconds: float
     stop_when: str = ""
     early: bool = False
+    instead: str = ""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_attr_widget.methods.base import Grown, finite_or_nan, pseudo_inverse, row_keys, student_inflation
-from llm_attr_widget.methods.fits.pairs import pairs_in_class
+from llm_attr_widget.methods.fits.pairs import pairs_in_classes
 from llm_attr_widget.types import Coalitions, Estimate, Values
 
 Array = NDArray[np.float64]
@@ -94,7 +94,7 @@ class PairTable:
             halves[one] += np.where(played[one, 1], 1.0, -1.0)[:, None] * middle
         rows = played.sum(axis=1).astype(np.float64)
         in_class = np.bincount(sizes, weights=rows, minlength=len(class_weights))
-        total = np.array([2.0 * pairs_in_class(self.features, size) for size in range(len(class_weights))])
+        total = 2.0 * np.array(pairs_in_classes(self.features, len(class_weights)), dtype=np.float64)
         return Problem(
             self._signs.rows[used],
             halves,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_attr_widget.methods.base import Grown, finite_or_nan, pseudo_inverse, student_inflation
-from llm_attr_widget.methods.fits.lasso import lasso
+from llm_attr_widget.methods.fits.lasso import Gram, lasso
 from llm_attr_widget.types import Coalitions, Estimate, Values
 
 Array = NDArray[np.float64]
@@ -127,27 +127,27 @@ class LassoFold:
         unknown = np.isnan(values).any(axis=0)
         values = np.where(unknown, 0.0, values)
         share = signs * (self._rows.weights / self._rows.weights.sum())[:, None]
-        gram = signs.T @ share
+        gram = Gram(signs * np.sqrt(self._rows.weights / self._rows.weights.sum())[:, None])
         self._last = self._solve(gram, values.T @ share, self._rows.weights @ np.square(values))
-        influence = share / np.maximum(np.diagonal(gram), 1e-300)
+        influence = share / np.maximum(gram.diagonal, 1e-300)
         leverage = np.tile(np.count_nonzero(self._last, axis=1) / len(signs), (len(signs), 1))
         errors = self._rows.errors(values - signs @ self._last.T, influence, leverage)
         coefficients = self._last.copy()
         coefficients[unknown] = errors[unknown] = np.nan
         return Estimate(coefficients, errors)
 
-    def _solve(self, gram: Array, moments: Array, energy: Array) -> Array:
+    def _solve(self, gram: Gram, moments: Array, energy: Array) -> Array:
         """energy: `(outputs,)`, weighted sum of squares of the centred values."""
         if self._strength is not None:
             # With so few rows there may be many solutions: which one comes must not depend on how often one has looked.
             start = self._last if len(self._rows) > 2 * len(gram) else np.zeros_like(self._last)
             return lasso(gram, moments, np.full(len(moments), self._strength), start)
         energy = energy / self._rows.weights.sum()
-        level = np.sqrt(2.0 * np.log(max(len(gram), 2)) / len(self._rows) * np.diagonal(gram).mean())
+        level = np.sqrt(2.0 * np.log(max(len(gram), 2)) / len(self._rows) * gram.diagonal.mean())
         solution, noise = self._last, np.sqrt(energy)
         # A fixed number of rounds from a fixed start: the result must not depend on how often one has looked.
         for _ in range(_NOISE_ROUNDS):
             solution = lasso(gram, moments, noise * level, solution)
-            left = energy - np.sum(solution * (2.0 * moments - solution @ gram), axis=1)
+            left = energy - np.sum(solution * (2.0 * moments - gram.times(solution)), axis=1)
             noise = np.sqrt(np.maximum(left, 1e-12 * energy))
         return solution
