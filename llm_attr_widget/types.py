@@ -83,6 +83,10 @@ TEMPLATE = "template"
 """Role of a piece that a chat template or a tokenizer put in."""
 
 
+UNKNOWN_ERROR = "error not known, play more"
+"""Said of a number whose standard error is NaN: too little was played to tell, which is not the same as exact."""
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """What a method's fit returns.

@@ -50,7 +50,7 @@ def require_budget(budget: int, *, at_least: int, features: int) -> None:
         )
 
 
-MOST_REGRESSED = 4096
+MOST_REGRESSED = 2048
 """Features up to which least squares fit: memory grows with their square, time with their cube."""
 
 
@@ -94,6 +94,23 @@ def in_blocks(rows: Coalitions, size: int = 8) -> Iterator[Coalitions]:
     """The rows in order, a few at a time: small enough to stream, and the runner puts them together as it likes."""
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
+
+
+def influence(rows: NDArray[np.float64], weights: NDArray[np.float64], strength: float = 0.0) -> NDArray[np.float64]:
+    """`(rows, features)`: dβ / dy of weighted least squares with a ridge; of least norm where singular.
+
+    rows: `(rows, features)`; weights: `(rows,)`; strength: the ridge's. By the smaller of the two Gram matrices.
+    """
+    if len(rows) >= rows.shape[1]:
+        weighted = rows * weights[:, None]
+        gram = rows.T @ weighted
+        gram[np.diag_indices_from(gram)] += strength
+        return weighted @ pseudo_inverse(gram)
+    root = np.sqrt(weights)[:, None]
+    scaled = rows * root
+    gram = scaled @ scaled.T
+    gram[np.diag_indices_from(gram)] += strength
+    return root * (pseudo_inverse(gram) @ scaled)
 
 
 class Grown:

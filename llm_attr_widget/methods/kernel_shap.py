@@ -88,6 +88,7 @@ class KernelShapFold:
         if len(self._pairs) == 1:
             return None
         problem = self._pairs.problem(self._weights, (everyone + no_one) / 2)
-        if self._pairs.features < 3 or not problem.whole or not problem.unplayed.any():
+        plain = self._pairs.features < 3 or not problem.whole or not problem.unplayed.any()
+        if plain or not kriging.tells(len(problem.signs), self._pairs.features):
             return solve(problem, everyone - no_one)
         return kriging.estimate(problem, everyone - no_one)

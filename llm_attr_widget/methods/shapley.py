@@ -36,7 +36,7 @@ class ExactShapley:
         if features > self.max_features:
             raise MethodError(
                 f"Exact Shapley values of {features} features need 2^{features} model calls; at most "
-                f"2^{self.max_features} are allowed. Choose a coarser granularity, method='kernel_shap', or raise "
+                f"2^{self.max_features} are allowed. Choose a coarser granularity, method='shapley', or raise "
                 "max_features."
             )
         return 2**features

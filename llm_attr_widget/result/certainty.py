@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-UNKNOWN = "error not known, play more"
-"""Said of a number whose standard error is NaN: too little was played to tell, which is not the same as exact."""
+from llm_attr_widget.types import UNKNOWN_ERROR
 
 
 def certainty(errors: NDArray[np.float64], unit: str) -> str:
     """One sentence for many numbers by their standard errors: unknown where any is, else exact, else the largest."""
     if not np.isfinite(errors).all():
-        return UNKNOWN
+        return UNKNOWN_ERROR
     largest = float(errors.max(initial=0.0))
     return f"standard error up to {largest:.2g} {unit}".rstrip() if largest > 0 else "exact"
 
@@ -20,5 +19,5 @@ def certainty(errors: NDArray[np.float64], unit: str) -> str:
 def band(error: float) -> str:
     """What follows a number: its standard error, nothing where it is exact, or that its error is not known."""
     if not np.isfinite(error):
-        return f" ({UNKNOWN})"
+        return f" ({UNKNOWN_ERROR})"
     return f" ± {error:.3f}" if error > 0 else ""

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from llm_attr_widget.errors import MethodError
 from llm_attr_widget.game.game import Evaluator, Game
-from llm_attr_widget.result.certainty import UNKNOWN
-from llm_attr_widget.types import Coalitions
+from llm_attr_widget.types import UNKNOWN_ERROR, Coalitions
 
 # Below these a linear reading of the numbers misleads more than it helps. Rank correlation is the "linear datamodeling
 # score" of Park et al. 2023 (TRAK, arXiv:2303.14186, Def. 2.3); ContextCite (arXiv:2409.00729, 4.2) reports ~0.5-0.9.
@@ -152,8 +151,8 @@ def doubts(
         found.append(f"the numbers miss v(all) - v(none) by up to {gap:.3g}, of {change:.3g}: take more steps")
     if converged is None or converged > CONVERGED:
         share = "as large as" if converged is None else f"up to {100 * converged:.0f}% of"
-        known = certain != UNKNOWN
-        found.append(f"standard errors are {share} the range of attributions: play more" if known else UNKNOWN)
+        known = certain != UNKNOWN_ERROR
+        found.append(f"standard errors are {share} the range of attributions: play more" if known else UNKNOWN_ERROR)
     coalitions, values = played
     if len(coalitions) >= 2 * coalitions.shape[1] + 2:
         explained = _r_squared(reading.predict(coalitions), values)

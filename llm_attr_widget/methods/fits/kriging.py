@@ -72,6 +72,11 @@ def estimate(problem: Problem, total: Values) -> Estimate:
     return Estimate(found, np.where(np.isnan(found), np.nan, spread.T * _inflation(problem)))
 
 
+def tells(pairs: int, features: int) -> bool:
+    """Whether there are pairs enough to tell anything but the linear part; of few features that is quickly tried."""
+    return features <= _SIZES[-1] or _pairs(pairs + 1) > features
+
+
 @dataclass(frozen=True, slots=True)
 class _Kriging:
     """The prediction g, from the first of the pairs.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_attr_widget.methods.base import Grown, finite_or_nan, pseudo_inverse, row_keys, student_inflation
+from llm_attr_widget.methods.base import Grown, finite_or_nan, influence, pseudo_inverse, row_keys, student_inflation
 from llm_attr_widget.methods.fits.pairs import pairs_in_classes
 from llm_attr_widget.types import Coalitions, Estimate, Values
 
@@ -120,9 +120,12 @@ class Regression:
 def regression(problem: Problem, *, constrained: bool) -> Regression:
     """constrained: φ must sum to a given total, and the regression is on deviations from equal shares of it."""
     signs = problem.signs - problem.signs.mean(axis=1, keepdims=True) if constrained else problem.signs
-    weighted = signs * problem.weights[:, None]
-    influence = weighted @ _inverse(signs.T @ weighted, len(signs), constrained=constrained)
-    return Regression(signs, influence, np.sum(influence * signs, axis=1))
+    if len(signs) < signs.shape[1]:
+        told = influence(signs, problem.weights)
+    else:
+        weighted = signs * problem.weights[:, None]
+        told = weighted @ _inverse(signs.T @ weighted, len(signs), constrained=constrained)
+    return Regression(signs, told, np.sum(told * signs, axis=1))
 
 
 def solve(problem: Problem, total: Values | None) -> Estimate:
@@ -146,18 +149,18 @@ def solve(problem: Problem, total: Values | None) -> Estimate:
     return Estimate(coefficients.T.copy(), np.where(np.isnan(coefficients.T), np.nan, errors))
 
 
-def _standard_errors(problem: Problem, residuals: Values, influence: Array, leverage: Array) -> Array:
-    """`(outputs, features)`. residuals: `(pairs, outputs)`; influence: `(pairs, features)`, dφ / dy."""
+def _standard_errors(problem: Problem, residuals: Values, reach: Array, leverage: Array) -> Array:
+    """`(outputs, features)`. residuals: `(pairs, outputs)`; reach: `(pairs, features)`, dφ / dy."""
     if not problem.unplayed.any():
-        return np.zeros((residuals.shape[1], influence.shape[1]))
+        return np.zeros((residuals.shape[1], reach.shape[1]))
     freedom = np.clip(1.0 - leverage, 0.0, 1.0)
     inflation = student_inflation(freedom[problem.unplayed > 0].sum())
     free = freedom > _STUCK
     if not free.any():
-        return np.full((residuals.shape[1], influence.shape[1]), np.nan)
+        return np.full((residuals.shape[1], reach.shape[1]), np.nan)
     squares = np.square(residuals / np.maximum(freedom, _STUCK)[:, None])
     squares[~free] = squares[free].mean(axis=0)
-    variance = (squares * problem.unplayed[:, None]).T @ np.square(influence)
+    variance = (squares * problem.unplayed[:, None]).T @ np.square(reach)
     return inflation * np.sqrt(variance)
 
 

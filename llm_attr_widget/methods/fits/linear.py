@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_attr_widget.methods.base import Grown, finite_or_nan, pseudo_inverse, student_inflation
+from llm_attr_widget.methods.base import Grown, finite_or_nan, influence, student_inflation
 from llm_attr_widget.methods.fits.lasso import Gram, lasso
 from llm_attr_widget.types import Coalitions, Estimate, Values
 
@@ -59,21 +59,21 @@ class WeightedRows:
         coalitions, values = self._coalitions.rows, self._values.rows
         return coalitions - share @ coalitions, values - share @ values
 
-    def errors(self, residuals: Values, influence: Array, leverage: Array) -> Array:
+    def errors(self, residuals: Values, reach: Array, leverage: Array) -> Array:
         """`(outputs, features)`: the sandwich (HC3) over coalitions, times the share of all that was not played.
 
-        residuals: `(coalitions, outputs)`; influence: `(coalitions, features)`, dβ / dvalue; leverage:
+        residuals: `(coalitions, outputs)`; reach: `(coalitions, features)`, dβ / dvalue; leverage:
         `(coalitions, 1 or outputs)`, intercept left out. Zero once all 2^features were played, NaN while there is no
         freedom.
         """
-        shape = residuals.shape[1], influence.shape[1]
-        unplayed = 1.0 - len(self) / 2.0**self._features if self._features < 60 else 1.0
+        shape = residuals.shape[1], reach.shape[1]
+        unplayed = 1.0 - self.share
         if unplayed <= 0:
             return np.zeros(shape)
         freedom = np.clip(1.0 - (self.weights / self.weights.sum())[:, None] - leverage, _LEAST_FREEDOM, 1.0)
         inflation = student_inflation(freedom.sum(axis=0))
         squares = np.square(residuals / freedom)
-        return inflation[:, None] * np.sqrt(unplayed * (squares.T @ np.square(influence)))
+        return inflation[:, None] * np.sqrt(unplayed * (squares.T @ np.square(reach)))
 
 
 class RidgeFold:
@@ -91,13 +91,10 @@ class RidgeFold:
         if centred is None:
             return None
         signs, values = centred
-        weighted = signs * self._rows.weights[:, None]
-        gram = signs.T @ weighted
-        gram[np.diag_indices_from(gram)] += self._strength * self._rows.share
-        influence = weighted @ pseudo_inverse(gram)
-        coefficients = influence.T @ values
-        leverage = np.sum(influence * signs, axis=1, keepdims=True)
-        errors = self._rows.errors(values - signs @ coefficients, influence, leverage)
+        told = influence(signs, self._rows.weights, self._strength * self._rows.share)
+        coefficients = told.T @ values
+        leverage = np.sum(told * signs, axis=1, keepdims=True)
+        errors = self._rows.errors(values - signs @ coefficients, told, leverage)
         return Estimate(coefficients.T.copy(), np.where(np.isnan(coefficients.T), np.nan, errors))
 
 
@@ -129,9 +126,9 @@ class LassoFold:
         share = signs * (self._rows.weights / self._rows.weights.sum())[:, None]
         gram = Gram(signs * np.sqrt(self._rows.weights / self._rows.weights.sum())[:, None])
         self._last = self._solve(gram, values.T @ share, self._rows.weights @ np.square(values))
-        influence = share / np.maximum(gram.diagonal, 1e-300)
+        alone = share / np.maximum(gram.diagonal, 1e-300)
         leverage = np.tile(np.count_nonzero(self._last, axis=1) / len(signs), (len(signs), 1))
-        errors = self._rows.errors(values - signs @ self._last.T, influence, leverage)
+        errors = self._rows.errors(values - signs @ self._last.T, alone, leverage)
         coefficients = self._last.copy()
         coefficients[unknown] = errors[unknown] = np.nan
         return Estimate(coefficients, errors)
