@@ -18,7 +18,7 @@ from llm_attr_widget.game.ledger import UNUSED, Ledger
 from llm_attr_widget.game.targets import Target
 from llm_attr_widget.game.values import LogProb, Span, Value
 from llm_attr_widget.picture import Picture
-from llm_attr_widget.result.certainty import band, certainty
+from llm_attr_widget.result.certainty import band, certainty, named
 from llm_attr_widget.result.check import Additive, Check, check, convergence, doubts
 from llm_attr_widget.result.provenance import Phase, Provenance
 from llm_attr_widget.result.saving import read, write
@@ -240,7 +240,7 @@ class Attribution:
             self.standard_errors,
             self.features,
             self.outputs,
-            name=self.label,
+            name=named(self.label, self.standard_errors),
             unit=self.unit,
             write=values,
         )
@@ -250,7 +250,11 @@ class Attribution:
         from llm_attr_widget.export.figures import sequence_figure
 
         return sequence_figure(
-            self.sequence, self.sequence_standard_errors, self.features, name=self.label, unit=self.unit
+            self.sequence,
+            self.sequence_standard_errors,
+            self.features,
+            name=named(self.label, self.sequence_standard_errors),
+            unit=self.unit,
         )
 
     def plot_image_heatmap(self, output: int | None = None, *, opacity: float = 0.7) -> Figure:
@@ -272,7 +276,9 @@ class Attribution:
             else (self.values[output], self.standard_errors[output])
         )
         said = self.target.text if whole else self.outputs[output]
-        return image_figure(self.picture, scores, errors, name=self.label, unit=self.unit, title=said, opacity=opacity)
+        return image_figure(
+            self.picture, scores, errors, name=named(self.label, errors), unit=self.unit, title=said, opacity=opacity
+        )
 
     def check(self, *, calls: int = 64, seed: int = 0) -> Check:
         """How far to trust these numbers: about `calls` model calls on coalitions that they were not made from.
@@ -325,4 +331,4 @@ class Attribution:
 
         about = f"{self.phase}, baseline: {self.provenance.baseline}"
         numbers, texts = (self.values, self.standard_errors), (self.features, self.outputs)
-        return html_picture(*numbers, *texts, name=self.label, unit=self.unit, about=about)
+        return html_picture(*numbers, *texts, name=named(self.label, self.standard_errors), unit=self.unit, about=about)

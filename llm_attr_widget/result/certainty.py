@@ -21,3 +21,8 @@ def band(error: float) -> str:
     if not np.isfinite(error):
         return f" ({UNKNOWN_ERROR})"
     return f" ± {error:.3f}" if error > 0 else ""
+
+
+def named(label: str, errors: NDArray[np.float64]) -> str:
+    """What a figure's numbers are; where the error of one is not known, that too."""
+    return label if np.isfinite(errors).all() else f"{label} ({UNKNOWN_ERROR})"

@@ -175,7 +175,7 @@ def test_repr_says_when_not_to_trust() -> None:
     parity = repr(attribution(KernelShap(budget=100), parity_game()))
     assert "not to be trusted: features interact" in parity
     few = attribution(PermutationShapley(budget=12), table_game(6, 3)[0])
-    assert "not to be trusted: standard errors are unknown: play more" in repr(few)
+    assert "not to be trusted: error not known, play more" in repr(few)
     noisy = attribution(KernelShap(budget=16), table_game(6, 3)[0])
     assert noisy.convergence == pytest.approx(noisy.sequence_standard_errors.max() / np.ptp(noisy.sequence))
     assert noisy.convergence > 0.2
