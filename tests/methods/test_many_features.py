@@ -58,8 +58,7 @@ def test_the_first_coalitions_come_at_once_or_a_plain_refusal(name: str, feature
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("features", [600, 1100, 3000])
-@pytest.mark.parametrize("budget", [None, 2210])
+@pytest.mark.parametrize(("features", "budget"), [(600, None), (600, 2210), (3000, None)])
 def test_the_default_takes_what_fits_and_says_so(features: int, budget: int | None) -> None:
     ready = plan(counting(), None, BitsInput(features), TARGET, budget=budget)
     assert ready.planned <= (budget or 512)
