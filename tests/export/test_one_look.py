@@ -21,7 +21,7 @@ from PIL import Image
 from llm_attr_widget.export import matrix
 from llm_attr_widget.export.figures import png, sequence_figure, token_figure
 from llm_attr_widget.export.html import html_picture
-from llm_attr_widget.export.style import BAR_LIMIT, COLOURS, Theme, cell_colour, nice_ceil, ramp, shorten
+from llm_attr_widget.export.style import BAR_LIMIT, COLOURS, Theme, cell_colour, nice_ceil, ramp, shorten, widest
 from llm_attr_widget.export.style import feature_label as feature
 from llm_attr_widget.export.style import token_label as token
 from llm_attr_widget.export.tables import Content
@@ -209,6 +209,8 @@ def test_nothing_is_cut_off(of: Content) -> None:
     drawn = np.asarray(Image.open(io.BytesIO(matrix.to_png(of))).convert("L"))
     for edge in (drawn[0], drawn[-1], drawn[:, 0], drawn[:, -1]):
         assert edge.min() == 255
+    (end,) = re.findall(r'<text x="([\d.]+)"[^>]*>total<', matrix.to_svg(of))
+    assert float(end) > 11 / 12 * widest(["total"])  # (what is left of nothing need not touch the edge)
 
 
 def test_figures_look_the_same_whatever_the_users_style() -> None:
