@@ -166,7 +166,8 @@ def _along_its_groups(method: Method | GradientMethod, explained: Input) -> Meth
 
 def as_model(model: Any, tokenizer: Tokenizer | None) -> Scorer:
     """Whatever the caller has, as a Scorer: one already, or a Hugging Face (or similar torch) model."""
-    if isinstance(model, Scorer):
+    # A sequence classifier of transformers has a layer that is called `score`, which makes it no Scorer.
+    if isinstance(model, Scorer) and not hasattr(model.score, "forward"):
         return model
     from llm_attr_widget.models.huggingface.model import HuggingFaceModel
 

@@ -27,15 +27,17 @@ def play(
     *,
     cancelled: Callable[[], bool] = never,
     seconds_per_update: float = 0.1,
-    clock: Clock = time.perf_counter,
+    clock: Clock | None = None,
 ) -> Iterator[Update]:
     """Play a plan. KeyboardInterrupt counts as a stop: what there is comes as the last event.
 
     When the model fails in the middle, one more event with phase "stopped" comes before the error is raised: its
     ledger holds all that was scored, so that a run with `resume` goes on from there.
 
-    clock: in seconds; whoever lets `cancelled` wait (a pause) gives one that stands still meanwhile.
+    clock: in seconds; whoever lets `cancelled` wait (a pause) gives one that stands still meanwhile. None: the model's
+        own, where it has one: processes that share a model's weights must go by one clock.
     """
+    clock = clock or getattr(ready.game.scorer, "clock", time.perf_counter)
     if isinstance(ready.method, GradientMethod):
         yield from _descended(ready, ready.method, cancelled, clock)
     else:

@@ -4,12 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 _MEASURED = 3
 """So many passes tell what a budget is worth."""
 
 _AGAIN = 4
 """Every so many passes, a neighbour that was measured less often is tried again."""
+
+
+class Budget(Protocol):
+    """How many tokens the next pass should have."""
+
+    @property
+    def tokens(self) -> int: ...
+
+    def done(self, used: int, seconds: float) -> None:
+        """Take note of one pass over `used` tokens."""
+        ...
+
+    def halve(self) -> bool:
+        """The pass did not fit into memory: never go that far again. False if it cannot get smaller."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FixedBudget:
+    """Always as many tokens: for whoever must cut passes the same way every time, such as ranks that share a model."""
+
+    tokens: int
+
+    def done(self, used: int, seconds: float) -> None:
+        """Nothing is learned."""
+
+    def halve(self) -> bool:
+        return False
 
 
 @dataclass(slots=True)

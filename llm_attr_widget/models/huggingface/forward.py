@@ -63,6 +63,13 @@ def forward(
         given.update(offered(keeping, keep, length))
     returned = _called(anatomy, ids, given)
     logits = logits_of(returned)
+    vocabulary = anatomy.limits.vocabulary or 0
+    if not anatomy.limits.separate and 2 * logits.shape[-1] < vocabulary:
+        raise ScoreError(
+            f"The model returned {logits.shape[-1]} numbers for each token, but its vocabulary has {vocabulary}: it "
+            "classifies tokens and says nothing about a next one. Use a model with a language model's head, such as "
+            "AutoModelForCausalLM."
+        )
     if keep is not None and length is not None:
         logits = picked(logits, keep, length, keeping)
     return Output(logits, getattr(returned, cache_name, None), getattr(returned, "encoder_last_hidden_state", None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Mapping
 from typing import Any, cast
@@ -29,14 +30,29 @@ def generated(anatomy: Anatomy, prompt: Prompt, *, max_new_tokens: int, options:
     devices = [anatomy.device] if anatomy.device.type == "cuda" else []
     with left_as_found(anatomy.model), torch.random.fork_rng(devices=devices):
         torch.manual_seed(int(options.get("seed", 0)))
-        if not hasattr(anatomy.core, "generate"):
-            return _greedy(anatomy, ids, prompt, max_new_tokens, options)
         further = stacked([prompt.extras], anatomy, ids.shape[1])
         arguments = {"attention_mask": mask, **further, **_arguments(anatomy, options)}
-        written = cast(Any, anatomy.model).generate(input_ids=ids, max_new_tokens=max_new_tokens, **arguments)
+        arguments |= {"input_ids": ids, "max_new_tokens": max_new_tokens}
+        if not _takes(anatomy, arguments):
+            return _greedy(anatomy, ids, prompt, max_new_tokens, options)
+        written = cast(Any, anatomy.model).generate(**arguments)
     sequence = written if isinstance(written, torch.Tensor) else written.sequences
     skipped = 1 if anatomy.limits.separate else ids.shape[1]
     return _until_end(sequence[0, skipped:].tolist(), anatomy.ends)
+
+
+def _takes(anatomy: Anatomy, arguments: Mapping[str, Any]) -> bool:
+    """Whether the model writes when called as transformers' models are. nanoGPT's `generate(idx, n)` samples, and
+    HookedTransformer's names its arguments otherwise: such modules are decoded greedily from their logits.
+    """
+    generate = getattr(anatomy.model, "generate", None)
+    if not callable(generate):
+        return False
+    try:
+        inspect.signature(generate).bind(**arguments)
+    except TypeError:
+        return False
+    return True
 
 
 def _room(limits: Limits, prompt: int) -> int:
@@ -63,8 +79,9 @@ def _greedy(
     unknown = sorted(set(options) - {"seed", "do_sample"})
     if unknown or options.get("do_sample"):
         raise CapabilityError(
-            f"{type(anatomy.core).__name__} has no generate(), so its target is decoded greedily and the options "
-            f"{unknown or ['do_sample']} cannot be followed. Leave them out, or give the target yourself."
+            f"{type(anatomy.core).__name__} has no generate() that takes transformers' arguments, so its target is "
+            f"decoded greedily and the options {unknown or ['do_sample']} cannot be followed. Leave them out, or give "
+            "the target yourself."
         )
     ends, new = anatomy.ends, list[int]()
     while len(new) < max_new_tokens:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from time import perf_counter
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from llm_attr_widget.errors import InputError
 from llm_attr_widget.models.base import check_prompts, check_target
-from llm_attr_widget.models.huggingface.anatomy import look_at
+from llm_attr_widget.models.huggingface.anatomy import look_at, unwrapped
+from llm_attr_widget.models.huggingface.batching import FixedBudget
 from llm_attr_widget.models.huggingface.generate import generated
 from llm_attr_widget.models.huggingface.lines import slopes
+from llm_attr_widget.models.huggingface.ranks import ranks_of
 from llm_attr_widget.models.huggingface.scoring import scored
 from llm_attr_widget.models.huggingface.versions import warn_where_untested
 from llm_attr_widget.models.huggingface.weights import model_print
@@ -27,15 +31,32 @@ class HuggingFaceModel:
     tokenizer: the one that belongs to it.
     scoring: "one_pass" reads prompt and target at once; "stepwise" decodes the target by force, token by token with a
         cache. They agree to rounding.
+    tokens_per_pass: how many tokens go through the model at once; None: learned from what passes cost, which differs
+        from run to run. Where several processes share the model's weights (tensor parallel, FSDP), it is never learned:
+        all must call the model alike. Each of them then scores the same prompts.
     """
 
     def __init__(
-        self, model: nn.Module, tokenizer: Any, *, scoring: Literal["one_pass", "stepwise"] = "one_pass"
+        self,
+        model: nn.Module,
+        tokenizer: Any,
+        *,
+        scoring: Literal["one_pass", "stepwise"] = "one_pass",
+        tokens_per_pass: int | None = None,
     ) -> None:
+        if tokens_per_pass is not None and tokens_per_pass < 1:
+            raise InputError(f"tokens_per_pass must be 1 or more, or None, not {tokens_per_pass}.")
         warn_where_untested()
         self.model = model
         self.tokenizer = tokenizer
         self.scoring = scoring
+        self.tokens_per_pass = tokens_per_pass
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Seconds, by which a run paces itself: the first rank's where several share the model."""
+        ranks = ranks_of(unwrapped(self.model))
+        return perf_counter if ranks is None else ranks.clock
 
     @property
     def name(self) -> str:
@@ -72,7 +93,8 @@ class HuggingFaceModel:
         anatomy = look_at(self.model, self.tokenizer)
         ids = check_target(target, anatomy.limits)
         check_prompts(prompts, ids, anatomy.limits)
-        return scored(anatomy, list(prompts), ids, self.scoring, None)
+        budget = None if self.tokens_per_pass is None else FixedBudget(self.tokens_per_pass)
+        return scored(anatomy, list(prompts), ids, self.scoring, budget)
 
     def generate(self, prompt: Prompt, *, max_new_tokens: int, options: Mapping[str, Any]) -> tuple[int, ...]:
         """Token ids after the prompt, end-of-sequence token left out.

@@ -12,7 +12,7 @@ import torch
 
 from llm_attr_widget.errors import CapabilityError, ScoreError
 from llm_attr_widget.models.huggingface.anatomy import Anatomy
-from llm_attr_widget.models.huggingface.batching import TokenBudget, next_batch
+from llm_attr_widget.models.huggingface.batching import Budget, next_batch
 from llm_attr_widget.models.huggingface.extras import stackable
 from llm_attr_widget.models.huggingface.forward import alone, extended, started, teacher_forced
 from llm_attr_widget.types import Prompt, Scored
@@ -40,7 +40,7 @@ class Job:
     anatomy: Anatomy
     prompts: Sequence[Prompt]
     target: tuple[int, ...]
-    budget: TokenBudget
+    budget: Budget
     trust: Trust | None = field(default=None)
 
 
@@ -125,12 +125,12 @@ def out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)
 
 
-def make_room(error: RuntimeError, budget: TokenBudget, *, alone: bool) -> None:
+def make_room(error: RuntimeError, budget: Budget, *, alone: bool) -> None:
     """After a failed pass: a smaller budget if memory ran out, else the error itself."""
     if isinstance(error, ScoreError) or not out_of_memory(error):
         raise error
     if alone or not budget.halve():
         raise ScoreError(
-            "The device ran out of memory on the smallest batch there is. Shorten prompt or target, use a smaller "
-            "number type, or free memory."
+            "The device ran out of memory on the smallest batch there is, or on one of a fixed size. Shorten prompt or "
+            "target, use a smaller number type or fewer tokens_per_pass, or free memory."
         ) from error

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from llm_attr_widget.models.huggingface.anatomy import Anatomy
-from llm_attr_widget.models.huggingface.batching import TokenBudget
+from llm_attr_widget.models.huggingface.batching import Budget, TokenBudget
 from llm_attr_widget.models.huggingface.forward import Alone, alone, started
 from llm_attr_widget.models.huggingface.keeping import REFUSALS, LastPositionOnly
 from llm_attr_widget.models.huggingface.paths import Job, OneByOne, Padded, Path, Refed, Trust, refed
@@ -129,7 +129,7 @@ def compare(
 
 
 def all_scores(
-    path: Path, anatomy: Anatomy, prompts: Sequence[Prompt], target: tuple[int, ...], budget: TokenBudget
+    path: Path, anatomy: Anatomy, prompts: Sequence[Prompt], target: tuple[int, ...], budget: Budget
 ) -> LogProbs:
     """A path's scores of all prompts, `(prompts, target tokens)`."""
     scores = np.full((len(prompts), len(target)), np.nan, dtype=np.float32)

@@ -11,10 +11,11 @@ import numpy as np
 from torch import nn
 
 from llm_attr_widget.models.huggingface.anatomy import Anatomy
-from llm_attr_widget.models.huggingface.batching import TokenBudget
+from llm_attr_widget.models.huggingface.batching import Budget, FixedBudget, TokenBudget
 from llm_attr_widget.models.huggingface.forward import extended, started
 from llm_attr_widget.models.huggingface.paths import Job, Unfit
 from llm_attr_widget.models.huggingface.probe import Settled, path_named, probe
+from llm_attr_widget.models.huggingface.ranks import ranks_of
 from llm_attr_widget.types import Prompt, Scored
 
 _log = logging.getLogger(__name__)
@@ -35,12 +36,15 @@ class Part:
 
 
 def scored(
-    anatomy: Anatomy, prompts: Sequence[Prompt], target: tuple[int, ...], scoring: str, budget: TokenBudget | None
+    anatomy: Anatomy, prompts: Sequence[Prompt], target: tuple[int, ...], scoring: str, budget: Budget | None
 ) -> Iterator[Scored]:
     """Log-probs of the target after each prompt, batch by batch, in any order.
 
-    budget: of tokens in a pass; None: learned from what passes cost, and remembered for the model.
+    budget: of tokens in a pass; None: learned from what passes cost, and remembered for the model. Where several ranks
+    share the model, it is not learned.
     """
+    if budget is None and ranks_of(anatomy.model) is not None:
+        budget = FixedBudget(first_budget(anatomy.device.type, scoring).tokens)
     scores = np.empty((len(prompts), len(target)), dtype=np.float32)
     missing = np.full(len(prompts), len(target))
     for part in parts(anatomy, prompts, target):
@@ -81,7 +85,7 @@ def _part_scored(
     target: tuple[int, ...],
     scoring: str,
     regime: tuple[int, int],
-    budget: TokenBudget | None,
+    budget: Budget | None,
 ) -> Iterator[Scored]:
     remembered = _settled.setdefault(anatomy.model, {})
     extras = sorted({name for prompt in prompts for name in prompt.extras or ()})
@@ -95,6 +99,8 @@ def _part_scored(
             few = _few(rest)
             rest = [index for index in rest if index not in few]
             before = remembered.get(key, Settled("", 0))
+            if key not in remembered:
+                _say_what_is_changed(anatomy)
             path, scores = probe(
                 anatomy, [prompts[i] for i in few], target, scoring, regime=beyond, refused=before.refused
             )
@@ -117,6 +123,18 @@ def _part_scored(
             settled.refused.add(settled.path)
             settled.checked = 0
         rest = [index for index in rest if index in left]
+
+
+def _say_what_is_changed(anatomy: Anatomy) -> None:
+    own = getattr(anatomy.config, "_attn_implementation", None)
+    if own != anatomy.attention:
+        _log.warning(
+            "%s has %s, which takes no masks of our own: it is scored under %s, and has %s again afterwards.",
+            anatomy.name,
+            own,
+            anatomy.attention,
+            own,
+        )
 
 
 def _few(rest: Sequence[int]) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from llm_attr_widget.errors import CapabilityError
 from llm_attr_widget.models.huggingface.anatomy import Anatomy, left_as_found
 from llm_attr_widget.models.huggingface.batching import next_batch
-from llm_attr_widget.models.huggingface.extras import stackable, stacked
+from llm_attr_widget.models.huggingface.extras import fill_of, stackable, stacked
 from llm_attr_widget.models.huggingface.forward import Output, forward, padded, read, started
 from llm_attr_widget.models.huggingface.paths import Job, make_room
 from llm_attr_widget.types import LogProbs, Prompt, Scored
@@ -75,18 +75,28 @@ def _decode(anatomy: Anatomy, prompts: Sequence[Prompt], target: Sequence[int], 
 class _CausalState:
     """After some tokens of a causal model: its last output, and which keys of the cache are no padding."""
 
-    def __init__(self, output: Output, mask: torch.Tensor | None, positions: torch.Tensor | None, rows: int) -> None:
+    def __init__(
+        self,
+        output: Output,
+        mask: torch.Tensor | None,
+        positions: torch.Tensor | None,
+        rows: int,
+        further: Mapping[str, Any],
+    ) -> None:
         self.output = _with_cache(output)
         self.mask = mask
         self.positions = positions
         self.rows = rows
+        self.further = further
 
     def after(self, anatomy: Anatomy, token: int) -> _CausalState:
         ids = torch.full((self.rows, 1), token, device=anatomy.device)
         mask = None if self.mask is None else torch.cat([self.mask, torch.ones_like(ids)], dim=1)
         positions = None if self.positions is None else self.positions + 1
-        output = forward(anatomy, ids, mask=mask, positions=positions, cache=self.output.cache, caching=True)
-        return _CausalState(output, mask, positions, self.rows)
+        output = forward(
+            anatomy, ids, mask=mask, positions=positions, cache=self.output.cache, caching=True, further=self.further
+        )
+        return _CausalState(output, mask, positions, self.rows, self.further)
 
 
 def _first_causal(anatomy: Anatomy, prompts: Sequence[Prompt], *, aligned: bool) -> _CausalState:
@@ -96,12 +106,17 @@ def _first_causal(anatomy: Anatomy, prompts: Sequence[Prompt], *, aligned: bool)
         ids, _ = padded(rows, anatomy)
         further = stacked([prompt.extras for prompt in prompts], anatomy, ids.shape[1])
         output = forward(anatomy, ids, caching=True, keep=last, further=further)
-        return _CausalState(output, None, None, len(rows))
+        return _CausalState(output, None, None, len(rows), _of_last_token(further, anatomy))
     flipped_ids, flipped_mask = padded([row[::-1] for row in rows], anatomy)
     ids, mask = flipped_ids.flip(1), flipped_mask.flip(1)
     positions = (mask.cumsum(1) - 1).clamp(min=0)
     output = forward(anatomy, ids, mask=mask, positions=positions, caching=True, keep=last)
-    return _CausalState(output, mask, positions[:, -1:], len(rows))
+    return _CausalState(output, mask, positions[:, -1:], len(rows), {})
+
+
+def _of_last_token(further: Mapping[str, Any], anatomy: Anatomy) -> dict[str, Any]:
+    """What each token of the target has of the prompt's last one: which images it looks at, for one."""
+    return {name: value[:, -1:] for name, value in further.items() if fill_of(name, anatomy) == "last"}
 
 
 class _DecoderState:
