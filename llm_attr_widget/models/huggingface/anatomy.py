@@ -73,8 +73,11 @@ def look_at(model: nn.Module, tokenizer: Any) -> Anatomy:
     called = unwrapped(model)
     core, virtual = _inside(called)
     config: Any = getattr(core, "config", getattr(core, "cfg", None))
-    separate = bool(getattr(config, "is_encoder_decoder", False))
     text = config.get_text_config(decoder=True) if hasattr(config, "get_text_config") else config
+    # Some models with images have an encoder-decoder for their text, and don't say so themselves (InstructBLIP).
+    separate = any(
+        getattr(part, "is_encoder_decoder", False) for part in (config, getattr(config, "text_config", None))
+    )
     taken = list(inspect.signature(core.forward).parameters)
     accepts = frozenset(taken)
     embedding = _embedding(core)
@@ -95,7 +98,7 @@ def look_at(model: nn.Module, tokenizer: Any) -> Anatomy:
         pad=_pad(tokenizer, text, limits.vocabulary),
         start=_first_id(tokenizer, text, ("bos_token_id", "eos_token_id")),
         ends=_ends(core, text, tokenizer),
-        decoder_start=_decoder_start(core, config) if separate else None,
+        decoder_start=_decoder_start(core, config, text) if separate else None,
     )
 
 
@@ -191,9 +194,10 @@ def _first_id(tokenizer: Any, config: Any, names: tuple[str, ...]) -> int | None
     return None
 
 
-def _decoder_start(core: nn.Module, config: Any) -> int:
-    owners = (getattr(core, "generation_config", None), config)
-    return _first_id(owners[0], owners[1], ("decoder_start_token_id", "bos_token_id")) or 0
+def _decoder_start(core: nn.Module, config: Any, text: Any) -> int:
+    owners = (getattr(core, "generation_config", None), config, text)
+    named = [getattr(owner, name, None) for name in ("decoder_start_token_id", "bos_token_id") for owner in owners]
+    return next((int(token) for token in named if isinstance(token, int)), 0)
 
 
 def _ends(core: nn.Module, config: Any, tokenizer: Any) -> frozenset[int]:

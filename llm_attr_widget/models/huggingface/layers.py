@@ -111,7 +111,8 @@ def replaced(layer: Layer, stand_in: torch.Tensor) -> Generator[None]:
 
     def put(value: Any) -> Any:
         calls.append(1)
-        return _with_tensor(value, stand_in) if len(calls) == 1 else None
+        # A copy: some models write into what their layers say (Kosmos-2 its image's features into the embedding).
+        return _with_tensor(value, stand_in.clone()) if len(calls) == 1 else None
 
     with _hooked(layer, put):
         yield

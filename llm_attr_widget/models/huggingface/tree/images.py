@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -41,17 +42,29 @@ class PackedImages:
         base = anatomy.limits.vocabulary or 1 << 40
         rows = [_numbered(prompt, anatomy, read, base) for prompt in job.prompts]
         trie = grow(rows, job.target)
-        embedding = cast(Any, anatomy.core).get_input_embeddings()
+        token = _image_token(anatomy) or 0
 
-        def embed(tokens: Indices) -> torch.Tensor:
-            plain = torch.from_numpy(np.where(tokens < base, tokens, 0)).to(anatomy.device)
-            embedded = embedding(plain)
-            of_images = torch.from_numpy(tokens >= base).to(anatomy.device)
+        def given(tokens: Indices) -> dict[str, Any]:
             numbers = torch.from_numpy(tokens[tokens >= base] - base).to(read.states.device)
-            embedded[of_images] = read.states[numbers].to(embedded)
-            return embedded[None]
+            ids = torch.from_numpy(np.where(tokens < base, tokens, token)).to(anatomy.device)[None]
+            return _given(anatomy, ids, torch.from_numpy(tokens >= base), read.states[numbers])
 
-        yield from read_tree(job, Reading(trie, _places(job, trie), embed))
+        yield from read_tree(job, Reading(trie, _places(job, trie), given))
+
+
+def _given(anatomy: Anatomy, ids: torch.Tensor, of_images: torch.Tensor, states: torch.Tensor) -> dict[str, Any]:
+    """Arguments of the forward that reads a row: ids, `(1, tokens)`, with `states` where `of_images`.
+
+    Where later layers take features of an image, too (Qwen3-VL), the model itself puts them where they belong.
+    """
+    embedding = cast(Any, anatomy.core).get_input_embeddings()
+    embedded = embedding(ids)
+    first, *deeper = states.split(embedded.shape[-1], dim=1)
+    if deeper and len(states):
+        image = SimpleNamespace(pooler_output=[first], deepstack_features=[[layer] for layer in deeper])
+        return {"input_ids": ids, "mm_encoder_outputs": {"image": image}}
+    embedded[:, of_images.to(embedded.device)] = first.to(embedded)
+    return {"inputs_embeds": embedded}
 
 
 def packable_images(anatomy: Anatomy, extras: frozenset[str]) -> bool:
@@ -67,7 +80,10 @@ def packable_images(anatomy: Anatomy, extras: frozenset[str]) -> bool:
 
 @dataclass(frozen=True)
 class Read:
-    """states: `(image tokens of all distinct images, width)`. spans: where each image's are, by `_image_key`."""
+    """states: `(image tokens of all distinct images, width)`, those for later layers beside those for the first.
+
+    spans: where each image's are, by `_image_key`.
+    """
 
     states: torch.Tensor
     spans: Mapping[object, range]
@@ -114,13 +130,16 @@ def _read_images(job: Job) -> Read:
 
 
 def _features(anatomy: Anatomy, prompts: Sequence[Prompt]) -> list[torch.Tensor]:
-    """What the language model reads of each prompt's image, `(image tokens, width)`."""
+    """What the language model reads of each prompt's image, `(image tokens, width)`; see `Read`."""
     given = stacked([_image_extras(prompt, anatomy) for prompt in prompts], anatomy, 0)
     returned = cast(Any, anatomy.core).get_image_features(**given)
     found = getattr(returned, "pooler_output", returned)
     parts = [part.reshape(-1, part.shape[-1]) for part in found]
     if not parts or len(parts) % len(prompts):
         raise ScoreError(f"Expected features of {len(prompts)} images from the model, got {len(parts)} parts.")
+    for layer in getattr(returned, "deepstack_features", None) or ():
+        deeper = [part.reshape(-1, part.shape[-1]) for part in layer]
+        parts = [torch.cat([part, more.to(part)], dim=1) for part, more in zip(parts, deeper, strict=True)]
     each = len(parts) // len(prompts)
     return [torch.cat(parts[i * each : (i + 1) * each]) for i in range(len(prompts))]
 

@@ -60,12 +60,13 @@ class Reading:
     """A tree and how its nodes are given to the model.
 
     places: `(1, nodes)`, the position of each, or `(3, nodes)` where a model counts time, height and width.
-    embed: what the model reads for some of the tree's tokens, `(1, tokens, width)`; None: the tokens themselves.
+    given: some of the tree's tokens → the arguments by which the model reads them, ids or embeddings, `(1, tokens, …)`;
+        None: the tokens themselves.
     """
 
     trie: Trie
     places: Indices
-    embed: Callable[[Indices], torch.Tensor] | None = None
+    given: Callable[[Indices], dict[str, Any]] | None = None
 
 
 def read_tree(job: Job, reading: Reading) -> Iterator[Scored]:
@@ -188,16 +189,17 @@ def _read_row(
     reach = reach_of(trie, keys, row)
     mask = tree_masks(trie, keys, reach, row, anatomy)
     with left_as_found(anatomy.model):
-        ids = torch.from_numpy(trie.tokens[queries])[None].to(anatomy.device) if reading.embed is None else None
+        plain = {"input_ids": torch.from_numpy(trie.tokens[queries])[None].to(anatomy.device)}
+        given = plain if reading.given is None else reading.given(trie.tokens[queries])
         output = forward(
             anatomy,
-            ids,
+            given.pop("input_ids", None),
             mask=mask,
             positions=places if len(places) == 1 else places[:, None],
             cache=cache,
             caching=cache is not None,
             keep=torch.from_numpy(kept - row.start).to(anatomy.device),
-            further=None if reading.embed is None else {"inputs_embeds": reading.embed(trie.tokens[queries])},
+            further=given,
         )
         logits = output.logits[0]
         found = read(logits, torch.from_numpy(tokens), rows=torch.from_numpy(place)) if len(needed) else torch.empty(0)
