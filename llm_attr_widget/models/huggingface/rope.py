@@ -109,19 +109,19 @@ def _changes(module: nn.Module) -> bool:
 
 
 class _State:
-    """What a rotary embedding remembers: plain attributes, and buffers that it replaces or writes into."""
+    """What a rotary embedding remembers: attributes and buffers. Inside, its factors are copies, to be written into."""
 
     def __init__(self, module: nn.Module) -> None:
         self._module = module
         self._attributes = {name: value for name, value in vars(module).items() if not name.startswith("_")}
-        self._buffers = {name: (buffer, buffer.clone()) for name, buffer in module.named_buffers(recurse=False)}
+        self._buffers = dict(module.named_buffers(recurse=False))
 
     def begin(self) -> None:
         original = getattr(self._module, "original_max_seq_len", None)
         for name in self._attributes:
             if name.endswith("max_seq_len_cached") and original is not None:
                 setattr(self._module, name, original)
-        for name, (buffer, _) in self._buffers.items():
+        for name, buffer in self._buffers.items():
             first = getattr(self._module, name.removesuffix("inv_freq") + "original_inv_freq", None)
             if isinstance(first, torch.Tensor):
                 setattr(self._module, name, first.to(buffer.device, copy=True))
@@ -134,6 +134,5 @@ class _State:
             setattr(module, name, value)
         for name in [name for name, _ in module.named_buffers(recurse=False) if name not in self._buffers]:
             delattr(module, name)
-        with torch.no_grad():
-            for name, (buffer, value) in self._buffers.items():
-                setattr(module, name, buffer.copy_(value))
+        for name, buffer in self._buffers.items():
+            setattr(module, name, buffer)

@@ -301,3 +301,20 @@ def test_a_classifier_of_texts_or_of_tokens_is_told_what_it_lacks():
 def test_a_scorer_is_still_one():
     scorer = HuggingFaceModel(Recurrent(), Tokenizer())
     assert as_model(scorer, None) is scorer
+
+
+class Remembering(Recurrent):
+    """Its cache has the name that transformers 5.24 gives it; the old names give a warning there."""
+
+    def forward(self, input_ids, cache=None, use_cache=False):
+        states, after = self.read(self.embed(input_ids), cache)
+        return SimpleNamespace(logits=self.say(states), cache=after)
+
+
+def test_a_cache_of_the_newer_name_is_used():
+    model, lengths, asked = Remembering(), [], prompts(6)
+    scorer = HuggingFaceModel(model, Tokenizer(), scoring="stepwise")
+    np.testing.assert_allclose(ask(scorer, asked), truth_of(Recurrent(), asked), atol=NATS)
+    model.register_forward_pre_hook(lambda _, args: lengths.append(args[0].shape[1]))
+    ask(scorer, asked)
+    assert lengths.count(1) >= len(TARGET) - 1, "the target was not fed token by token"
