@@ -1,9 +1,16 @@
-"""Which parts of the prompt made the model say this? The public names."""
+"""Which parts of the prompt made the model say this? The public names.
+
+`AttrWidget` shows, `attribute` computes; `METHODS` says which methods there are and when to use which.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
+from llm_attr_widget import inputs, methods, models
+from llm_attr_widget.engine.extend import extend, further
+from llm_attr_widget.engine.refine import refine
 from llm_attr_widget.engine.run import attribute, run
 from llm_attr_widget.engine.stopping import Separated
 from llm_attr_widget.engine.update import Interrupted, Update
@@ -19,44 +26,70 @@ from llm_attr_widget.errors import (
 )
 from llm_attr_widget.game.ledger import Ledger, load_ledger
 from llm_attr_widget.game.targets import Target
+from llm_attr_widget.inputs import ChatInput, ImageInput, TemplateInput, TextInput, TokenInput
+from llm_attr_widget.methods import METHODS
+from llm_attr_widget.models import TableModel
 from llm_attr_widget.result.attribution import Attribution
 
 if TYPE_CHECKING:
+    from llm_attr_widget.models import HuggingFaceModel, OpenAIModel, RayModel
     from llm_attr_widget.widget.compare import compare
     from llm_attr_widget.widget.widget import AttrWidget
 
 __version__ = "0.1.0"
 __all__ = [
+    "METHODS",
     "AttrWidget",
     "Attribution",
     "AttributionError",
     "CapabilityError",
+    "ChatInput",
+    "HuggingFaceModel",
+    "ImageInput",
     "InputError",
     "Interrupted",
     "Ledger",
     "LedgerError",
     "MethodError",
+    "OpenAIModel",
     "ProtocolError",
+    "RayModel",
     "ScoreError",
     "Separated",
+    "TableModel",
     "Target",
     "TargetError",
+    "TemplateInput",
+    "TextInput",
+    "TokenInput",
     "Update",
     "attribute",
     "compare",
+    "extend",
+    "further",
+    "inputs",
     "load_ledger",
+    "methods",
+    "models",
+    "refine",
     "run",
 ]
 
+# The widget brings ipywidgets along, a model torch: who asks for neither should not pay for them.
+_LATER = {
+    "AttrWidget": "widget.widget",
+    "compare": "widget.compare",
+    "HuggingFaceModel": "models",
+    "OpenAIModel": "models",
+    "RayModel": "models",
+}
 
-def __getattr__(name: str) -> object:
-    # The widget brings ipywidgets along; scripts that only attribute should not pay for it.
-    if name == "AttrWidget":
-        from llm_attr_widget.widget.widget import AttrWidget
 
-        return AttrWidget
-    if name == "compare":
-        from llm_attr_widget.widget.compare import compare
-
-        return compare
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

@@ -2,6 +2,34 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from difflib import get_close_matches
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
+
+MEANT = {
+    "n_samples": "budget",
+    "nsamples": "budget",
+    "num_samples": "budget",
+    "n_trials": "trials",
+    "num_trials": "trials",
+    "random_state": "seed",
+    "contrast": "against",
+    "level": "granularity",
+    "max_tokens": "max_new_tokens",
+    "generation_kwargs": "gen_args",
+    "generate_kwargs": "gen_args",
+    "tok": "tokenizer",
+    "processor": "tokenizer",
+    "text": "prompt",
+    "show_progress": "progress",
+}
+"""What other packages call an argument of ours."""
+
 
 class AttributionError(Exception):
     """Root of this package's errors. The message says what was expected, what came, and what to do next."""
@@ -37,3 +65,24 @@ class ProtocolError(AttributionError, ValueError):
 
 class Cancelled(AttributionError):
     """The run was stopped. What had been played stays in the ledger."""
+
+
+def known_keywords(function: Callable[Given, Answer]) -> Callable[Given, Answer]:
+    """The same function, whose TypeError for an unknown keyword names the one that is likely meant."""
+    names = [name for name in inspect.signature(function).parameters if name != "self"]
+
+    @wraps(function)
+    def checked(*given: Given.args, **options: Given.kwargs) -> Answer:
+        for name in options:
+            if name not in names:
+                raise TypeError(_unknown(function.__qualname__.removesuffix(".__init__"), name, names))
+        return function(*given, **options)
+
+    return checked
+
+
+def _unknown(owner: str, name: str, names: list[str]) -> str:
+    synonym = MEANT.get(name)
+    close = [synonym] if synonym in names else get_close_matches(name, names, 1)
+    hint = f"Did you mean {close[0]!r}?" if close else f"It takes {', '.join(names)}."
+    return f"{owner}() got an unexpected keyword argument {name!r}. {hint}"

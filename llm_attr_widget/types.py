@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias, get_args, runtime_checkable
 
@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_attr_widget.errors import InputError
-from llm_attr_widget.picture import Picture
 
 Coalitions: TypeAlias = NDArray[np.bool_]
 """`(coalitions, features)`: True where the feature is present."""
@@ -133,7 +132,10 @@ class Generator(Protocol):
 
 
 class Input(Protocol):
-    """A prompt that knows its features. Frozen; `render` is pure given the generator."""
+    """A prompt that knows its features. Frozen; `render` is pure given the generator.
+
+    What more it may say and do is told in `inputs.members`.
+    """
 
     @property
     def pieces(self) -> tuple[Piece, ...]: ...
@@ -156,14 +158,6 @@ class Input(Protocol):
     def render(self, coalitions: Coalitions, rng: np.random.Generator) -> list[Prompt]: ...
 
 
-@runtime_checkable
-class Pictured(Protocol):
-    """An `Input` some of whose features lie in an image."""
-
-    @property
-    def picture(self) -> Picture: ...
-
-
 class Fold(Protocol):
     """A fit that grows: takes what was played block by block and gives the estimate so far.
 
@@ -177,8 +171,14 @@ class Fold(Protocol):
         ...
 
 
+@runtime_checkable
 class Method(Protocol):
-    """How attributions come out of a game. Never sees a model."""
+    """How attributions come out of a game. Never sees a model.
+
+    A method may say two things more: `pooled = True`, where it fits a set of coalitions, so that those of all trials
+    are best fitted at once; and `grouped(groups, features)`, itself with the prompt's own groups (nested sequences of
+    features).
+    """
 
     @property
     def name(self) -> str:
@@ -315,6 +315,3 @@ class GradientMethod(Protocol):
     def points(self, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Shares of the line `(points,)`, in the order of their visit, and the weight of each in the sum."""
         ...
-
-
-ValueFunction: TypeAlias = Callable[[LogProbs], Values]

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from llm_attr_widget.errors import Cancelled, CapabilityError, MethodError
 from llm_attr_widget.game.game import Game
-from llm_attr_widget.game.values import Contrast, LogProb, Prob, SequenceLogProb, Value
+from llm_attr_widget.game.values import Smooth, Value
 from llm_attr_widget.methods.gradients import SlopeFold
-from llm_attr_widget.types import Differentiable, Estimate, GradientMethod, Line, LogProbs, PixelInput
+from llm_attr_widget.types import Differentiable, Estimate, GradientMethod, Line, PixelInput
 
 Array = NDArray[np.float64]
 
@@ -88,26 +88,14 @@ def _along_pixels(method: GradientMethod) -> Literal["difference"]:
     return "difference"
 
 
-def derivative(value: Value, log_probs: LogProbs) -> Array:
-    """d value / d log-prob of each target token, at these points: `(points, outputs + 1, target tokens)`.
-
-    Raises MethodError for a value function that is not known to be differentiable.
-    """
-    tokens = log_probs.shape[1]
-    if isinstance(value, (LogProb, SequenceLogProb, Contrast)):
-        # Linear: what it makes of a log-prob of one nat for one token alone.
-        return np.broadcast_to(value(np.eye(tokens, dtype=np.float32)).T, (len(log_probs), *_shape(value, tokens)))
-    if isinstance(value, Prob):
-        inner = np.vstack([np.eye(tokens), np.ones((1, tokens))])
-        return value(log_probs)[:, :, None] * inner
-    raise MethodError(
-        f"Gradient methods explain 'log_prob', 'sequence_log_prob', 'prob' or a contrast, not {value.label!r}. "
-        "Use a coalition method for a function of your own."
-    )
-
-
-def _shape(value: Value, tokens: int) -> tuple[int, int]:
-    return value(np.zeros((1, tokens), dtype=np.float32)).shape[1], tokens
+def smooth(value: Value) -> Smooth:
+    """The value function, if it has a derivative. Raises MethodError."""
+    if not isinstance(value, Smooth):
+        raise MethodError(
+            f"Gradient methods explain 'log_prob', 'sequence_log_prob', 'prob' or a contrast, not {value.label!r}. "
+            "Use a coalition method for a function of your own, or give it `linear` and `derivative`."
+        )
+    return value
 
 
 def _values(
@@ -122,8 +110,8 @@ def _values(
 
     For all targets but the last they are gathered first; with the last, they come as they are ready.
     """
-    linear = not isinstance(game.value, Prob)
-    jacobian = derivative(game.value, np.zeros((1, game.tokens), dtype=np.float32))[0] if linear else None
+    value = smooth(game.value)
+    jacobian = value.derivative(np.zeros((1, game.tokens), dtype=np.float32))[0] if value.linear else None
     gathered: Array | None = None
     column = 0
     for number, target in enumerate(game.targets):
@@ -132,7 +120,7 @@ def _values(
         rows, back = _basis(np.eye(len(target.ids)) if jacobian is None else jacobian[:, columns])
         for part in model.slopes(line, shares.tolist(), target.ids, rows):
             slopes = part.values[:, :, : len(places)] @ places
-            into = derivative(game.value, part.log_probs) if jacobian is None else back[None]
+            into = value.derivative(part.log_probs) if jacobian is None else back[None]
             found = np.einsum("pob,pbf->pof", np.broadcast_to(into, (len(slopes), *into.shape[1:])), slopes)
             points = list(part.rows)
             if number < len(game.targets) - 1:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from llm_attr_widget.engine.descend import differentiable
-from llm_attr_widget.engine.stopping import Separated
-from llm_attr_widget.errors import CapabilityError, MethodError
+from llm_attr_widget.engine.stopping import Separated, check_rule
+from llm_attr_widget.errors import CapabilityError, LedgerError, MethodError
 from llm_attr_widget.game.belonging import require_same_game
 from llm_attr_widget.game.game import Game
 from llm_attr_widget.game.ledger import Ledger
 from llm_attr_widget.game.targets import TargetLike, make_target, written_target
-from llm_attr_widget.game.values import Value, ValueName, make_value
-from llm_attr_widget.inputs import ChatInput, ImageInput, make_input
+from llm_attr_widget.game.values import ValueLike, check_contrast, check_value, make_value
+from llm_attr_widget.inputs import PromptLike, make_input
 from llm_attr_widget.inputs.changed.in_place import in_place
-from llm_attr_widget.inputs.text.cutting import tree
-from llm_attr_widget.methods import Owen, make_method
+from llm_attr_widget.inputs.members import tree_of, units_of
 from llm_attr_widget.methods.choice import shapley_method
-from llm_attr_widget.methods.owen import leaves
-from llm_attr_widget.methods.registry import check_seed, check_trials
+from llm_attr_widget.methods.registry import MethodLike, check_seed, check_trials, make_method
+from llm_attr_widget.models.making import as_model
 from llm_attr_widget.tokens import tokenizer_of
 from llm_attr_widget.types import (
     Coalitions,
@@ -31,13 +29,11 @@ from llm_attr_widget.types import (
     GradientMethod,
     Granularity,
     Input,
-    LogProbs,
     Method,
     Scorer,
     Tokenizer,
 )
 
-PromptLike: TypeAlias = "str | Sequence[Mapping[str, Any]] | Input"
 Block: TypeAlias = "tuple[int, Coalitions, np.random.Generator]"
 
 
@@ -105,9 +101,9 @@ def plan(
     target: TargetLike | None = None,
     *,
     against: TargetLike | None = None,
-    method: str | Method | GradientMethod = "shapley",
+    method: MethodLike = "shapley",
     granularity: Granularity = "word",
-    value: ValueName | Value | Callable[[LogProbs], NDArray[np.floating]] = "log_prob",
+    value: ValueLike = "log_prob",
     budget: int | None = None,
     trials: int = 1,
     seed: int = 0,
@@ -122,17 +118,14 @@ def plan(
     for a ledger to resume from that is not of this game and model.
     """
     check_seed(seed)
-    scorer = as_model(model, tokenizer)
-    given: Any = tokenizer if tokenizer is not None else getattr(scorer, "tokenizer", None)
+    (check_value if against is None else check_contrast)(value)
+    _check_ledger(resume)
+    check_rule(stop_when)
+    scorer, given = as_model(model, tokenizer)
     explained, words = make_input(given, prompt, granularity=granularity), tokenizer_of(given)
-    chosen = make_method(method, budget=budget) if isinstance(method, str) else method
-    instead = ""
+    chosen, instead = make_method(method, budget=budget), ""
     if method == "shapley":
         chosen, instead = shapley_method(len(explained.features), budget)
-    if budget is not None and not isinstance(method, str):
-        raise MethodError(
-            f"Give the budget to the method itself, {method!r}, or name the method and keep budget={budget}."
-        )
     chosen = _along_its_groups(chosen, explained)
     owners: tuple[int | None, ...] = ()
     if isinstance(chosen, GradientMethod):
@@ -152,26 +145,20 @@ def plan(
     if resume is not None:
         require_same_game(resume, game)
     name = getattr(scorer, "name", type(scorer).__name__)
-    units = getattr(getattr(explained, "whole", explained), "units", granularity)
-    return Plan(game, chosen, trials, seed, name, units, resume, owners, stop_when, instead=instead)
+    return Plan(game, chosen, trials, seed, name, units_of(explained), resume, owners, stop_when, instead=instead)
 
 
 def _along_its_groups(method: Method | GradientMethod, explained: Input) -> Method | GradientMethod:
     """Owen values without groups of the caller's take the input's own: quarters of an image, turns, sentences, …"""
-    if not isinstance(method, Owen) or method.groups is not None:
-        return method
-    groups = explained.tree() if isinstance(explained, ChatInput | ImageInput) else tree(explained.pieces)
-    return replace(method, groups=groups) if sorted(leaves(groups)) == list(range(len(explained.features))) else method
+    grouped = getattr(method, "grouped", None)
+    return method if grouped is None else grouped(tree_of(explained), len(explained.features))
 
 
-def as_model(model: Any, tokenizer: Tokenizer | None) -> Scorer:
-    """Whatever the caller has, as a Scorer: one already, or a Hugging Face (or similar torch) model."""
-    # A sequence classifier of transformers has a layer that is called `score`, which makes it no Scorer.
-    if isinstance(model, Scorer) and not hasattr(model.score, "forward"):
-        return model
-    from llm_attr_widget.models.huggingface.model import HuggingFaceModel
-
-    return HuggingFaceModel(model, tokenizer_of(tokenizer))
+def _check_ledger(resume: object) -> None:
+    if resume is not None and not isinstance(resume, Ledger):
+        raise LedgerError(
+            f"Expected the ledger of an earlier run to resume from, got {type(resume).__name__}. Give result.ledger."
+        )
 
 
 def _generator(scorer: Scorer) -> Generator:

@@ -17,9 +17,10 @@ from llm_attr_widget.game.belonging import game_print, require_same_game
 from llm_attr_widget.game.fitting import Trials, ends
 from llm_attr_widget.game.game import Asked, Evaluator
 from llm_attr_widget.game.ledger import UNUSED, Ledger, LedgerWriter
+from llm_attr_widget.inputs.members import picture_of
 from llm_attr_widget.result.attribution import Attribution
 from llm_attr_widget.result.provenance import Phase, Provenance
-from llm_attr_widget.types import Estimate, GradientMethod, Method, Pictured
+from llm_attr_widget.types import Estimate, GradientMethod, Method
 
 
 def play(
@@ -224,5 +225,5 @@ def _attribution(
         ),
         game=game,
         against=game.targets[1] if len(game.targets) > 1 else None,
-        picture=game.input.picture if isinstance(game.input, Pictured) else None,
+        picture=picture_of(game.input),
     )

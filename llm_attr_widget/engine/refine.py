@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from llm_attr_widget.engine.run import attribute
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.game.targets import TargetLike
-from llm_attr_widget.inputs.image.prompt import ImageInput
+from llm_attr_widget.inputs.members import divisible, units_of
 from llm_attr_widget.result.attribution import Attribution
+from llm_attr_widget.types import Input
 
 
 def refine(
     model: Any,
     processor: Any,
-    prompt: ImageInput,
+    prompt: Input,
     target: TargetLike | None = None,
     *,
     budget: int,
@@ -28,15 +29,30 @@ def refine(
     max_new_tokens: int = 32,
     progress: bool = True,
 ) -> list[Attribution]:
-    """Attributions of finer and finer segments where it matters, each a game of its own; the last is the finest.
+    """Attributions of finer and finer features where it matters, each a game of its own; the last is the finest.
 
     Their provenance says what was split.
 
-    prompt: its segments must be boxes (a grid). budget: coalitions in all, as many for each of the `splits` + 1 rounds.
-    share: the fewest segments that have this share of all |attribution| are split, those alone that are more than two
-    standard errors from zero. Ends early where there is nothing to split. Other arguments are those of `attribute`.
-    Raises InputError for segments that are no boxes, MethodError for a budget that is too small for one round.
+    model, processor: as of `attribute`. splits: how often features are split at most.
+    prompt: an ImageInput whose segments are boxes (a grid), or an input of your own with `divisible` and `split`.
+    budget: coalitions of the whole, as many for each of the `splits` + 1 rounds.
+    share: the fewest features that have this share of all |attribution| are split, those alone that are more than two
+        standard errors from zero. Ends early where there is nothing to split.
+    Other arguments are those of `attribute`.
+    Raises InputError for features that cannot be split, MethodError for a budget that is too small for one round.
+
+    >>> from llm_attr_widget import ImageInput, refine
+    >>> from llm_attr_widget.demo import load_vision
+    >>> import numpy as np
+    >>> model, processor = load_vision()
+    >>> image = np.full((64, 64, 3), 255, dtype=np.uint8)
+    >>> image[8:24, 8:24] = (220, 30, 30)
+    >>> prompt = ImageInput(processor, image, "What shape is red?", segments=2, baseline_image="white")
+    >>> rounds = refine(model, processor, prompt, budget=64, splits=1, progress=False)
+    >>> len(rounds[0].features)
+    4
     """
+    divisible(prompt)
     if splits < 0 or not 0 < share <= 1:
         raise InputError(f"Expected splits of at least 0 and a share in (0, 1], got {splits} and {share}.")
     each, spent, done = budget // (splits + 1), 0, ""
@@ -54,33 +70,29 @@ def refine(
             progress=progress,
         )
         spent += result.provenance.calls
-        told = replace(result.provenance, granularity=prompt.units + done)
+        told = replace(result.provenance, granularity=units_of(prompt) + done)
         rounds.append(replace(result, provenance=told))
         chosen = worth_splitting(result, prompt, share)
         if round_ == splits or not chosen or result.phase == "stopped":
             break
-        target, prompt = result.target, prompt.split(chosen)
-        done = f" ({spent} calls on coarser segments before)"
+        target, prompt = result.target, cast(Any, prompt).split(chosen)
+        done = f" ({spent} calls on coarser features before)"
     return rounds
 
 
-def worth_splitting(result: Attribution, prompt: ImageInput, share: float) -> tuple[int, ...]:
-    """The fewest segments that have `share` of all segments' |attribution|, less those that may be zero."""
-    count = len(prompt.segmentation.names)
-    scores = np.abs(result.sequence[:count])
-    errors = np.nan_to_num(result.sequence_standard_errors[:count], nan=np.inf)  # not known is not small
+def worth_splitting(result: Attribution, prompt: Input, share: float) -> tuple[int, ...]:
+    """The fewest divisible features that have `share` of all divisible ones' |attribution|, less those that may be
+    zero.
+    """
+    able = list(divisible(prompt))
+    scores = np.abs(result.sequence[able])
+    errors = np.nan_to_num(result.sequence_standard_errors[able], nan=np.inf)  # not known is not small
     order = np.argsort(-scores, kind="stable")
     before = np.cumsum(scores[order]) - scores[order]
-    boxes = prompt.segmentation.boxes or ((0, 0, 2, 2),) * count
     return tuple(
         sorted(
-            int(segment)
-            for segment, behind in zip(order, before, strict=True)
-            if behind < share * scores.sum() and scores[segment] > 2 * errors[segment] and _divisible(boxes[segment])
+            able[place]
+            for place, behind in zip(order.tolist(), before, strict=True)
+            if behind < share * scores.sum() and scores[place] > 2 * errors[place]
         )
     )
-
-
-def _divisible(box: tuple[int, int, int, int]) -> bool:
-    left, top, right, bottom = box
-    return max(right - left, bottom - top) > 1

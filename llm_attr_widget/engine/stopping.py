@@ -75,6 +75,12 @@ class Separated:
         return bool(lowest[order[: self.top]].min() > highest[order[self.top :]].max())
 
 
+def check_rule(rule: object) -> None:
+    """Raises MethodError for what is no rule to end early by."""
+    if rule is not None and not isinstance(rule, Separated):
+        raise MethodError(f"Expected stop_when=Separated(top=3, confidence=0.95) or None, got {rule!r}.")
+
+
 def width(time: float, alpha: float) -> float:
     """How many standard errors wide a two-sided band must be to hold at all times at once, but for `alpha`.
 

@@ -7,11 +7,8 @@ from numpy.typing import NDArray
 
 from llm_attr_widget.game.ledger import Ledger
 from llm_attr_widget.game.values import Value
-from llm_attr_widget.methods import Banzhaf, ExactShapley, KernelShap
 from llm_attr_widget.methods.base import student_inflation
 from llm_attr_widget.types import Coalitions, Estimate, Fold, Method, Values
-
-POOLED = (KernelShap, ExactShapley, Banzhaf)
 
 
 class Trials:
@@ -19,7 +16,7 @@ class Trials:
 
     Standard errors of the mean: from the spread between trials where baselines are sampled (`random`) and two trials
     or more are there, since a trial's own band does not see that its baselines were drawn; else from the trials' own
-    errors, which are independent. Where nothing is drawn but coalitions, a method that fits a set of them (`POOLED`)
+    errors, which are independent. Where nothing is drawn but coalitions, a `pooled` method
     fits those of all trials at once, which is better than the mean and does not repeat the bias of a regression.
     """
 
@@ -27,7 +24,7 @@ class Trials:
         self._method = method
         self._shape = (features, outputs)
         self._random = random
-        self._pooled = not random and isinstance(method, POOLED)
+        self._pooled = not random and getattr(method, "pooled", False)
         self._folds: dict[int, Fold] = {}
         self._rows: dict[int, int] = {}
 

@@ -85,7 +85,19 @@ def require_shapes(features: int, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def load_ledger(path: str | Path) -> Ledger:
-    """`Ledger.load` by another name."""
+    """`Ledger.load` by another name.
+
+    path: of the file that `Ledger.save` wrote. Raises LedgerError when it is something else.
+
+    >>> import tempfile
+    >>> from llm_attr_widget import attribute, load_ledger
+    >>> from llm_attr_widget.demo import load_text
+    >>> result = attribute(*load_text(), "Anna lives in Oslo. Anna lives in", " Oslo", progress=False)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     result.ledger.save(f"{folder}/oslo.npz")
+    ...     len(load_ledger(f"{folder}/oslo.npz")) == len(result.ledger)
+    True
+    """
     return Ledger.load(path)
 
 

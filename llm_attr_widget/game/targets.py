@@ -6,11 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from llm_attr_widget.errors import TargetError
+from llm_attr_widget.inputs.text.ids import ids_in
 from llm_attr_widget.tokens import token_texts
 from llm_attr_widget.types import Generator, Prompt, Tokenizer
 
-TargetLike: TypeAlias = "str | Sequence[int] | Target"
+TargetLike: TypeAlias = "str | int | Sequence[int] | Sequence[str] | Mapping[str, Any] | NDArray[np.integer] | Target"
+"""A text, token ids (one, a row, an array or tensor of one row, what a tokenizer returns), tokens, or a Target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +37,20 @@ class Target:
         return "".join(self.texts)
 
 
-def make_target(tokenizer: Tokenizer, target: TargetLike, *, vocabulary: int | None = None) -> Target:
-    """A target from text (encoded without special tokens) or from token ids (taken as they are).
+def make_target(tokenizer: Tokenizer | None, target: TargetLike, *, vocabulary: int | None = None) -> Target:
+    """A target from text (encoded without special tokens) or from token ids (taken as they are; see `ids_in`).
 
     Prompt and target are joined as ids, so the text is encoded on its own: whether it starts with a space matters.
-    Raises TargetError for an empty target and for ids outside `range(vocabulary)`.
+    Raises TargetError for what is no target, an empty one, and ids outside `range(vocabulary)`.
     """
     if isinstance(target, Target):
         return target
+    if tokenizer is None:
+        raise TargetError("Expected a tokenizer to make a target of text or token ids, got None. Give the model's own.")
     if isinstance(target, str):
         ids = tuple(int(i) for i in tokenizer(target, add_special_tokens=False)["input_ids"])
     else:
-        ids = tuple(int(i) for i in target)
+        ids = ids_in(target, tokenizer, what="a target", error=TargetError)
     outside = [i for i in ids if i < 0 or (vocabulary is not None and i >= vocabulary)]
     if outside:
         raise TargetError(
@@ -54,7 +61,7 @@ def make_target(tokenizer: Tokenizer, target: TargetLike, *, vocabulary: int | N
 
 
 def written_target(
-    tokenizer: Tokenizer,
+    tokenizer: Tokenizer | None,
     model: Generator,
     prompt: Prompt,
     *,

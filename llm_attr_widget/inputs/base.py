@@ -1,10 +1,12 @@
-"""What inputs share: checks of coalitions, and which features are locked."""
+"""What inputs share: checks of coalitions, which features are locked, and other words in their place."""
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Collection, Sequence
-from typing import TypeAlias
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -13,6 +15,9 @@ from llm_attr_widget.types import Coalitions, Piece
 
 Locked: TypeAlias = "re.Pattern[str] | Collection[int]"
 """Units that are always present: those a pattern is found in, or those at these positions."""
+
+
+Kind = TypeVar("Kind")
 
 
 def checked(coalitions: Coalitions, features: int) -> Coalitions:
@@ -59,3 +64,38 @@ def feature_texts(pieces: Sequence[Piece]) -> tuple[str, ...]:
         if piece.feature is not None:
             texts[piece.feature] += piece.text
     return tuple(texts)
+
+
+def freed(prompt: Kind, features: Collection[int]) -> tuple[Kind, tuple[int, ...]]:
+    """An input without locks, and its numbers of what was locked in it before or is one of these features now.
+
+    prompt: an input with a field `locked`.
+    """
+    free: Any = replace(cast(Any, prompt), locked=())
+    pairs = zip(free.pieces, cast(Any, prompt).pieces, strict=True)
+    held = {
+        was.feature
+        for was, now in pairs
+        if was.feature is not None and (now.feature is None or now.feature in features)
+    }
+    return free, tuple(sorted(held))
+
+
+def new_words(text: str, feature: int | None, words: Mapping[int, str]) -> str:
+    """The feature's new words, after the whitespace that the old ones had before them; other texts as they are."""
+    if feature is None or feature not in words:
+        return text
+    return text[: len(text) - len(text.lstrip())] + words[feature].lstrip()
+
+
+def reworded_pieces(pieces: Sequence[Piece], words: Mapping[int, str]) -> tuple[Piece, ...]:
+    """The pieces with other words in the place of some features' texts."""
+    return tuple(replace(piece, text=new_words(piece.text, piece.feature, words)) for piece in pieces)
+
+
+def with_texts(prompt: Kind, pieces: tuple[Piece, ...], parts: Mapping[str, object]) -> Kind:
+    """A copy of an input whose texts differ: made anew, its features would be cut anew. parts: further fields."""
+    made = copy.copy(prompt)
+    for name, value in {"pieces": pieces, "features": feature_texts(pieces), **parts}.items():
+        object.__setattr__(made, name, value)
+    return made

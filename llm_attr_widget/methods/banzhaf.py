@@ -34,6 +34,7 @@ class Banzhaf:
     label: str = field(default="Banzhaf value", init=False, repr=False)
     adds_up: bool = field(default=False, init=False, repr=False)
     sampled: bool = field(default=True, init=False, repr=False)
+    pooled: bool = field(default=True, init=False, repr=False)
 
     def calls(self, features: int) -> int:
         require_features(features)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil, sqrt
 from typing import TypeAlias, Union
 
@@ -46,6 +46,11 @@ class Owen:
     def __post_init__(self) -> None:
         if self.groups is not None:  # lists come from files
             object.__setattr__(self, "groups", _as_tuples(self.groups))
+
+    def grouped(self, groups: Groups, features: int) -> Owen:
+        """With these groups, where it has none of its own and they hold each of the features once."""
+        whole = sorted(leaves(groups)) == list(range(features))
+        return replace(self, groups=groups) if self.groups is None and whole else self
 
     def calls(self, features: int) -> int:
         return 2 + self._pairs(features) * 2 * (features - 1)

@@ -30,6 +30,7 @@ class ExactShapley:
     label: str = field(default="Shapley value", init=False, repr=False)
     adds_up: bool = field(default=True, init=False, repr=False)
     sampled: bool = field(default=False, init=False, repr=False)
+    pooled: bool = field(default=True, init=False, repr=False)
 
     def calls(self, features: int) -> int:
         require_features(features)

@@ -16,7 +16,7 @@ from llm_attr_widget.game.fitting import ends, refit
 from llm_attr_widget.game.game import Game
 from llm_attr_widget.game.ledger import UNUSED, Ledger
 from llm_attr_widget.game.targets import Target
-from llm_attr_widget.game.values import LogProb, Span, Value
+from llm_attr_widget.game.values import Value
 from llm_attr_widget.picture import Picture
 from llm_attr_widget.result.certainty import band, certainty, named
 from llm_attr_widget.result.check import Additive, Check, check, convergence, doubts
@@ -124,7 +124,8 @@ class Attribution:
 
         Needs a log-prob attribution, since log-probs are what adds up over tokens.
         """
-        if not isinstance(self.value, LogProb):
+        stretch = getattr(self.value, "span", None)
+        if stretch is None:
             raise TargetError(
                 f"Expected a log-prob attribution to add tokens up, got {self.value.label}. "
                 "Run again with value='log_prob'."
@@ -134,10 +135,10 @@ class Attribution:
                 f"Expected 0 <= start < stop <= {len(self.target.ids)} target tokens, got {start}:{stop}."
             )
         if isinstance(self.method, GradientMethod):
-            return self._added(start, stop)
-        return self._with(self.method, Span(start, stop))
+            return self._added(start, stop, stretch(start, stop))
+        return self._with(self.method, stretch(start, stop))
 
-    def _added(self, start: int, stop: int) -> Attribution:
+    def _added(self, start: int, stop: int, value: Value) -> Attribution:
         """Gradients of a sum are sums of gradients. Standard errors are bounds: tokens may err together."""
         whole, errors = self.values[start:stop].sum(axis=0), self.standard_errors[start:stop].sum(axis=0)
         both = self.ends[start:stop].sum(axis=0)
@@ -150,7 +151,7 @@ class Attribution:
             ends=both[None],
             sequence_ends=both,
             outputs=("".join(self.target.texts[start:stop]),),
-            value=Span(start, stop),
+            value=value,
         )
 
     def refit(self, method: Method) -> Attribution:

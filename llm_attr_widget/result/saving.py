@@ -104,7 +104,7 @@ def _target(stored: Mapping[str, Any] | Sequence[Any]) -> Target:
 
 
 def _methods() -> tuple[type, ...]:
-    return tuple(type(entry.make(None)) for entry in METHODS)
+    return tuple(entry.kind for entry in METHODS.values())
 
 
 def _packed(record: object, known: Sequence[type]) -> dict[str, Any]:

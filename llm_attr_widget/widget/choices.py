@@ -26,7 +26,7 @@ EXPLAINED: Mapping[ValueName, tuple[str, str]] = {
 """Label of each value function, and one line on it."""
 
 CHOICES = Choices(
-    methods=tuple(Choice(entry.name, entry.name.replace("_", " "), entry.about) for entry in METHODS),
+    methods=tuple(Choice(entry.name, entry.name.replace("_", " "), entry.about) for entry in METHODS.values()),
     granularities=tuple(Choice(level, level, LEVELS[level]) for level in GRANULARITIES),
     values=tuple(Choice(name, *EXPLAINED[name]) for name, _ in VALUES),
 )

@@ -10,7 +10,19 @@ def compare(first: Attribution, second: Attribution, *, names: tuple[str, str] |
     """The widget with two results: A, B, and A - B, token by token where their texts are the same.
 
     Of another method, prompt, model or seed; fresh, loaded, or captum's by way of `to_attribution()`. What is within
-    two standard errors of the difference is faded. names: what the two are called. Costs no model call.
+    two standard errors of the difference is faded. Costs no model call.
+
+    first, second: the results A and B. names: what the two are called.
+
+    >>> from llm_attr_widget import attribute, compare
+    >>> from llm_attr_widget.demo import load_text
+    >>> model, tokenizer = load_text()
+    >>> words = "Anna lives in Oslo. Anna lives in"
+    >>> one = attribute(model, tokenizer, words, " Oslo", progress=False)
+    >>> other = attribute(model, tokenizer, words, " Oslo", method="leave_one_out", progress=False)
+    >>> w = compare(one, other, names=("Shapley", "leave one out"))
+    >>> [kept.name for kept in w.history]
+    ['Shapley', 'leave one out']
     """
     called = names or (_name(first), _name(second))
     widget = AttrWidget.from_result(first, name=called[0])

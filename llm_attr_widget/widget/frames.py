@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from llm_attr_widget import picture
 from llm_attr_widget.engine.extend import can_go_further
 from llm_attr_widget.engine.update import Update
-from llm_attr_widget.game.values import VALUES, Contrast, LogProb, Prob, SequenceLogProb, Value, ValueName
+from llm_attr_widget.game.values import VALUES, Value
 from llm_attr_widget.methods import METHODS
 from llm_attr_widget.result.attribution import Attribution
 from llm_attr_widget.types import GRANULARITIES
@@ -26,6 +27,7 @@ from llm_attr_widget.widget.protocol import (
     PieceText,
     Progress,
     Settings,
+    ValueName,
 )
 from llm_attr_widget.widget.units import feature_units, output_units
 from llm_attr_widget.widget.wire import buffers
@@ -64,17 +66,14 @@ def chart_of(attribution: Attribution, run: int, settings: Settings, continues: 
 
 def explained(attribution: Attribution) -> Explained:
     """What the numbers divide up among the features."""
-    if isinstance(attribution.value, (LogProb, SequenceLogProb)) or attribution.value.label == "log-prob":
-        return "log_prob"
-    if isinstance(attribution.value, Prob):
-        return "prob"
-    return "log_odds" if isinstance(attribution.value, Contrast) else "other"
+    told = getattr(attribution.value, "explains", "other")
+    return cast("Explained", told) if told in get_args(Explained) else "other"
 
 
 def settings_of(attribution: Attribution) -> Settings:
     """The settings that come nearest to how this attribution was made."""
     about = attribution.provenance
-    known = {entry.name for entry in METHODS}
+    known = set(METHODS)
     return Settings(
         prompt="".join(piece.text for piece in attribution.pieces),
         target=attribution.target.text,

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, cast
 
 import numpy as np
 
-from llm_attr_widget.engine.plan import PromptLike
-from llm_attr_widget.errors import TargetError
-from llm_attr_widget.game.targets import Target, TargetLike, make_target
-from llm_attr_widget.inputs import ImageInput, TextInput, TokenInput
+from llm_attr_widget.game.targets import TargetLike, make_target
+from llm_attr_widget.game.values import VALUES, Value, ValueLike, value_alone
+from llm_attr_widget.inputs import ImageInput, PromptLike, make_input
 from llm_attr_widget.inputs.image.prompt import segmented
 from llm_attr_widget.inputs.image.reading import ImageLike, read_image
 from llm_attr_widget.inputs.image.segmentation import Segments
+from llm_attr_widget.inputs.making import is_chat
+from llm_attr_widget.inputs.members import is_plain
+from llm_attr_widget.methods.registry import METHODS, MethodLike, budget_of, make_method, with_budget
 from llm_attr_widget.picture import Picture
 from llm_attr_widget.result.attribution import Attribution
 from llm_attr_widget.tokens import tokenizer_of
-from llm_attr_widget.types import Granularity, Input, Tokenizer
+from llm_attr_widget.types import GradientMethod, Granularity, Method
+from llm_attr_widget.widget.protocol import CUSTOM, Choice, Choices, ValueName
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,12 @@ class Pictured:
         segmentation = segmented(pixels, self.segments)
         return Picture(pixels, segmentation.regions, segmentation.members)
 
-    def with_prompt(self, prompt: PromptLike, granularity: Granularity) -> Input:
+    def with_prompt(self, prompt: PromptLike, granularity: Granularity) -> PromptLike:
         """The image's segments and the prompt's own words as features of one game."""
-        if isinstance(prompt, ImageInput):
+        given: Any = prompt
+        if getattr(given, "picture", None) is not None:
             return prompt
-        text: Any = prompt
-        return ImageInput(self.processor, self.image, text, segments=self.segments, granularity=granularity)
+        return ImageInput(self.processor, self.image, given, segments=self.segments, granularity=granularity)
 
 
 class HasAttribution(Protocol):
@@ -50,7 +52,9 @@ class HasAttribution(Protocol):
 
 
 class Given:
-    """What to run for the texts in the editor: the object that was given, where its text still stands."""
+    """What to run for the texts in the editor and the names in the menus: the object that was given, where its text or
+    name still stands.
+    """
 
     def __init__(
         self,
@@ -59,19 +63,26 @@ class Given:
         against: TargetLike | None,
         tokenizer: Any,
         image: Pictured | None = None,
+        *,
+        method: MethodLike = "shapley",
+        value: ValueLike = "log_prob",
+        budget: int | None = None,
     ) -> None:
-        self._prompt = prompt
+        self._prompt = _kept(prompt, tokenizer)
         self._image = image
-        self.prompt_text = prompt if isinstance(prompt, str) else _text_of(prompt)
+        self.prompt_text = _text_of(self._prompt)
         self.target_text = _target_text(target, tokenizer)
         self.against_text = _target_text(against, tokenizer)
         self._targets = {self.target_text: target, self.against_text: against}
+        self._method = None if isinstance(method, str) else make_method(method, budget=budget)
+        self._value = None if isinstance(value, str) else value_alone(value)
+        self.method_name = method if isinstance(method, str) else method_name_of(cast(Method, self._method))
+        self.value_name: ValueName = cast("ValueName", value) if self._value is None else name_of(self._value)
+        self.budget = budget if self._method is None else budget_of(self._method)[1]
 
     def picture(self) -> Picture | None:
         """The prompt's image, where it has one: shown before there are numbers about it."""
-        if isinstance(self._prompt, ImageInput):
-            return self._prompt.picture
-        return None if self._image is None else self._image.picture()
+        return getattr(self._prompt, "picture", None) if self._image is None else self._image.picture()
 
     def prompt(self, text: str, granularity: Granularity) -> PromptLike:
         """What to explain for this text: with the image, where one was given."""
@@ -81,6 +92,38 @@ class Given:
     def target(self, text: str | None) -> TargetLike | None:
         return self._targets.get(text, text)
 
+    def method(self, name: str, budget: int | None) -> tuple[MethodLike, int | None]:
+        """The method of that name with that budget, as `attribute` takes the two."""
+        if self._method is None or name != method_name_of(self._method):
+            return name, budget
+        return with_budget(self._method, budget), None
+
+    def value(self, name: str) -> ValueLike:
+        return cast(Any, name) if self._value is None or name != name_of(self._value) else self._value
+
+    def choices(self, choices: Choices) -> Choices:
+        """What the menus offer, with what was given in Python and is not among it."""
+        methods, values = choices.methods, choices.values
+        if self._method is not None and method_name_of(self._method) == CUSTOM:
+            methods = (*methods, Choice(CUSTOM, self._method.label, "The method given in Python."))
+        if self._value is not None and name_of(self._value) == CUSTOM:
+            values = (*values, Choice(CUSTOM, self._value.label, "The function given in Python."))
+        return replace(choices, methods=methods, values=values)
+
+
+def method_name_of(method: Method | GradientMethod) -> str:
+    """The name of one of the package's own methods; "custom" for others."""
+    entry = METHODS.get(method.name)
+    return method.name if entry is not None and type(method) is entry.kind else CUSTOM
+
+
+def name_of(value: Value) -> ValueName:
+    """The name of one of the package's own value functions; "custom" for others."""
+    for name, kind in VALUES:
+        if type(value) is kind:
+            return name
+    return CUSTOM
+
 
 def given_of(result: Attribution) -> Given:
     """What a result was made from, as far as it still knows."""
@@ -88,27 +131,23 @@ def given_of(result: Attribution) -> Given:
     if result.game is None:
         return Given(text, result.target, result.against, None)
     made = result.game.input
-    return Given(made if _is_special(made, text) else text, result.target, result.against, None)
+    return Given(text if is_plain(made) else made, result.target, result.against, None)
 
 
-def _is_special(made: Input, text: str) -> bool:
-    """Whether more than the text went into this input: then it is kept, else the text can be cut at any granularity."""
-    plain = isinstance(made, TextInput) and not made.baseline_text and not made.locked
-    bare = isinstance(made, TokenInput) and made.baseline_token == "remove" and not made.skip_tokens  # noqa: S105
-    return not ((plain or bare) and made.prompt == text)  # pyright: ignore[reportAttributeAccessIssue]
+def _kept(prompt: PromptLike, tokenizer: Any) -> PromptLike:
+    """A text or chat messages as they are, for they are cut anew at each granularity; anything else as an Input."""
+    return prompt if isinstance(prompt, str) or is_chat(prompt) else make_input(tokenizer, prompt)
 
 
-def _text_of(prompt: Input | Sequence[Mapping[str, Any]]) -> str:
-    if isinstance(prompt, Sequence):
+def _text_of(prompt: Any) -> str:
+    if isinstance(prompt, str):
+        return prompt
+    if is_chat(prompt):
         return "\n".join(str(message.get("content", "")) for message in prompt)
     return "".join(piece.text for piece in prompt.pieces)
 
 
-def _target_text(target: TargetLike | None, tokenizer: Tokenizer | None) -> str | None:
+def _target_text(target: TargetLike | None, tokenizer: Any) -> str | None:
     if target is None or isinstance(target, str):
         return target
-    if isinstance(target, Target):
-        return target.text
-    if tokenizer is None:
-        raise TargetError("A target given as token ids needs the tokenizer that they belong to. Pass it as tokenizer.")
     return make_target(tokenizer_of(tokenizer), target).text

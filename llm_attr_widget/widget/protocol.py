@@ -15,13 +15,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias
 
-from llm_attr_widget.game.values import ValueName, check_contrast, check_value
+from llm_attr_widget.game.values import check_contrast, check_value
 from llm_attr_widget.methods.registry import check_budget, check_method, check_seed, check_trials, make_method
 from llm_attr_widget.types import Granularity, check_granularity
 from llm_attr_widget.widget.table import Option, Shape, check
 
 Phase: TypeAlias = Literal["idle", "running", "paused", "finished", "stopped", "failed"]
 Explained: TypeAlias = Literal["log_prob", "prob", "log_odds", "other"]
+
+
+CUSTOM: Literal["custom"] = "custom"
+"""What a method or a value function of the user's own, given in Python, is called on the wire."""
+ValueName: TypeAlias = Literal["log_prob", "sequence_log_prob", "prob", "custom"]
+
+
+def check_method_choice(name: object) -> None:
+    """Raises as `check_method`; one of the user's own is a choice, too."""
+    if name != CUSTOM:
+        check_method(name)
+
+
+def check_value_choice(name: object) -> None:
+    """Raises as `check_value`; one of the user's own is a choice, too."""
+    if name != CUSTOM:
+        check_value(name)
 
 
 ByCell: TypeAlias = Annotated[bytes, Shape(("rows", "features"))]
@@ -52,7 +69,8 @@ class Choices:
 class Settings:
     """All that a run is made from. `target` null: the model writes it. `budget` null: the method's own default.
 
-    method, granularity, value: every name that `attribute` knows.
+    method, granularity, value: every name that `attribute` knows, and "custom" for a method or a value function of the
+    user's own, given in Python.
 
     against: a second answer, to explain why the target rather than this; null: no contrast.
     locked: the prompt's pieces joined, cut where a stretch that is always present begins and ends: every second text,
@@ -64,9 +82,9 @@ class Settings:
     prompt: str = ""
     target: str | None = None
     against: str | None = None
-    method: Annotated[str, check_method] = "shapley"
+    method: Annotated[str, check_method_choice] = "shapley"
     granularity: Annotated[Granularity, check_granularity] = "word"
-    value: Annotated[ValueName, check_value] = "log_prob"
+    value: Annotated[ValueName, check_value_choice] = "log_prob"
     budget: Annotated[int | None, check_budget, Option("Budget", "model calls; empty: the method's own", least=1)] = (
         None
     )
@@ -76,7 +94,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         check(self)
-        make_method(self.method, budget=self.budget)
+        if self.method != CUSTOM:
+            make_method(self.method, budget=self.budget)
         if self.against is not None:
             check_contrast(self.value)
 

@@ -46,7 +46,7 @@ def typescript(table: ModuleType = protocol) -> str:
         "/** Role of what a chat template or the tokenizer put in. */",
         _constant("TEMPLATE", TEMPLATE),
         *(_list(name, getattr(table, name)) for name in LISTS),
-        _constant("METHODS", [entry.name for entry in METHODS]),
+        _constant("METHODS", list(METHODS)),
         *(_interface(record) for record in records),
         *(
             f"export type {name} = {' | '.join(m.__name__ for m in get_args(getattr(table, name)))};\n"

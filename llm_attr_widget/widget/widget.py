@@ -12,15 +12,19 @@ import traitlets
 from IPython.display import HTML
 
 from llm_attr_widget.engine.extend import further
-from llm_attr_widget.engine.plan import Plan, PromptLike, as_model, plan
-from llm_attr_widget.errors import AttributionError, CapabilityError
+from llm_attr_widget.engine.plan import Plan, plan
+from llm_attr_widget.engine.stopping import Separated, check_rule
+from llm_attr_widget.errors import AttributionError, CapabilityError, known_keywords
 from llm_attr_widget.export.figures import png
 from llm_attr_widget.export.html import img
+from llm_attr_widget.game.ledger import Ledger
 from llm_attr_widget.game.targets import TargetLike
-from llm_attr_widget.game.values import ValueName
-from llm_attr_widget.inputs import locked_in, make_input
+from llm_attr_widget.game.values import ValueLike
+from llm_attr_widget.inputs import PromptLike, locked_in, make_input
 from llm_attr_widget.inputs.image.reading import ImageLike
 from llm_attr_widget.inputs.image.segmentation import Segments
+from llm_attr_widget.methods.registry import MethodLike
+from llm_attr_widget.models.making import as_model
 from llm_attr_widget.result.attribution import Attribution
 from llm_attr_widget.types import Granularity, Scorer, Tokenizer
 from llm_attr_widget.widget import protocol
@@ -41,18 +45,29 @@ from llm_attr_widget.widget.worker import Control, Worker, turn_on
 class AttrWidget(Traits):
     """Which parts of the prompt made the model say this: edit, run, watch, stop, hover, ask what if, compare.
 
-    model, tokenizer: a Hugging Face model with its tokenizer or processor, or any `Scorer`; None shows results only.
-    prompt: text, chat messages, or an Input. image: what the prompt is about; segments: as of ImageInput;
-    both are read here, and refused with an InputError where they cannot be used.
-    target: text or token ids; None lets the model write it. against: a second answer, to explain why the target and
-    not that. method, granularity, value, budget, trials, seed: as in `run`; all can be changed in the widget, too, and
-    what `run` would refuse is refused when it is set, in the same words.
+    model: as of `attribute`; None shows results only.
+    tokenizer, prompt, target, against: as of `attribute`. What is given stays what it is until its text is edited.
+    image: what the prompt is about; segments: how it is segmented, as of ImageInput. Both are read here, and refused
+        with an InputError where they cannot be used; the tokenizer must be the model's processor.
+    method, granularity, value, budget, trials, seed: as of `attribute`; all can be changed in the widget, too,
+        and what `attribute` would refuse is refused when it is set, in the same words.
+    max_new_tokens, gen_args: as of `attribute`.
+    resume: the ledger of an earlier run, for runs of the settings given here.
+    stop_when: as of `attribute`, for every run.
 
     Traits: those settings, `locked` (what is always present: see protocol.Settings), and `status` ("idle", "running",
     "paused", "finished", "stopped", "failed"); all can be observed. `result` is the newest Attribution, also while it
     is still running; `history` has all of them.
+
+    >>> from llm_attr_widget import AttrWidget
+    >>> from llm_attr_widget.demo import load_text
+    >>> w = AttrWidget(*load_text(), "Dave is a lawyer. His interests include", " golf")
+    >>> w.run()
+    >>> w.wait(60).label
+    'Shapley value'
     """
 
+    @known_keywords
     def __init__(
         self,
         model: Any,
@@ -63,40 +78,46 @@ class AttrWidget(Traits):
         image: ImageLike | None = None,
         segments: Segments | None = 4,
         against: TargetLike | None = None,
-        method: str = "shapley",
+        method: MethodLike = "shapley",
         granularity: Granularity = "word",
-        value: ValueName = "log_prob",
+        value: ValueLike = "log_prob",
         budget: int | None = None,
         trials: int = 1,
         seed: int = 0,
         max_new_tokens: int = 32,
         gen_args: Mapping[str, Any] | None = None,
+        resume: Ledger | None = None,
+        stop_when: Separated | None = None,
     ) -> None:
-        self._model: Scorer | None = None if model is None else as_model(model, tokenizer)
-        self._tokenizer = tokenizer
-        pictured = None if image is None else Pictured(tokenizer, image, segments)
-        self._given = Given(prompt, target, against, tokenizer, pictured)
+        """See the class. Nothing runs yet: `run()` starts."""
+        self._model, self._tokenizer = (None, tokenizer) if model is None else as_model(model, tokenizer)
+        pictured = None if image is None else Pictured(self._tokenizer, image, segments)
+        self._given = Given(
+            prompt, target, against, self._tokenizer, pictured, method=method, value=value, budget=budget
+        )
         self._max_new_tokens, self._gen_args = max_new_tokens, dict(gen_args or {})
-        self._writing = Writing(tokenizer, max_new_tokens, self._gen_args)
+        check_rule(stop_when)
+        self._resume, self._stop_when = resume, stop_when
+        self._writing = Writing(self._tokenizer, max_new_tokens, self._gen_args)
         turn = turn_on(getattr(self._model, "model", self._model))
         self._worker, self._questions = Worker(turn), Worker(turn, quick=True)
         self._publisher = Publisher(lambda message, buffers: self.send(message, buffers))  # noqa: PLW0108  (late: `send` may be replaced)
-        settings = Settings(
+        self._first = Settings(
             prompt=self._given.prompt_text,
             target=self._given.target_text,
             against=self._given.against_text,
-            method=method,
+            method=self._given.method_name,
             granularity=granularity,
-            value=value,
-            budget=budget,
+            value=self._given.value_name,
+            budget=self._given.budget,
             trials=trials,
             seed=seed,
         )
-        self._stage = Stage(self, self._publisher, self._worker, settings)
+        self._stage = Stage(self, self._publisher, self._worker, self._first)
         shown = self._given.picture()
         pictures = [] if shown is None else [encode(picture_of(shown))]
-        beside = Beside(CHOICES, has_model=self._model is not None)
-        super().__init__(**{**encode(settings), **encode(beside), "pictures": pictures})
+        beside = Beside(self._given.choices(CHOICES), has_model=self._model is not None)
+        super().__init__(**{**encode(self._first), **encode(beside), "pictures": pictures})
         self.on_msg(self._on_message)
 
     @classmethod
@@ -278,23 +299,25 @@ class AttrWidget(Traits):
     def _plan(self, settings: Settings) -> Plan:
         model = self._require_model()
         prompt = self._given.prompt(settings.prompt, settings.granularity)
+        method, budget = self._given.method(settings.method, settings.budget)
         if settings.locked:
-            words = self._tokenizer or getattr(model, "tokenizer", None)
-            prompt = locked_in(make_input(words, prompt, granularity=settings.granularity), settings.locked)
+            prompt = locked_in(make_input(self._tokenizer, prompt, granularity=settings.granularity), settings.locked)
         return plan(
             model,
             self._tokenizer,
             prompt,
             self._given.target(settings.target),
             against=self._given.target(settings.against),
-            method=settings.method,
+            method=method,
+            budget=budget,
             granularity=settings.granularity,
-            value=settings.value,
-            budget=settings.budget,
+            value=self._given.value(settings.value),
             trials=settings.trials,
             seed=settings.seed,
             max_new_tokens=self._max_new_tokens,
             gen_args=self._gen_args,
+            resume=self._resume if settings == self._first else None,
+            stop_when=self._stop_when,
         )
 
     def _run(self, settings: Settings) -> None:

@@ -129,7 +129,7 @@ def causes_of_places(example: VisionExample) -> dict[int, set[int]]:
     return causes
 
 
-COALITION_METHODS = [entry for entry in METHODS if not entry.name.startswith("layer")]
+COALITION_METHODS = [entry for entry in METHODS.values() if not entry.name.startswith("layer")]
 
 
 def explained(scorer, entry, pictures) -> Iterator[tuple[Attribution, VisionExample]]:

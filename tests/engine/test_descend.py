@@ -9,7 +9,7 @@ import torch
 
 from llm_attr_widget import Attribution, attribute, run
 from llm_attr_widget.demo import load_text
-from llm_attr_widget.engine.descend import derivative
+from llm_attr_widget.engine.descend import smooth
 from llm_attr_widget.errors import CapabilityError, InputError, MethodError
 from llm_attr_widget.game.values import Contrast, Custom, LogProb, Prob, SequenceLogProb
 from llm_attr_widget.inputs.changed.replaced import ReplacedInput, kept_in_place
@@ -184,7 +184,7 @@ def test_an_input_that_keeps_tokens_in_place_is_taken_as_it_is(demo):
 )
 def test_a_values_derivative_is_its_change_in_small_steps(value):
     log_probs = -np.random.default_rng(1).exponential(size=(5, 4)).astype(np.float32)
-    exact = derivative(value, log_probs)
+    exact = value.derivative(log_probs)
     for token in range(4):
         step = np.zeros(4)
         step[token] = 1e-3
@@ -196,7 +196,7 @@ def test_what_has_no_gradient_is_said(demo):
     with pytest.raises(MethodError, match="function of your own"):
         attribute(*demo, PROMPT, TARGET, method=IG, value=lambda log_probs: log_probs.max(axis=1), progress=False)
     with pytest.raises(MethodError, match="custom value"):
-        derivative(Custom(lambda log_probs: log_probs[:, 0]), np.zeros((1, 2), dtype=np.float32))
+        smooth(Custom(lambda log_probs: log_probs[:, 0]))
 
     class NeverRemoved(BitsInput):
         def render(self, coalitions, rng):

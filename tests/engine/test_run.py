@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from llm_attr_widget.engine.plan import Plan, plan
-from llm_attr_widget.engine.run import attribute, play, run
+from llm_attr_widget.engine.play import play
+from llm_attr_widget.engine.run import attribute, run
 from llm_attr_widget.errors import LedgerError, MethodError
 from llm_attr_widget.game.targets import Target
 from llm_attr_widget.game.values import Prob

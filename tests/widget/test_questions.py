@@ -72,7 +72,7 @@ def test_a_question_is_answered_while_a_run_goes_on() -> None:
     ("question", "says"),
     [
         ({"absent": [9]}, "got 9"),
-        ({"replaced": [{"feature": 0, "text": "x"}]}, "not in BitsInput"),
+        ({"replaced": [{"feature": 0, "text": "x"}]}, "words of a BitsInput cannot be replaced"),
         ({"run": 8}, "got 8"),
     ],
 )

@@ -109,7 +109,7 @@ def test_run_refuses_at_once_what_does_not_go_together() -> None:
     [
         *({"granularity": level} for level in GRANULARITIES),
         *({"value": name} for name in get_args(ValueName)),
-        *({"method": entry.name} for entry in METHODS),
+        *({"method": name} for name in METHODS),
         {"budget": np.int64(40), "trials": np.int64(2), "seed": np.int32(3)},
     ],
     ids=str,
@@ -129,7 +129,7 @@ def test_what_attribute_takes_works_in_the_widget(demo: tuple[Any, Any], options
 
 
 def test_the_menus_offer_all_that_attribute_knows() -> None:
-    assert [choice.name for choice in CHOICES.methods] == [entry.name for entry in METHODS]
+    assert [choice.name for choice in CHOICES.methods] == list(METHODS)
     assert tuple(choice.name for choice in CHOICES.granularities) == GRANULARITIES
     assert tuple(choice.name for choice in CHOICES.values) == get_args(ValueName)
 

@@ -7,7 +7,7 @@ export const TEMPLATE = "template" as const;
 export const PHASES = ["idle", "running", "paused", "finished", "stopped", "failed"] as const;
 export type Phase = (typeof PHASES)[number];
 
-export const VALUES = ["log_prob", "sequence_log_prob", "prob"] as const;
+export const VALUES = ["log_prob", "sequence_log_prob", "prob", "custom"] as const;
 export type ValueName = (typeof VALUES)[number];
 
 export const GRANULARITIES = ["token", "word", "phrase", "sentence", "paragraph"] as const;
@@ -35,7 +35,8 @@ export interface Choices {
 /**
  * All that a run is made from. `target` null: the model writes it. `budget` null: the method's own default.
  *
- * method, granularity, value: every name that `attribute` knows.
+ * method, granularity, value: every name that `attribute` knows, and "custom" for a method or a value function of the
+ * user's own, given in Python.
  *
  * against: a second answer, to explain why the target rather than this; null: no contrast.
  * locked: the prompt's pieces joined, cut where a stretch that is always present begins and ends: every second text,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,31 @@ from numpy.typing import NDArray
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs.base import checked
 from llm_attr_widget.inputs.changed.replaced import owners_of, stand_in_words, with_stand_in
-from llm_attr_widget.inputs.image.prompt import ImageInput
+from llm_attr_widget.inputs.image.segmentation import Segmentation
+from llm_attr_widget.inputs.members import units_of
 from llm_attr_widget.inputs.text.tokens import neutral_token
 from llm_attr_widget.picture import Picture
-from llm_attr_widget.types import Coalitions, ImageDifferences, Piece, Prompt, Tokenizer
+from llm_attr_widget.types import Coalitions, ImageDifferences, Input, Piece, Prompt, Tokenizer
 
 _NAME = "pixel_values"
+
+
+class Drawn(Input, Protocol):
+    """An ImageInput as far as it matters here, its baseline drawn."""
+
+    @property
+    def segmentation(self) -> Segmentation: ...
+
+    @property
+    def picture(self) -> Picture: ...
+
+    @property
+    def fill_words(self) -> str: ...
+
+    @property
+    def expanded_pieces(self) -> tuple[Piece, ...]: ...
+
+    def without_each_region(self) -> Iterator[tuple[tuple[int, ...], Mapping[str, Any]]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +48,7 @@ class ImageInPlace:
     where features of the text cannot be found again in the prompt's tokens.
     """
 
-    whole: ImageInput
+    whole: Drawn
     tokenizer: Tokenizer = field(repr=False)
     owners: tuple[int | None, ...] = field(init=False, repr=False)
     baseline: str = field(init=False, repr=False)
@@ -72,6 +91,11 @@ class ImageInPlace:
     @property
     def picture(self) -> Picture:
         return self.whole.picture
+
+    @property
+    def units(self) -> str:
+        """In words, what the features are."""
+        return units_of(self.whole)
 
     @property
     def random(self) -> bool:

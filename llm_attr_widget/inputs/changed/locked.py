@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from itertools import accumulate
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from llm_attr_widget.errors import InputError
-from llm_attr_widget.inputs.image.prompt import ImageInput
-from llm_attr_widget.inputs.text.chat import ChatInput
-from llm_attr_widget.inputs.text.spans import TextInput
-from llm_attr_widget.inputs.text.template import TemplateInput
-from llm_attr_widget.inputs.text.tokens import TokenInput
-from llm_attr_widget.types import Input, Piece
+from llm_attr_widget.inputs.base import checked
+from llm_attr_widget.inputs.changed.reworded import reworded
+from llm_attr_widget.inputs.members import picture_of, units_of
+from llm_attr_widget.picture import Picture
+from llm_attr_widget.types import Coalitions, Input, Piece, Prompt
 
 
 def locked_in(prompt: Input, stretches: Sequence[str]) -> Input:
@@ -22,8 +21,7 @@ def locked_in(prompt: Input, stretches: Sequence[str]) -> Input:
     stretches: the text of its pieces, cut where locked parts begin and end; every second one (the first is not) is
     locked. So it does not matter how characters are counted. A feature with a locked letter is locked whole, together
     with all features of its slot in a template.
-    Raises InputError for stretches of another text, for a kind of prompt that cannot be locked this way, and where no
-    feature would be left.
+    Raises InputError for stretches of another text, and where no feature would be left.
     """
     if not any(stretches[1::2]):
         return prompt
@@ -33,37 +31,86 @@ def locked_in(prompt: Input, stretches: Sequence[str]) -> Input:
             f"Expected locked stretches of the prompt {text[:60]!r}, got those of {''.join(stretches)[:60]!r}. "
             "Lock parts of this prompt, or none: locked = []."
         )
-    if isinstance(prompt, ImageInput):
-        words = prompt._words  # pyright: ignore[reportPrivateUsage]
-        if not isinstance(words, TextInput | ChatInput):
-            return prompt  # all of its text is always present
-        held: Any = _held(words, stretches)
-        return replace(prompt, prompt=held, granularity=None, baseline_text="")
-    if isinstance(prompt, TextInput | TokenInput | ChatInput | TemplateInput):
-        return _held(prompt, stretches)
-    raise InputError(
-        f"Parts of a {type(prompt).__name__} cannot be locked in its text. Leave them out of its features instead."
-    )
+    return holding(prompt, touched(prompt.pieces, stretches))
 
 
-def _held(prompt: TextInput | TokenInput | ChatInput | TemplateInput, stretches: Sequence[str]) -> Input:
-    free = replace(prompt, locked=())
-    before = {
-        piece.feature
-        for piece, now in zip(free.pieces, prompt.pieces, strict=True)
-        if piece.feature is not None and now.feature is None
-    }
-    wanted = before | _touched(free.pieces, stretches)
-    return replace(free, locked=free.slots_of(wanted) if isinstance(free, TemplateInput) else sorted(wanted))
+def holding(prompt: Input, features: Collection[int]) -> Input:
+    """The same prompt with these features always present, and so no features any more.
+
+    What the input's own `holding` gives, where it has one, else a HeldInput of it. Raises InputError where no feature
+    would be left.
+    """
+    if not features:
+        return prompt
+    own = getattr(prompt, "holding", None)
+    return HeldInput(prompt, frozenset(features)) if own is None else own(features)
 
 
-def _touched(pieces: Sequence[Piece], stretches: Sequence[str]) -> set[int]:
-    """Features with a locked character that is no whitespace."""
-    locked = [at % 2 == 1 for at, stretch in enumerate(stretches) for _ in stretch]
-    ends = list(accumulate(len(piece.text) for piece in pieces))
+def touched(pieces: Sequence[Piece], stretches: Sequence[str]) -> frozenset[int]:
+    """Features with a letter in every second of the stretches, from the second on."""
+    letters = [at % 2 == 1 for at, stretch in enumerate(stretches) for _ in stretch]
     found: set[int] = set()
-    for piece, end in zip(pieces, ends, strict=True):
-        letters = zip(piece.text, locked[end - len(piece.text) : end], strict=True)
-        if piece.feature is not None and any(held and not letter.isspace() for letter, held in letters):
+    position = 0
+    for piece in pieces:
+        here = zip(piece.text, letters[position : position + len(piece.text)], strict=True)
+        position += len(piece.text)
+        if piece.feature is not None and any(held and not letter.isspace() for letter, held in here):
             found.add(piece.feature)
-    return found
+    return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldInput:
+    """Another input, some of whose features are always present. The others are numbered anew, in their order."""
+
+    whole: Input
+    held: frozenset[int]
+    pieces: tuple[Piece, ...] = field(init=False, repr=False)
+    features: tuple[str, ...] = field(init=False, repr=False)
+    _left: tuple[int, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.held >= set(range(len(self.whole.features))):
+            raise InputError(
+                f"Expected a prompt with at least one feature, got {len(self.held)}, all of them locked. Lock fewer."
+            )
+        left = tuple(i for i in range(len(self.whole.features)) if i not in self.held)
+        number: dict[int | None, int] = {feature: at for at, feature in enumerate(left)}
+        pieces = tuple(replace(piece, feature=number.get(piece.feature)) for piece in self.whole.pieces)
+        object.__setattr__(self, "pieces", pieces)
+        object.__setattr__(self, "features", tuple(self.whole.features[i] for i in left))
+        object.__setattr__(self, "_left", left)
+
+    @property
+    def baseline(self) -> str:
+        return self.whole.baseline
+
+    @property
+    def random(self) -> bool:
+        return self.whole.random
+
+    @property
+    def units(self) -> str:
+        """In words, what the features are."""
+        return units_of(self.whole)
+
+    @property
+    def picture(self) -> Picture | None:
+        """The whole input's image; segments that are held belong to no feature."""
+        shown = picture_of(self.whole)
+        if shown is None:
+            return None
+        number = {feature: at for at, feature in enumerate(self._left)}
+        members = tuple(tuple(number[i] for i in covering if i in number) for covering in shown.members)
+        return Picture(shown.pixels, shown.regions, members)
+
+    def reworded(self, words: Mapping[int, str]) -> Input:
+        """The whole input reworded, with the same features held."""
+        return HeldInput(reworded(self.whole, {self._left[i]: text for i, text in words.items()}), self.held)
+
+    def render(self, coalitions: Coalitions, rng: np.random.Generator) -> list[Prompt]:
+        """As the whole input, what is held present in each."""
+        rows = checked(coalitions, len(self.features))
+        whole = np.ones((len(rows), len(self.whole.features)), dtype=bool)
+        whole[:, list(self._left)] = rows
+        return self.whole.render(whole, rng)

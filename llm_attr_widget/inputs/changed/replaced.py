@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs.base import checked
+from llm_attr_widget.inputs.members import units_of
 from llm_attr_widget.inputs.text.tokens import neutral_token
 from llm_attr_widget.tokens import aligned_texts, token_texts
 from llm_attr_widget.types import Coalitions, Input, Piece, Prompt, Tokenizer
@@ -52,6 +53,11 @@ class ReplacedInput:
     @property
     def features(self) -> tuple[str, ...]:
         return self.whole.features
+
+    @property
+    def units(self) -> str:
+        """In words, what the features are."""
+        return units_of(self.whole)
 
     @property
     def random(self) -> bool:

@@ -11,34 +11,29 @@ from numpy.typing import NDArray
 
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs.base import checked
+from llm_attr_widget.inputs.changed.image_in_place import ImageInPlace
+from llm_attr_widget.inputs.changed.locked import HeldInput, holding
+from llm_attr_widget.inputs.changed.reworded import reworded
 from llm_attr_widget.inputs.image.fills import Baseline, Fill, Painted, make_fill
 from llm_attr_widget.inputs.image.ground import Ground
 from llm_attr_widget.inputs.image.processing import Extras, Processing, check_processor, placeholder_in
 from llm_attr_widget.inputs.image.quadtree import quadtree
 from llm_attr_widget.inputs.image.reading import ImageLike, read_image
 from llm_attr_widget.inputs.image.segmentation import Segmentation, Segments, make_segmenter, split
+from llm_attr_widget.inputs.members import tree_of
 from llm_attr_widget.inputs.text.chat import ChatInput
 from llm_attr_widget.inputs.text.conversation import Conversation, Message, check
-from llm_attr_widget.inputs.text.cutting import Tree, tree
+from llm_attr_widget.inputs.text.cutting import Tree
 from llm_attr_widget.inputs.text.spans import Cut, TextInput
 from llm_attr_widget.picture import Picture
-from llm_attr_widget.types import Coalitions, Piece, Prompt
+from llm_attr_widget.types import Coalitions, Input, Piece, Prompt, Tokenizer
 
 _AT_ONCE = 1 << 26
 """So many bytes of perturbed images are made before they go through the processor together."""
 
 
-class Words(Protocol):
+class Words(Input, Protocol):
     """The text side of the prompt."""
-
-    @property
-    def pieces(self) -> tuple[Piece, ...]: ...
-
-    @property
-    def features(self) -> tuple[str, ...]: ...
-
-    @property
-    def baseline(self) -> str: ...
 
     @property
     def units(self) -> str: ...
@@ -131,6 +126,16 @@ class ImageInput:
             told.append(f"text by {self._words.units}")
         return "; ".join(told)
 
+    @property
+    def divisible(self) -> tuple[int, ...]:
+        """Segments that `split` can make finer: boxes of more than a pixel.
+
+        Raises InputError where segments are no boxes.
+        """
+        split(self.segmentation, ())
+        boxes = self.segmentation.boxes or ()
+        return tuple(i for i, (left, top, right, low) in enumerate(boxes) if max(right - left, low - top) > 1)
+
     def split(self, segments: Collection[int]) -> ImageInput:
         """The same input with the boxes of these segments split in four: one step down a quad-tree.
 
@@ -141,9 +146,36 @@ class ImageInput:
     def tree(self) -> Tree:
         """Features in nested groups, as hierarchical methods take: quarters of the image and theirs; the text's own."""
         words, first = self._words, len(self.segmentation.names)
-        told = words.tree() if isinstance(words, ChatInput) else tree(words.pieces)
+        told = tree_of(words)
         sides = [side for side in (quadtree(self.segmentation), _numbered_from(first, told)) if side]
         return sides[0] if len(sides) == 1 else tuple(side[0] if len(side) == 1 else side for side in sides)
+
+    def holding(self, features: Collection[int]) -> Input:
+        """The same input with these features of its text locked, too; with segments among them, a HeldInput."""
+        words, first = self._words, len(self.segmentation.names)
+        if min(features) < first:
+            return HeldInput(self, frozenset(features))
+        held: Any = holding(words, [feature - first for feature in features])
+        return replace(self, prompt=held, granularity=None, baseline_text="")
+
+    def reworded(self, words: Mapping[int, str]) -> ImageInput:
+        """The same input with other words in the place of these features of its text.
+
+        Raises InputError for a segment of the image, which has no words.
+        """
+        first = len(self.segmentation.names)
+        if min(words) < first:
+            raise InputError(
+                f"Expected features of the text to reword, got {self.features[min(words)]!r}, a part of the image. "
+                "Leave it out instead."
+            )
+        told: Any = reworded(self._words, {feature - first: text for feature, text in words.items()})
+        return replace(self, prompt=told, granularity=None, baseline_text="")
+
+    def in_place(self, tokenizer: Tokenizer, rng: np.random.Generator) -> tuple[ImageInPlace, tuple[int | None, ...]]:
+        """This input on a straight line of pixel values, a drawn baseline drawn once, and its `owners`."""
+        placed = ImageInPlace(self.drawn(rng), tokenizer)
+        return placed, placed.owners
 
     @property
     def random(self) -> bool:
@@ -249,6 +281,7 @@ class _Fixed:
     features: tuple[str, ...] = ()
     baseline: str = ""
     units: str = ""
+    random: bool = False
 
     @property
     def pieces(self) -> tuple[Piece, ...]:
@@ -256,6 +289,11 @@ class _Fixed:
 
     def texts(self, coalitions: Coalitions) -> list[str]:
         return [self.text] * len(coalitions)
+
+    def render(self, coalitions: Coalitions, rng: np.random.Generator) -> list[Prompt]:
+        """Nothing renders a text alone: the image's tokens belong into it."""
+        del coalitions, rng
+        raise InputError("A text about an image is rendered with its image: use the ImageInput.")
 
 
 def _numbered_from(first: int, groups: Tree) -> Tree:

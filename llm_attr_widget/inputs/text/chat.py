@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from llm_attr_widget.inputs.base import Locked, checked, feature_texts, lock
+from llm_attr_widget.inputs.base import Locked, checked, feature_texts, freed, lock, reworded_pieces, with_texts
 from llm_attr_widget.inputs.text.conversation import Conversation, Message, Slot, check
 from llm_attr_widget.inputs.text.cutting import Level, Tree, tree
 from llm_attr_widget.inputs.text.places import places
-from llm_attr_widget.inputs.text.spans import Cut, Part, compose, cut, in_words, parts
+from llm_attr_widget.inputs.text.spans import Cut, Part, compose, cut, in_words, parts, reworded_parts
 from llm_attr_widget.tokens import encode, special_texts, tokenizer_of
 from llm_attr_widget.types import TEMPLATE, Coalitions, Piece, Prompt, Tokenizer
 
@@ -119,6 +119,16 @@ class ChatInput:
             self._conversation.rendered([compose(parts, row, self.baseline_text) for parts in self._filled])
             for row in rows
         ]
+
+    def holding(self, features: Collection[int]) -> ChatInput:
+        """The same conversation with these features locked, too."""
+        free, held = freed(self, features)
+        return replace(free, locked=held)
+
+    def reworded(self, words: Mapping[int, str]) -> ChatInput:
+        """The same conversation with other words in the place of these features'."""
+        filled = tuple(reworded_parts(parts, words) for parts in self._filled)
+        return with_texts(self, reworded_pieces(self.pieces, words), {"_filled": filled})
 
     def tree(self, levels: Sequence[Level] = ("paragraph", "sentence", "phrase")) -> Tree:
         """Features in nested groups, as hierarchical methods take: each document's and each turn's, then by the levels.

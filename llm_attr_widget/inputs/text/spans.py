@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
 
 from llm_attr_widget.errors import InputError
-from llm_attr_widget.inputs.base import Locked, checked, feature_texts, lock
+from llm_attr_widget.inputs.base import (
+    Locked,
+    checked,
+    feature_texts,
+    freed,
+    lock,
+    new_words,
+    reworded_pieces,
+    with_texts,
+)
 from llm_attr_widget.inputs.text import cutting
 from llm_attr_widget.tokens import aligned_texts, encode, special_texts
 from llm_attr_widget.types import TEMPLATE, Coalitions, Granularity, Piece, Prompt, Tokenizer, check_granularity
@@ -76,6 +85,20 @@ class TextInput:
         del rng
         return [Prompt(ids) for ids in encode(self.tokenizer, self.texts(coalitions))]
 
+    @property
+    def plain(self) -> bool:
+        """Whether the text alone gives this back, cut in another way: nothing replaces or locks parts of it."""
+        return not self.baseline_text and not self.locked
+
+    def holding(self, features: Collection[int]) -> TextInput:
+        """The same text with these features locked, too."""
+        free, held = freed(self, features)
+        return replace(free, locked=held)
+
+    def reworded(self, words: Mapping[int, str]) -> TextInput:
+        """The same text with other words in the place of these features'."""
+        return with_texts(self, reworded_pieces(self.pieces, words), {"_parts": reworded_parts(self._parts, words)})
+
     def texts(self, coalitions: Coalitions) -> list[str]:
         """Each coalition's text, as it is encoded."""
         rows = checked(coalitions, len(self.features))
@@ -117,6 +140,14 @@ def parts(pieces: Sequence[Piece], special: Collection[str]) -> tuple[Part, ...]
         bare = piece.text if spaced or piece.feature is None else piece.text.lstrip()
         made.append(Part(piece.text, bare, piece.feature, opens))
     return tuple(made)
+
+
+def reworded_parts(parts: Sequence[Part], words: Mapping[int, str]) -> tuple[Part, ...]:
+    """The parts with other words in the place of some features'."""
+    return tuple(
+        replace(part, text=new_words(part.text, part.feature, words), bare=new_words(part.bare, part.feature, words))
+        for part in parts
+    )
 
 
 def compose(parts: Sequence[Part], present: Sequence[bool], baseline: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
-from typing import Protocol, TypeAlias, cast, runtime_checkable
+from dataclasses import KW_ONLY, dataclass, field, replace
+from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
 
 import numpy as np
 
 from llm_attr_widget.errors import InputError
-from llm_attr_widget.inputs.base import checked
+from llm_attr_widget.inputs.base import checked, freed, new_words
 from llm_attr_widget.inputs.text.places import places
 from llm_attr_widget.tokens import encode
 from llm_attr_widget.types import Coalitions, Piece, Prompt, Tokenizer
@@ -115,6 +115,28 @@ class TemplateInput:
     def render(self, coalitions: Coalitions, rng: np.random.Generator) -> list[Prompt]:
         """Token ids, special tokens included, of each coalition's text."""
         return [Prompt(ids) for ids in encode(self.tokenizer, self.texts(coalitions, rng))]
+
+    def holding(self, features: Collection[int]) -> TemplateInput:
+        """The same template with the slots of these features locked, too."""
+        free, held = freed(self, features)
+        return replace(free, locked=free.slots_of(held))
+
+    def reworded(self, words: Mapping[int, str]) -> TemplateInput:
+        """The same template with other values in the slots of these features.
+
+        Raises InputError for a feature of several slots.
+        """
+        values = dict(zip(self._names, _texts(self.values, self._names, "values"), strict=True))
+        for feature, text in words.items():
+            slots = self.slots_of([feature])
+            if len(slots) != 1:
+                raise InputError(
+                    f"Expected a feature of one slot to reword, but feature {feature} has the slots {slots!r}. "
+                    "Give new values to the template instead."
+                )
+            values[slots[0]] = new_words(values[slots[0]], feature, words={feature: text})
+        given: Any = values if isinstance(self.values, Mapping) else list(values.values())
+        return replace(self, values=given)
 
     def slots_of(self, features: Collection[int]) -> tuple[str | int, ...]:
         """Names (or positions) of the slots that make up these features."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llm_attr_widget.errors import InputError
-from llm_attr_widget.inputs.base import Locked, checked, feature_texts, lock
+from llm_attr_widget.inputs.base import Locked, checked, feature_texts, freed, lock
+from llm_attr_widget.inputs.changed.reworded import RewordedTokens
+from llm_attr_widget.inputs.text.ids import ids_in
 from llm_attr_widget.tokens import aligned_texts, special_ids, token_texts
 from llm_attr_widget.types import TEMPLATE, Coalitions, Piece, Prompt, Tokenizer
 
@@ -46,7 +48,7 @@ class TokenInput:
         if isinstance(self.prompt, str):
             ids, texts = aligned_texts(self.tokenizer, self.prompt)
         else:
-            ids = token_ids(self.prompt)
+            ids = token_ids(self.prompt, self.tokenizer)
             texts = token_texts(self.tokenizer, ids)
         stays = _always_present(self.tokenizer, ids, self.skip_tokens)
         special = special_ids(self.tokenizer)
@@ -80,6 +82,21 @@ class TokenInput:
     def random(self) -> bool:
         return False
 
+    @property
+    def plain(self) -> bool:
+        """Whether the text alone gives this back, cut in another way: nothing replaces or locks parts of it."""
+        removed = self.baseline_token == "remove"  # noqa: S105 (no password)
+        return isinstance(self.prompt, str) and removed and not (self.skip_tokens or self.locked)
+
+    def holding(self, features: Collection[int]) -> TokenInput:
+        """The same tokens with these features locked, too."""
+        free, held = freed(self, features)
+        return replace(free, locked=held)
+
+    def reworded(self, words: Mapping[int, str]) -> RewordedTokens:
+        """The same tokens with those of other words in the place of these features'."""
+        return RewordedTokens(self, self.tokenizer, self._ids, self._stand_in, words)
+
     def render(self, coalitions: Coalitions, rng: np.random.Generator) -> list[Prompt]:
         """The prompt's ids without the absent tokens, or with the baseline in their place. Draws nothing."""
         del rng
@@ -92,15 +109,9 @@ class TokenInput:
         return [Prompt(tuple(row)) for row in np.where(present, ids, self._stand_in).tolist()]
 
 
-def token_ids(prompt: Sequence[int]) -> tuple[int, ...]:
-    """Ids as plain ints. Raises InputError for anything else."""
-    try:
-        ids = tuple(int(i) for i in prompt)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"Expected a prompt as text or as a flat sequence of token ids, got {prompt!r:.80}. "
-            'Take one row of a batch: tokenizer(text)["input_ids"].'
-        ) from error
+def token_ids(prompt: Any, tokenizer: Tokenizer) -> tuple[int, ...]:
+    """Ids as plain ints (see `ids_in`). Raises InputError for anything else."""
+    ids = ids_in(prompt, tokenizer, what="a prompt", error=InputError)
     if any(i < 0 for i in ids):
         raise InputError(f"Expected token ids of at least 0, got {min(ids)}.")
     return ids

@@ -101,7 +101,7 @@ def test_nothing_locked_leaves_the_prompt_as_it_is() -> None:
     [
         (TextInput(WORDS, PROMPT), ["Nina", " lives"], "got those of 'Nina lives'"),
         (TextInput(WORDS, PROMPT), ["", PROMPT], "lock fewer"),
-        (BitsInput(3), ["", " f0", " f1 f2"], "cannot be locked"),
+        (BitsInput(3), ["", " f0 f1 f2"], "all of them locked"),
     ],
 )
 def test_what_cannot_be_locked_is_told(prompt: Input, cut: list[str], said: str) -> None:

@@ -59,7 +59,7 @@ def test_a_chat_is_rendered_with_the_new_words() -> None:
 
 def test_what_cannot_be_reworded_is_refused() -> None:
     tok = load_text()[1]
-    with pytest.raises(InputError, match="not in BitsInput"):
+    with pytest.raises(InputError, match="words of a BitsInput cannot be replaced"):
         reworded(BitsInput(3), {0: "x"})
     with pytest.raises(InputError, match="got 99"):
         reworded(TextInput(tok, TEXT), {99: "x"})
