@@ -106,7 +106,7 @@ function map(a: Float32Array, b: Float32Array, make: (x: number, y: number) => n
 function spread(own: Kept, other: Kept, rows: readonly Pair[], columns: readonly Pair[], side: 0 | 1): Kept {
   const { matrix } = own;
   const take = (from: Float32Array, row: number, column: number) =>
-    row < 0 || column < 0 ? Number.NaN : (from[row * matrix.columns + column] as number);
+    row < 0 || column < 0 ? Number.NaN : (from[row * matrix.features + column] as number);
   const cells = (from: Float32Array) =>
     Float32Array.from(rows.flatMap((row) => columns.map((column) => take(from, row[side], column[side]))));
   const line = (from: Float32Array) => Float32Array.from(columns, (column) => take(from, 0, column[side]));

@@ -15,7 +15,7 @@ export type Numbers = Buffers<typeof NUMBERS>;
 export interface Matrix extends Numbers {
   readonly chart: Chart;
   readonly rows: number;
-  readonly columns: number;
+  readonly features: number;
   readonly stamps: Uint32Array;
 }
 
@@ -26,15 +26,15 @@ export interface Kept {
 }
 
 export function emptyMatrix(chart: Chart): Matrix {
-  const [rows, columns] = [chart.outputs.length, chart.features.length];
+  const [rows, features] = [chart.outputs.length, chart.features.length];
   const blank = (length: number) => new Float32Array(length).fill(Number.NaN);
   return {
     ...sized(chart),
-    values: blank(rows * columns),
-    errors: blank(rows * columns),
+    values: blank(rows * features),
+    errors: blank(rows * features),
     ends: blank(rows * 2),
-    sequence: blank(columns),
-    sequence_errors: blank(columns),
+    sequence: blank(features),
+    sequence_errors: blank(features),
   };
 }
 
@@ -46,21 +46,21 @@ export function fullMatrix(chart: Chart, numbers: Numbers): Matrix {
 
 /** The matrix after a frame. `current` must be of the frame's run, unless the frame brings its own chart. */
 export function withFrame(current: Matrix, frame: Frame, numbers: Numbers): Matrix {
-  const { rows, columns } = current;
-  checkLengths(NUMBERS, numbers, { rows: frame.rows, features: columns });
+  const { rows, features } = current;
+  checkLengths(NUMBERS, numbers, { rows: frame.rows, features });
   if (frame.first_row + frame.rows > rows)
     throw new DecodeError("frame", `at most ${rows} rows`, [frame.first_row, frame.rows]);
   if (frame.rows === rows) return fullMatrix(current.chart, numbers);
   const { values, errors, ends, ...whole } = numbers;
-  current.values.set(values, frame.first_row * columns);
-  current.errors.set(errors, frame.first_row * columns);
+  current.values.set(values, frame.first_row * features);
+  current.errors.set(errors, frame.first_row * features);
   current.ends.set(ends, frame.first_row * 2);
   for (let row = frame.first_row; row < frame.first_row + frame.rows; row++)
     current.stamps[row] = (current.stamps[row] as number) + 1;
   return { ...current, ...whole };
 }
 
-function sized(chart: Chart): Pick<Matrix, "chart" | "rows" | "columns" | "stamps"> {
+function sized(chart: Chart): Pick<Matrix, "chart" | "rows" | "features" | "stamps"> {
   const rows = chart.outputs.length;
-  return { chart, rows, columns: chart.features.length, stamps: new Uint32Array(rows) };
+  return { chart, rows, features: chart.features.length, stamps: new Uint32Array(rows) };
 }

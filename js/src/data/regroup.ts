@@ -55,7 +55,7 @@ export function addColumns(matrix: Matrix, { rows, columns }: Axes): Table {
     for (let row = 0; row < lines; row++)
       columns.forEach(({ members }, column) => {
         let sum = 0;
-        for (const member of members) sum += from[row * matrix.columns + member] as number;
+        for (const member of members) sum += from[row * matrix.features + member] as number;
         sums[row * columns.length + column] = sum;
       });
     return sums;

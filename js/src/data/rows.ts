@@ -27,13 +27,13 @@ export function hasChanged(before: Stamped | null, now: Stamped, row: number): b
 
 /** The figures now; where numbers were written into the same arrays, into those of the figures before. */
 export function rowFigures(matrix: Matrix, before: RowFigures | null): RowFigures {
-  const { rows, columns, values } = matrix;
+  const { rows, features, values } = matrix;
   const kept = before?.values === values ? before : null;
   const sums = kept?.sums ?? new Float32Array(rows);
   const sizes = kept?.largest ?? new Float32Array(rows);
   for (let row = 0; row < rows; row++) {
     if (!hasChanged(kept, matrix, row)) continue;
-    const part = values.subarray(row * columns, (row + 1) * columns);
+    const part = values.subarray(row * features, (row + 1) * features);
     sums[row] = sumOf(part);
     sizes[row] = largest(part);
   }

@@ -4,7 +4,7 @@ import type { Chart } from "../wire/protocol";
 import type { Matrix } from "./matrix";
 import { featureRanges, outputRanges, overlap, type Range } from "./sources";
 
-/** One row or column: the features (or output tokens) in it, their text, and where they stand in the source. */
+/** A row or column as shown: the features (or output tokens) put together in it, their text, and their places. */
 export interface Line {
   readonly text: string;
   readonly members: readonly number[];

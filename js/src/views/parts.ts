@@ -161,9 +161,9 @@ function courseFor(
   const pin = selection.pins.findLast(({ output, feature }) => output !== null && feature !== null);
   const [row, column] = [lineAt(base.rows, pin?.output ?? null), lineAt(base.columns, pin?.feature ?? null)];
   if (history.run !== matrix.chart.run || history.snapshots.length === 0) return [[], "", matrix.chart.unit];
-  const cell = row >= 0 && column >= 0 ? row * matrix.columns + column : strongestCell(matrix);
+  const cell = row >= 0 && column >= 0 ? row * matrix.features + column : strongestCell(matrix);
   const text = (lines: readonly Line[], at: number) => featureLabel(lines[at]?.text ?? "");
-  const names = [text(base.columns, cell % matrix.columns), text(base.rows, Math.floor(cell / matrix.columns))];
+  const names = [text(base.columns, cell % matrix.features), text(base.rows, Math.floor(cell / matrix.features))];
   return [courseOf(history, matrix, cell), names.join(" → "), matrix.chart.unit];
 }
 

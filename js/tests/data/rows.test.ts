@@ -43,7 +43,7 @@ const FRAMES = [
 ] as const;
 
 /** The strongest cell of each block, found the long way. */
-function slowly({ values, rows, columns }: Matrix, block: { rows: number; columns: number }): number[] {
+function slowly({ values, rows, features: columns }: Matrix, block: { rows: number; columns: number }): number[] {
   const found: number[] = [];
   for (let top = 0; top < rows; top += block.rows)
     for (let left = 0; left < columns; left += block.columns) {

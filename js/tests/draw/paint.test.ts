@@ -37,7 +37,7 @@ function matrixOf(rows: number, columns: number, value: (row: number, column: nu
 }
 
 function sceneOf(matrix: Matrix, limit: number, width: number, viewport?: Viewport): Scene {
-  const { rows, columns } = matrix;
+  const { rows, features: columns } = matrix;
   const blank = (length: number) => new Array<string>(length).fill("");
   const shape = { rows, columns, width, rowLabelWidth: 20, columnLabelWidth: 20 };
   return {

@@ -136,12 +136,12 @@ function tracesOf({ shown, selection, history }: BesideData): readonly Trace[] {
   const { base, matrix } = shown;
   const cells = selection.pins.flatMap(({ letter, output, feature }) => {
     const [row, column] = [lineAt(base.rows, output), lineAt(base.columns, feature)];
-    return row < 0 || column < 0 ? [] : [{ letter, cell: row * matrix.columns + column }];
+    return row < 0 || column < 0 ? [] : [{ letter, cell: row * matrix.features + column }];
   });
   const chosen = cells.length > 0 ? cells : [{ letter: "", cell: strongestCell(matrix) }];
   return chosen.map(({ letter, cell }) => {
-    const feature = featureLabel(base.columns[cell % matrix.columns]?.text ?? "");
-    const output = featureLabel(base.rows[Math.floor(cell / matrix.columns)]?.text ?? "");
+    const feature = featureLabel(base.columns[cell % matrix.features]?.text ?? "");
+    const output = featureLabel(base.rows[Math.floor(cell / matrix.features)]?.text ?? "");
     return { letter, name: `${feature} → ${output}`, points: courseOf(history, matrix, cell) };
   });
 }

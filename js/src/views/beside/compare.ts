@@ -31,8 +31,8 @@ const SIDES: readonly (readonly [Side, string])[] = [
 
 /** How far two runs agree, in words. */
 export function agreement({ rank, beyond, both, paired, same, a, b }: Comparison): string {
-  const columns = a.matrix.columns;
-  const parts = paired === columns ? `all ${columns} parts in both` : `${paired} of ${columns} parts in both`;
+  const features = a.matrix.features;
+  const parts = paired === features ? `all ${features} parts in both` : `${paired} of ${features} parts in both`;
   if (!same)
     return `${parts}; ${a.matrix.chart.label}s and ${b.matrix.chart.label}s are of different units: A − B means little`;
   const cells = both === 0 ? "no cell in both" : `${beyond} of ${both} cells differ by more than the noise`;
