@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import ceil, log10
 from pathlib import Path
 
 import numpy as np
+import transformers
 
 from llm_attr_widget.models.huggingface.anatomy import look_at
 from llm_attr_widget.models.huggingface.model import HuggingFaceModel
 from llm_attr_widget.models.huggingface.probe import probe
 from tests.models.asked import NATS, TARGET, Tokenizer, ask, family
+from tests.models.huggingface.every_family import Found, examine_all
 from tests.models.huggingface.families import BUILDERS
 
 PAGE = Path(__file__).parents[3] / "docs" / "families.md"
@@ -63,5 +67,54 @@ def page() -> str:
     return HEAD + "".join(f"| {name} | {' | '.join(paths(name))} |\n" for name in BUILDERS)
 
 
+EVERY = """
+## Every family that transformers builds small
+
+All classes of transformers {version} that write text, {count} of them, each as a small random model made from its own
+default config, in a process of its own; models that read images, too, are asked about text alone here.
+
+- *largest error*: from teacher forcing written by hand, a power of ten that it stays below, in nats.
+- *`generate` agrees*: whether `generate`, made to write the same tokens, gives the same log-probs, within {nats:g}.
+  Where it does not, the scores are those of the model's plain forward pass, and `generate` passes it something else,
+  such as positions that begin elsewhere (RoBERTa and its kin) or another mask (XLM, XLNet).
+
+| family | class | path | largest error | `generate` agrees |
+|---|---|---|---|---|
+"""
+REFUSED = """
+### Not scored
+
+| family | class | reason |
+|---|---|---|
+"""
+
+
+def row(found: Found) -> str:
+    """One line of the table of families that are scored."""
+    error = f"{10.0 ** ceil(log10(max(found.error, 1e-6))):.0e}"
+    if isinstance(found.written, str):
+        agrees = f"cannot tell: {found.written}"
+    else:
+        agrees = "yes" if found.written <= NATS else f"no: {found.written:.2g} nats off"
+    return f"| {found.family} | {found.model_class} | {found.path} | {error} | {_cell(agrees)} |\n"
+
+
+def refusal(found: Found) -> str:
+    return f"| {found.family} | {found.model_class} | {_cell(found.refused)} |\n"
+
+
+def every(found: Sequence[Found]) -> str:
+    """The section on every family. Raises AssertionError where scores are not exact: then there is a fault to mend."""
+    scored = [each for each in found if not each.refused]
+    wrong = [each for each in scored if not each.right]
+    assert not wrong, wrong
+    head = EVERY.format(version=transformers.__version__, count=len(found), nats=NATS)
+    return head + "".join(map(row, scored)) + REFUSED + "".join(refusal(each) for each in found if each.refused)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    PAGE.write_text(page() + every(tuple(examine_all())), encoding="utf-8")

@@ -25,7 +25,9 @@ def by_hand(model, prompt_ids, target, *, extras=None, decoder_start=None):
                 further["mm_token_type_ids"] = torch.cat([kinds, torch.zeros(1, position, dtype=kinds.dtype)], dim=1)
             output = model(ids, **further)
         else:
-            output = model(torch.tensor([prompt_ids]), decoder_input_ids=torch.tensor([[decoder_start, *read_before]]))
+            read = torch.tensor([[decoder_start, *read_before]])
+            # FSMT reads the last of several tokens alone when it may keep a cache, whether there is one or not.
+            output = model(torch.tensor([prompt_ids]), decoder_input_ids=read, use_cache=False)
         logits = output.logits
         last = logits.reshape(-1, logits.shape[-1])[-1].double()
         scores.append(float(last[token] - torch.logsumexp(last, dim=0)))
