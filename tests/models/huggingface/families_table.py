@@ -73,7 +73,7 @@ EVERY = """
 All classes of transformers {version} that write text, {count} of them, each as a small random model made from its own
 default config, in a process of its own; models that read images, too, are asked about text alone here.
 
-- *largest error*: from teacher forcing written by hand, a power of ten that it stays below, in nats.
+- *largest error*: from teacher forcing written by hand, a power of ten that it stays below, from 1e-05 on, in nats.
 - *`generate` agrees*: whether `generate`, made to write the same tokens, gives the same log-probs, within {nats:g}.
   Where it does not, the scores are those of the model's plain forward pass, and `generate` passes it something else,
   such as positions that begin elsewhere (RoBERTa and its kin) or another mask (XLM, XLNet).
@@ -91,7 +91,7 @@ REFUSED = """
 
 def row(found: Found) -> str:
     """One line of the table of families that are scored."""
-    error = f"{10.0 ** ceil(log10(max(found.error, 1e-6))):.0e}"
+    error = f"{10.0 ** ceil(log10(max(found.error, 1e-5))):.0e}"
     if isinstance(found.written, str):
         agrees = f"cannot tell: {found.written}"
     else:

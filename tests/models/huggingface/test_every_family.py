@@ -28,7 +28,10 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # what families warn of when 
 def test_a_family_is_as_the_table_has_it(family):
     found = examine(*family)
     assert found.right, found
-    assert row(found) in PAGE_TEXT
+    # How far a family is off where it is off differs between processors; whether it is does not.
+    family, path, agrees = f"| {found.family} | {found.model_class} |", found.path, row(found).split(" | ")[4][:3]
+    (line,) = [line for line in SECTION.splitlines() if line.startswith(family)]
+    assert (line.split(" | ")[2], line.split(" | ")[4][:3]) == (path, agrees)
 
 
 @pytest.mark.skipif(f"transformers {transformers.__version__} " not in PAGE_TEXT, reason="made with another version")
