@@ -131,6 +131,24 @@ class Generator(Protocol):
         ...
 
 
+@runtime_checkable
+class EncoderDecoder(Protocol):
+    """A `Scorer` whose decoder reads something before the target: a start token, a language's code."""
+
+    @property
+    def separate(self) -> bool:
+        """Whether prompt and target are two sequences after all."""
+        ...
+
+    def beginning(self, options: Mapping[str, Any]) -> tuple[int, ...]:
+        """What the decoder reads before the target, where it is written with these options of `generate`."""
+        ...
+
+    def begun(self, decoder_start: Sequence[int]) -> Scorer:
+        """The same model, its decoder beginning with these ids."""
+        ...
+
+
 class Input(Protocol):
     """A prompt that knows its features. Frozen; `render` is pure given the generator.
 

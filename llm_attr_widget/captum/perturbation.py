@@ -28,6 +28,7 @@ from llm_attr_widget.captum.writing import written
 from llm_attr_widget.errors import InputError, MethodError
 from llm_attr_widget.methods.shapley import ExactShapley
 from llm_attr_widget.models.huggingface.model import HuggingFaceModel
+from llm_attr_widget.tokens import decode
 from llm_attr_widget.types import Prompt, Scorer
 
 OURS = ("inputs", "additional_forward_args", "target", "kwargs")
@@ -117,7 +118,7 @@ class LLMAttribution(CaptumLLMAttribution):
     def _shown(self, prompt: Prompt, text: str | None) -> Any:
         """A prompt as `_inspect_forward` is told: what its tokens decode to."""
         del text
-        return self.tokenizer.decode(torch.tensor(prompt.ids, dtype=torch.long))
+        return decode(self.tokenizer, prompt.ids)
 
     def _features(self, inp: Any) -> torch.Tensor:
         # Captum's own inputs read the indicator entry by entry; one of the caller's may reckon with it on the device.

@@ -10,7 +10,7 @@ from captum.attr import TextTemplateInput, TextTokenInput
 
 from llm_attr_widget.errors import InputError, TargetError
 from llm_attr_widget.models.huggingface.fingerprint import fingerprint
-from llm_attr_widget.tokens import token_texts
+from llm_attr_widget.tokens import encode, token_id, token_texts
 from llm_attr_widget.types import Prompt
 
 TargetLike: TypeAlias = "str | torch.Tensor | Sequence[int] | None"
@@ -32,7 +32,7 @@ def may_draw(inp: Any) -> bool:
 def to_prompt(model_input: Any, tokenizer: Any) -> Prompt:
     """A prompt from what an input's `to_model_input` returns: text, ids `(1, tokens)`, or a mapping with input_ids."""
     if isinstance(model_input, str):
-        return Prompt(tuple(int(i) for i in tokenizer.encode(model_input)))
+        return Prompt(encode(tokenizer, [model_input])[0])
     if isinstance(model_input, torch.Tensor):
         return Prompt(tuple(int(i) for i in model_input.reshape(-1).tolist()))
     if isinstance(model_input, Mapping) and "input_ids" in model_input:
@@ -63,7 +63,7 @@ def to_target(
     elif gen_args is not None:
         raise TargetError("Expected gen_args only where no target is given. Leave out one of the two.")
     elif isinstance(target, str):
-        ids = _without(tokenizer.encode(target, add_special_tokens=False), skip_tokens, tokenizer)
+        ids = _without(encode(tokenizer, [target], add_special_tokens=False)[0], skip_tokens, tokenizer)
     elif isinstance(target, torch.Tensor | list | tuple):
         ids = _without(torch.as_tensor(target).reshape(-1).tolist(), skip_tokens, tokenizer)
     else:
@@ -74,7 +74,7 @@ def to_target(
 
 
 def _without(ids: Sequence[int], skip_tokens: SkipTokens, tokenizer: Any) -> list[int]:
-    skipped = {tokenizer.convert_tokens_to_ids(t) if isinstance(t, str) else int(t) for t in skip_tokens or ()}
+    skipped = {token_id(tokenizer, t) if isinstance(t, str) else int(t) for t in skip_tokens or ()}
     return [i for i in ids if i not in skipped]
 
 

@@ -17,6 +17,7 @@ from llm_attr_widget.captum.prompts import model_input_of, to_prompt
 from llm_attr_widget.errors import CapabilityError, ScoreError
 from llm_attr_widget.models.huggingface.fingerprint import fingerprint
 from llm_attr_widget.models.openai import OpenAIModel
+from llm_attr_widget.tokens import decode, encode
 from llm_attr_widget.types import Prompt, Scored, Scorer
 
 SENT = "input_prompt"
@@ -33,7 +34,7 @@ class ProviderScorer:
 
     def score(self, prompts: Sequence[Prompt], target: Sequence[int]) -> Iterator[Scored]:
         """Raises ScoreError where the provider splits the target into another number of tokens."""
-        text = self.tokenizer.decode(torch.tensor(list(target)))
+        text = decode(self.tokenizer, target)
         for row, prompt in enumerate(prompts):
             log_probs = self.provider.get_logprobs(
                 input_prompt=_sent(prompt, self.tokenizer), target_str=text, tokenizer=self.tokenizer
@@ -76,7 +77,7 @@ class RemoteLLMAttribution(LLMAttribution, CaptumRemote):
         written: Any = (
             server.complete(list(prompt.ids), options) if server else generate(_sent(prompt, self.tokenizer), **options)
         )
-        return self.tokenizer.encode(written, add_special_tokens=False)
+        return encode(self.tokenizer, [written], add_special_tokens=False)[0]
 
     def _shown(self, prompt: Prompt, text: str | None) -> Any:
         del text
@@ -96,7 +97,7 @@ def _sent(prompt: Prompt, tokenizer: Any) -> Any:
     """What a provider is given for a prompt of `RemoteLLMAttribution`: a text, or what the input made."""
     if prompt.extras:
         return prompt.extras[SENT]
-    return prompt.extras_key if prompt.extras_key is not None else tokenizer.decode(torch.tensor(prompt.ids))
+    return prompt.extras_key if prompt.extras_key is not None else decode(tokenizer, prompt.ids)
 
 
 def _untouched(bound: Any, captums: Any) -> bool:

@@ -11,7 +11,7 @@ from captum.attr import ImageMaskInput, TextTemplateInput, TextTokenInput
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs import TemplateInput
 from llm_attr_widget.picture import Picture
-from llm_attr_widget.tokens import token_texts
+from llm_attr_widget.tokens import token_names, token_texts
 from llm_attr_widget.types import Piece
 
 
@@ -20,7 +20,7 @@ def pieces_of(inp: Any, values: Sequence[str]) -> tuple[Piece, ...]:
     if isinstance(inp, ImageMaskInput):
         return ()
     if isinstance(inp, TextTokenInput):
-        texts = token_texts(cast(Any, inp.tokenizer), inp.inp_tensor[0].tolist())
+        texts = token_texts(inp.tokenizer, inp.inp_tensor[0].tolist())
         stays = [False] * len(texts) if inp.itp_mask is None else (~inp.itp_mask[0]).tolist()
         numbers = iter(range(len(texts)))
         return tuple(Piece(text, None if stay else next(numbers)) for text, stay in zip(texts, stays, strict=True))
@@ -52,7 +52,7 @@ def baseline_of(inp: Any) -> str:
     if isinstance(inp, ImageMaskInput):
         return f"filled with the colour {tuple(inp.baseline)}"
     if isinstance(inp, TextTokenInput):
-        return f"replaced by the token {inp.tokenizer.convert_ids_to_tokens([inp.baselines])[0]!r}"
+        return f"replaced by the token {token_names(inp.tokenizer, [inp.baselines])[0]!r}"
     if isinstance(inp, TextTemplateInput):
         if callable(inp.baselines):
             return "drawn"

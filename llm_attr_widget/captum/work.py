@@ -18,6 +18,7 @@ from llm_attr_widget.captum.result import LLMAttributionResult
 from llm_attr_widget.game.game import prompt_key
 from llm_attr_widget.methods.base import fit
 from llm_attr_widget.methods.shapley import ExactShapley
+from llm_attr_widget.tokens import decode
 from llm_attr_widget.types import LogProbs, Prompt, Scorer
 
 Inspect = Callable[[str, str, list[float]], None]
@@ -162,7 +163,7 @@ class PerturbationJob:
     def _tell(self) -> None:
         if self._work.inspect_forward is None:
             return
-        response = self._work.tokenizer.decode(self._work.target)
+        response = decode(self._work.tokenizer, self._work.target.tolist())
         for asked in self._work.asked:
             probs = _with_sum(self._played(asked)).exp()
             for prompt, text, row in zip(asked.prompts, asked.texts, probs, strict=True):

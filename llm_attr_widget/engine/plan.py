@@ -12,19 +12,22 @@ from llm_attr_widget.engine.descend import differentiable
 from llm_attr_widget.engine.stopping import Separated, check_rule
 from llm_attr_widget.errors import CapabilityError, LedgerError, MethodError
 from llm_attr_widget.game.belonging import require_same_game
+from llm_attr_widget.game.doubts import odd
 from llm_attr_widget.game.game import Game
 from llm_attr_widget.game.ledger import Ledger
-from llm_attr_widget.game.targets import TargetLike, make_target, written_target
+from llm_attr_widget.game.targets import TargetLike, begun, make_target, written_target
 from llm_attr_widget.game.values import ValueLike, check_contrast, check_value, make_value
 from llm_attr_widget.inputs import PromptLike, make_input
 from llm_attr_widget.inputs.changed.in_place import in_place
 from llm_attr_widget.inputs.members import tree_of, units_of
 from llm_attr_widget.methods.choice import shapley_method
 from llm_attr_widget.methods.registry import MethodLike, check_seed, check_trials, make_method
+from llm_attr_widget.models.base import generation_options
 from llm_attr_widget.models.making import as_model
 from llm_attr_widget.tokens import tokenizer_of
 from llm_attr_widget.types import (
     Coalitions,
+    EncoderDecoder,
     Generator,
     GradientMethod,
     Granularity,
@@ -54,7 +57,7 @@ class Plan:
     """A run that is ready to start: the game, how it is played, and what to say of it.
 
     owners: for a gradient method, the feature of each segment of the prompt's image, then of each token. spent:
-    counted in.
+    counted in. doubts: about prompt and target, in words.
     planned: coalitions, or points, of all trials together. instead: why not the method that was asked for.
     Raises MethodError for a plan whose ledger would not fit into memory.
     """
@@ -70,6 +73,7 @@ class Plan:
     stop_when: Separated | None = None
     spent: Spent = Spent()
     instead: str = ""
+    doubts: tuple[str, ...] = ()
     planned: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -131,21 +135,24 @@ def plan(
     if isinstance(chosen, GradientMethod):
         differentiable(scorer, chosen)
         explained, owners = in_place(explained, words, np.random.default_rng([seed, 1]))
-    vocabulary = getattr(scorer, "vocabulary", None)
+    vocabulary, options = getattr(scorer, "vocabulary", None), generation_options(gen_args)
+    separate = isinstance(scorer, EncoderDecoder) and scorer.separate
     if target is None:
         whole = explained.render(np.ones((1, len(explained.features)), dtype=bool), np.random.default_rng(seed))[0]
-        first = written_target(
-            words, _generator(scorer), whole, max_new_tokens=max_new_tokens, options=dict(gen_args or {})
-        )
+        first = written_target(words, _generator(scorer), whole, max_new_tokens=max_new_tokens, options=options)
     else:
-        first = make_target(words, target, vocabulary=vocabulary)
-    second = None if against is None else make_target(words, against, vocabulary=vocabulary)
+        first = make_target(words, target, vocabulary=vocabulary, separate=separate)
+    second = None if against is None else make_target(words, against, vocabulary=vocabulary, separate=separate)
+    if isinstance(scorer, EncoderDecoder) and separate:
+        first, scorer = begun(words, scorer, target, first, options)
     targets = (first,) if second is None else (first, second)
     game = Game(explained, scorer, targets, make_value(value, first, second))
     if resume is not None:
         require_same_game(resume, game)
     name = getattr(scorer, "name", type(scorer).__name__)
-    return Plan(game, chosen, trials, seed, name, units_of(explained), resume, owners, stop_when, instead=instead)
+    doubts = odd(explained, words, target, first, separate=separate)
+    units = units_of(explained)
+    return Plan(game, chosen, trials, seed, name, units, resume, owners, stop_when, instead=instead, doubts=doubts)
 
 
 def _along_its_groups(method: Method | GradientMethod, explained: Input) -> Method | GradientMethod:

@@ -222,6 +222,7 @@ def _attribution(
             stop_when="" if ready.stop_when is None else str(ready.stop_when),
             early=early,
             instead=ready.instead,
+            doubts=ready.doubts,
         ),
         game=game,
         against=game.targets[1] if len(game.targets) > 1 else None,

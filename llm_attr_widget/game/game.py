@@ -119,10 +119,26 @@ class Evaluator:
             missing[rows] -= 1
             for row in rows:
                 if missing[row] == 0:
-                    self._scores[keys[row]] = _checked(table[row])
+                    self._scores[keys[row]] = self._checked(table[row])
             self.scored += len(rows)
             if cancelled():
                 raise Cancelled("The run was stopped.")
+
+    def _checked(self, log_probs: LogProbs) -> LogProbs:
+        """The row itself. Raises ScoreError for NaN, and for a probability of 0 where its logarithm is explained."""
+        if np.isnan(log_probs).any() or np.isposinf(log_probs).any():
+            raise ScoreError(
+                "Expected log-probs, but the model returned NaN or +infinity. Check the model's weights and dtype "
+                "(float16 overflows on CPU; try float32 or bfloat16)."
+            )
+        if np.isneginf(log_probs).any() and not np.isfinite(self.game.value(log_probs[None])).all():
+            token = int(np.argmax(np.isneginf(log_probs)))
+            text = [text for target in self.game.targets for text in target.texts][token]
+            raise ScoreError(
+                f"The model gives target token {token} ({text!r}) the probability 0, so its log-prob is -infinity and "
+                "no part of it can be attributed. Explain probabilities (value='prob'), or another target."
+            )
+        return log_probs
 
     def _batches(self, prompts: list[Prompt]) -> Iterator[tuple[Sequence[int], slice, LogProbs]]:
         start = 0
@@ -137,12 +153,3 @@ def prompt_key(prompt: Prompt) -> bytes:
     """Short and equal for equal prompts: keeping the ids themselves would cost megabytes on long prompts."""
     ids = np.asarray(prompt.ids, dtype=np.int64).tobytes()
     return hashlib.blake2b(ids + b"|" + (prompt.extras_key or "").encode(), digest_size=KEY_BYTES).digest()
-
-
-def _checked(log_probs: LogProbs) -> LogProbs:
-    if np.isnan(log_probs).any():
-        raise ScoreError(
-            "Expected log-probs, but the model returned NaN. Check the model's weights and dtype "
-            "(float16 overflows on CPU; try float32 or bfloat16)."
-        )
-    return log_probs

@@ -9,6 +9,7 @@
     image_differences()              what its image changes in pixel values, for gradients (`types.PixelInput`)
     divisible: tuple[int, ...]       features that can be split into finer ones, and
     split(features) -> Input         itself with these split
+    doubts: tuple[str, ...]          in words, what is odd about it, told with every result
     plain: bool                      whether its text alone gives it back, cut in another way
 
 An input of your own that has none of them works everywhere but where nothing can be done without (`reworded`, `split`).
@@ -32,6 +33,11 @@ def units_of(prompt: Input) -> str:
 def picture_of(prompt: Input) -> Picture | None:
     """The input's image, where it has one."""
     return getattr(prompt, "picture", None)
+
+
+def doubts_of(prompt: Input) -> tuple[str, ...]:
+    """What is odd about the input, or about the one that it was made from."""
+    return getattr(prompt, "doubts", getattr(getattr(prompt, "whole", None), "doubts", ()))
 
 
 def is_plain(prompt: Input) -> bool:

@@ -1,9 +1,10 @@
-"""What every back end checks before it calls its model."""
+"""What every back end checks before it calls its model, and how generation arguments are read."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 from llm_attr_widget.errors import InputError, TargetError
 from llm_attr_widget.types import Prompt
@@ -60,3 +61,49 @@ def check_prompts(prompts: Sequence[Prompt], target: Sequence[int], limits: Limi
             f"A prompt of {longest} tokens and a target of {len(target)} tokens need {needed} positions, but the model "
             f"has {limits.max_positions}. Shorten the prompt or the target."
         )
+
+
+def before(start: tuple[int, ...], target: Sequence[int]) -> tuple[int, ...]:
+    """What a decoder reads before ids of the caller's: what is forced after its start token is not read twice, where
+    they begin with it themselves.
+    """
+    forced = start[1:]
+    return start[:1] if forced and tuple(target[: len(forced)]) == forced else start
+
+
+def generation_options(given: Any) -> dict[str, Any]:
+    """Generation arguments as a dict: a mapping, or transformers' GenerationConfig, which is then one of them.
+
+    Raises InputError for anything else.
+    """
+    if given is None:
+        return {}
+    if isinstance(given, Mapping):
+        return dict(cast("Mapping[str, Any]", given))
+    if callable(getattr(given, "to_diff_dict", None)):
+        return {"generation_config": given}
+    raise InputError(
+        f"Expected generation arguments as a dict or a GenerationConfig, got {type(given).__name__}. "
+        'Write gen_args={"do_sample": True, "temperature": 0.7}.'
+    )
+
+
+def flat(options: Mapping[str, Any]) -> dict[str, Any]:
+    """All that is asked for by name: arguments, and before them what a `generation_config` among them sets."""
+    config = options.get("generation_config")
+    told = {} if config is None else dict(config if isinstance(config, Mapping) else config.to_diff_dict())
+    # A version is no argument, and what a config says None of it leaves open.
+    known = {name: value for name, value in told.items() if name != "transformers_version" and value is not None}
+    return {**known, **{name: value for name, value in options.items() if name != "generation_config"}}
+
+
+def length_asked(options: Mapping[str, Any], otherwise: int) -> tuple[int, dict[str, Any]]:
+    """How many tokens to write, and the options without that: their `max_new_tokens` counts before `otherwise`.
+
+    Raises InputError unless it is a whole number of at least 1.
+    """
+    asked = flat(options).get("max_new_tokens")
+    most = otherwise if asked is None else asked
+    if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+        raise InputError(f"max_new_tokens must be 1 or more, not {most!r}.")
+    return most, {name: value for name, value in options.items() if name != "max_new_tokens"}

@@ -66,12 +66,16 @@ def _check_model(model: Any) -> None:
         )
 
 
+def _encodes(given: Any) -> bool:
+    return callable(given) or callable(getattr(given, "encode", None))
+
+
 def _check_tokenizer(tokenizer: Any) -> None:
     if isinstance(tokenizer, str):
         raise CapabilityError(
             f"Expected a tokenizer, got the text {tokenizer!r:.60}. Give the model, then its tokenizer, then the "
             "prompt; a tokenizer is loaded by AutoTokenizer.from_pretrained."
         )
-    if isinstance(tokenizer, type) or _is_network(tokenizer) or not callable(tokenizer):
+    if isinstance(tokenizer, type) or _is_network(tokenizer) or not _encodes(tokenizer):
         got = f"the class {tokenizer.__name__}" if isinstance(tokenizer, type) else f"a {type(tokenizer).__name__}"
         raise CapabilityError(f"Expected the model's tokenizer or processor after it, got {got}.")

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from llm_attr_widget.errors import CapabilityError, InputError, ScoreError
-from llm_attr_widget.models.base import Limits, check_prompts, check_target
+from llm_attr_widget.models.base import Limits, check_prompts, check_target, flat, generation_options, length_asked
+from llm_attr_widget.tokens import encode, named_id
 from llm_attr_widget.types import LogProbs, Prompt, Scored
 
 # What `generate` of transformers calls otherwise, or does not exist on the wire.
@@ -94,8 +95,9 @@ class OpenAIModel:
         """
         if self.tokenizer is None:
             raise CapabilityError("Expected OpenAIModel(…, tokenizer=…) to read what the server writes, got none.")
-        text = self.complete(list(prompt.ids), {"max_tokens": max_new_tokens, **options})
-        return tuple(int(i) for i in self.tokenizer.encode(text, add_special_tokens=False))
+        most, rest = length_asked(generation_options(options), max_new_tokens)
+        text = self.complete(list(prompt.ids), {**flat(rest), "max_tokens": most})
+        return encode(self.tokenizer, [text], add_special_tokens=False)[0]
 
     def complete(self, prompt: str | list[int], options: Mapping[str, Any]) -> str:
         """The text that the server writes after a prompt. options: of the completions API, or their names in
@@ -111,10 +113,10 @@ class OpenAIModel:
         """The prompt, or the tokenizer's bos (or eos) token where it has none: first tokens have no log-prob."""
         if prompt.ids:
             return prompt
-        for name in ("bos_token_id", "eos_token_id"):
-            token = getattr(self.tokenizer, name, None)
+        for role in ("bos", "eos"):
+            token = named_id(self.tokenizer, role)
             if token is not None:
-                return Prompt((int(token),))
+                return Prompt((token,))
         raise InputError(
             "A prompt without any token was to be scored, and there is no tokenizer with a bos or eos token to begin "
             "with. Keep one token in every prompt, or use a baseline that replaces tokens."

@@ -103,7 +103,7 @@ class Attribution:
         values = self.value(self.ledger.log_probs[rows])[:, -1]
         change = np.abs(np.diff(self.ends, axis=1)).max(initial=0.0)
         instead = (self.provenance.instead,) if self.provenance.instead else ()
-        return instead + doubts(
+        found = doubts(
             self._additive(),
             (self.ledger.coalitions[rows], values),
             gap=self.gap,
@@ -111,6 +111,7 @@ class Attribution:
             converged=self.convergence,
             certain=self.certainty,
         )
+        return (*instead, *self.provenance.doubts, *found)
 
     @property
     def _targets(self) -> tuple[Target, ...]:

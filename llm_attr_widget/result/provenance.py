@@ -16,6 +16,7 @@ class Provenance:
     scored: prompts that went through the model for them.
     stop_when: the rule to end early by, in words, "" for none; early: whether it was met and ended the run.
     instead: why this method and not the one that was asked for, in words, "" where it is that one.
+    doubts: what was odd about prompt and target before the run, in words.
     """
 
     model: str
@@ -31,3 +32,7 @@ class Provenance:
     stop_when: str = ""
     early: bool = False
     instead: str = ""
+    doubts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "doubts", tuple(self.doubts))  # a file holds a list

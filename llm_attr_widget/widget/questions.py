@@ -14,6 +14,7 @@ from llm_attr_widget.errors import AttributionError, CapabilityError, InputError
 from llm_attr_widget.game.game import Evaluator, Game
 from llm_attr_widget.game.targets import written_target
 from llm_attr_widget.inputs.changed.reworded import reworded
+from llm_attr_widget.models.base import length_asked
 from llm_attr_widget.result.attribution import Attribution
 from llm_attr_widget.result.check import Check
 from llm_attr_widget.types import Coalitions, Generator, LogProbs, Prompt, Tokenizer
@@ -41,13 +42,16 @@ class Writing:
         if words is None or not isinstance(game.scorer, Generator):
             return None
         if prompt.key not in self._written:
-            most = min(self.max_new_tokens, max(8, 2 * tokens))
-            self._written[prompt.key] = self._text(words, game.scorer, prompt, most)
+            asked, rest = length_asked(self.options, self.max_new_tokens)
+            most = min(asked, max(8, 2 * tokens))
+            self._written[prompt.key] = self._text(words, game.scorer, prompt, most, rest)
         return self._written[prompt.key]
 
-    def _text(self, words: Tokenizer, model: Generator, prompt: Prompt, most: int) -> str | None:
+    def _text(
+        self, words: Tokenizer, model: Generator, prompt: Prompt, most: int, options: Mapping[str, Any]
+    ) -> str | None:
         try:
-            return written_target(words, model, prompt, max_new_tokens=most, options=self.options).text
+            return written_target(words, model, prompt, max_new_tokens=most, options=options).text
         except CapabilityError:
             return None
         except AttributionError:

@@ -24,6 +24,7 @@ from llm_attr_widget.inputs import PromptLike, locked_in, make_input
 from llm_attr_widget.inputs.image.reading import ImageLike
 from llm_attr_widget.inputs.image.segmentation import Segments
 from llm_attr_widget.methods.registry import MethodLike
+from llm_attr_widget.models.base import generation_options
 from llm_attr_widget.models.making import as_model
 from llm_attr_widget.result.attribution import Attribution
 from llm_attr_widget.types import Granularity, Scorer, Tokenizer
@@ -95,7 +96,7 @@ class AttrWidget(Traits):
         self._given = Given(
             prompt, target, against, self._tokenizer, pictured, method=method, value=value, budget=budget
         )
-        self._max_new_tokens, self._gen_args = max_new_tokens, dict(gen_args or {})
+        self._max_new_tokens, self._gen_args = max_new_tokens, generation_options(gen_args)
         check_rule(stop_when)
         self._resume, self._stop_when = resume, stop_when
         self._writing = Writing(self._tokenizer, max_new_tokens, self._gen_args)

@@ -12,7 +12,7 @@ from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs.base import checked
 from llm_attr_widget.inputs.members import units_of
 from llm_attr_widget.inputs.text.tokens import neutral_token
-from llm_attr_widget.tokens import aligned_texts, token_texts
+from llm_attr_widget.tokens import aligned_texts, special_ids, token_names, token_texts
 from llm_attr_widget.types import Coalitions, Input, Piece, Prompt, Tokenizer
 
 
@@ -92,7 +92,7 @@ def kept_in_place(whole: Input, tokenizer: Tokenizer) -> tuple[Input, tuple[int 
 
 def stand_in_words(tokenizer: Tokenizer, stand_in: int, name: str) -> str:
     """In words, what a neutral token does. name: as of `neutral_token`."""
-    return f"each token replaced by the {name} token {tokenizer.convert_ids_to_tokens([stand_in])[0]!r}"
+    return f"each token replaced by the {name} token {token_names(tokenizer, [stand_in])[0]!r}"
 
 
 def with_stand_in(
@@ -116,7 +116,7 @@ def owners_of(pieces: tuple[Piece, ...], tokenizer: Tokenizer, ids: tuple[int, .
                 "spell the text of its features. Use a coalition method, or a prompt as text or token ids."
             )
     by_letter = [piece.feature for piece in pieces for _ in piece.text]
-    special = set(tokenizer.all_special_ids)
+    special = special_ids(tokenizer)
     owners: list[int | None] = []
     position = 0
     for token, token_text in zip(ids, texts, strict=True):

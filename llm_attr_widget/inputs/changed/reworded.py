@@ -9,6 +9,7 @@ import numpy as np
 
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs.base import checked, feature_texts, new_words, reworded_pieces
+from llm_attr_widget.tokens import encode
 from llm_attr_widget.types import Coalitions, Input, Piece, Prompt, Tokenizer
 
 
@@ -80,4 +81,4 @@ class RewordedTokens:
         if piece.feature is None or piece.feature not in self.words:
             return (token,)
         text = new_words(piece.text, piece.feature, self.words)
-        return tuple(int(i) for i in self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        return encode(self.tokenizer, [text], add_special_tokens=False)[0]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import numpy as np
 
 from llm_attr_widget.errors import InputError
-from llm_attr_widget.tokens import encode
+from llm_attr_widget.tokens import begins_itself, decode, encode
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -36,7 +36,7 @@ class Processing:
 
     processor: an AutoProcessor with a tokenizer, an image processor and a placeholder for images.
     whole: the whole prompt's text, with one placeholder. image: RGB; all images must have its size.
-    special: whether the tokenizer adds its special tokens: not where the text begins with its bos already.
+    special: whether the tokenizer adds its special tokens: not where the text has them already.
 
     Texts are encoded as the processor does it: its placeholder is replaced by the image's tokens, in text, before the
     tokenizer sees it. This is tried on the whole prompt; where ids or entries per token differ from what the
@@ -54,12 +54,11 @@ class Processing:
 
     def __post_init__(self) -> None:
         tokenizer = self.processor.tokenizer
-        bos = getattr(tokenizer, "bos_token", None)
         object.__setattr__(self, "placeholder", placeholder_in(self.processor, self.whole))
-        object.__setattr__(self, "special", not (bos and self.whole.startswith(bos)))
+        object.__setattr__(self, "special", not begins_itself(tokenizer, self.whole))
         truth = self._by_processor(self.whole)
         alone = self._called([self.placeholder], [self.image], special=False)["input_ids"][0]
-        expansion = tokenizer.decode([int(i) for i in alone], skip_special_tokens=False)
+        expansion = decode(tokenizer, alone)
         entries = {name: _entries_by_id(truth.ids, row[0]) for name, row in truth.extras.items()}
         object.__setattr__(self, "_expansion", expansion)
         object.__setattr__(self, "_entries", entries)

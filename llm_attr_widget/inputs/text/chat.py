@@ -32,9 +32,12 @@ class ChatInput:
     template_args: further arguments of the template, such as {"enable_thinking": False}.
     baseline_text, locked: as of TextInput; positions count the units of the chosen turns.
 
+    Special tokens that someone wrote in a turn are text, and may be absent like any other; the template's are its own.
     A turn that the template does not show word for word (it may cut out an earlier turn's thoughts) is always present.
     The prompt is the rendered text, encoded without adding special tokens: the template writes them.
-    Raises InputError for messages or a template that cannot be used, and for a conversation without features.
+    What the template shows nothing of (a system prompt, tools) is told in `doubts`.
+    Raises InputError for messages or a template that cannot be used, for documents that the template does not show,
+    and for a conversation without features.
     Cost of `render`: one rendering per coalition, one encoding per distinct text.
     """
 
@@ -53,6 +56,7 @@ class ChatInput:
     pieces: tuple[Piece, ...] = field(init=False, repr=False)
     features: tuple[str, ...] = field(init=False, repr=False)
     feature_roles: tuple[str, ...] = field(init=False, repr=False)
+    doubts: tuple[str, ...] = field(init=False, repr=False, compare=False)
     _conversation: Conversation = field(init=False, repr=False)
     _filled: tuple[tuple[Part, ...], ...] = field(init=False, repr=False)
 
@@ -62,6 +66,7 @@ class ChatInput:
         if self.tools:
             arguments["tools"] = list(self.tools)
         conversation = Conversation(self.tokenizer, self.messages, self.documents, arguments)
+        hidden = conversation.unseen()
         units = self._units(conversation)
         pieces = lock([text for text, _, _ in units], [may_go for _, may_go, _ in units], self.locked)
         slots, special = conversation.slots, frozenset(special_texts(self._words))
@@ -89,6 +94,7 @@ class ChatInput:
             "pieces": pieces,
             "features": feature_texts(pieces),
             "feature_roles": tuple(roles),
+            "doubts": tuple(f"the chat template does not show {what}: it is no part of the prompt" for what in hidden),
             "_conversation": conversation,
             "_filled": tuple(filled),
         }.items():
@@ -165,7 +171,7 @@ class ChatInput:
             return [text], [False]
         if self.granularity == "turn":
             return [text], [bool(text.strip())]
-        return cut(self._words, text, self.granularity)
+        return cut(self._words, text, self.granularity, control=())
 
     @property
     def _words(self) -> Tokenizer:

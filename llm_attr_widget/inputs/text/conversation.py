@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, cast
 
 from jinja2 import TemplateError
@@ -62,6 +62,32 @@ class Conversation:
                 messages[slot.index]["content"] = content
         arguments = {**self.arguments, **({"documents": documents} if documents else {})}
         return _apply(self.template, messages, arguments)
+
+    def unseen(self) -> tuple[str, ...]:
+        """In words, the messages that the template shows nothing of, and the tools, if it shows none.
+
+        Raises InputError for a document that it does not show: it was given to be shown.
+        """
+        texts = [slot.text for slot in self.slots]
+        whole = self.rendered(texts)
+        # Private-use characters, which no template looks for: where they change nothing, nothing is shown.
+        marked = self.rendered([f"\ue000{i}\ue001" for i in range(len(texts))])
+        found: list[str] = []
+        for i, slot in enumerate(self.slots):
+            if f"\ue000{i}\ue001" in marked or not slot.text.strip():
+                continue
+            if self.rendered([*texts[:i], f"{slot.text}\ue000", *texts[i + 1 :]]) != whole:
+                continue
+            if slot.kind == "document":
+                raise InputError(
+                    f"The chat template does not show document {slot.index} ({slot.text!r:.60}). Use a template that "
+                    "reads `documents`, or write it into a message."
+                )
+            found.append(f"what {slot.role!r} says in message {slot.index}")
+        without = {name: value for name, value in self.arguments.items() if name != "tools"}
+        if without != self.arguments and replace(self, arguments=without).rendered(texts) == whole:
+            found.append("the tools")
+        return tuple(found)
 
 
 def check(messages: Sequence[Message], documents: Sequence[Mapping[str, Any]]) -> None:

@@ -7,7 +7,7 @@ from numbers import Integral
 from typing import Any, cast
 
 from llm_attr_widget.errors import AttributionError
-from llm_attr_widget.tokens import tokenizer_of
+from llm_attr_widget.tokens import token_id, token_names, tokenizer_of
 
 
 def ids_in(given: Any, tokenizer: Any, *, what: str, error: type[AttributionError]) -> tuple[int, ...]:
@@ -53,15 +53,14 @@ def _is_id(token: object) -> bool:
 
 def _of_tokens(tokens: list[str], tokenizer: Any, what: str, error: type[AttributionError]) -> tuple[int, ...]:
     words = tokenizer_of(tokenizer)
-    to_ids = getattr(words, "convert_tokens_to_ids", None)
-    ids = [] if to_ids is None else [-1 if i is None else int(i) for i in to_ids(tokens)]
-    known = ids and min(ids) >= 0 and list(words.convert_ids_to_tokens(ids)) == tokens
+    ids = [] if words is None else [token_id(words, token) for token in tokens]
+    known = ids and None not in ids and token_names(words, [i for i in ids if i is not None]) == tokens
     if not known:
         raise error(
             f"Expected {what} as text, token ids, or tokens of the tokenizer, but not all of {tokens!r:.80} are its "
             'tokens. Give one text: "".join(…).'
         )
-    return tuple(ids)
+    return tuple(i for i in ids if i is not None)
 
 
 def _described(given: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Literal, TypeAlias
 
@@ -21,7 +21,7 @@ from llm_attr_widget.inputs.base import (
     with_texts,
 )
 from llm_attr_widget.inputs.text import cutting
-from llm_attr_widget.tokens import aligned_texts, encode, special_texts
+from llm_attr_widget.tokens import added_texts, aligned_texts, encode, special_texts
 from llm_attr_widget.types import TEMPLATE, Coalitions, Granularity, Piece, Prompt, Tokenizer, check_granularity
 
 Spans: TypeAlias = "Sequence[tuple[int, int]]"
@@ -40,7 +40,9 @@ class TextInput:
 
     Whitespace belongs to the feature after it. So that no prompt begins with whitespace when the whole one does not,
     the first feature that is present loses its leading whitespace; the same after a special token.
-    Special tokens written in the text ("<|end|>") are always present, and nothing reaches over them.
+    Special and control tokens written in the text ("<|end|>", "<think>") are always present, and no unit or match
+    reaches over them; no unit ends inside another token of the added vocabulary. A text that begins with its own bos is
+    not given a second one.
     Raises InputError for a prompt without features. Cost of `render`: one encoding per distinct text.
     """
 
@@ -57,8 +59,8 @@ class TextInput:
     def __post_init__(self) -> None:
         if not isinstance(self.prompt, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may not type
             raise InputError(f"Expected the prompt as text, got {type(self.prompt).__name__}.")
-        texts, perturbable = cut(self.tokenizer, self.prompt, self.granularity)
         special = special_texts(self.tokenizer)
+        texts, perturbable = cut(self.tokenizer, self.prompt, self.granularity, control=special)
         pieces = tuple(
             replace(piece, role=TEMPLATE) if piece.text in special else piece
             for piece in lock(texts, perturbable, self.locked)
@@ -165,41 +167,67 @@ def compose(parts: Sequence[Part], present: Sequence[bool], baseline: str) -> st
     return "".join(kept)
 
 
-def cut(tokenizer: Tokenizer, text: str, granularity: Cut) -> tuple[list[str], list[bool]]:
+def cut(tokenizer: Tokenizer, text: str, granularity: Cut, *, control: Sequence[str]) -> tuple[list[str], list[bool]]:
     """Units of the text, and which of them may be absent. Joined, they are the text.
 
+    control: how tokens are written that are units of their own and always present.
     Raises InputError for a granularity that is neither a name, a pattern, nor spans.
     """
     if not isinstance(granularity, re.Pattern | Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]  (callers may not type)
         check_granularity(granularity)
-    if isinstance(granularity, re.Pattern):
-        return _spans(text, [match.span() for match in granularity.finditer(text) if match.group()])
-    if not isinstance(granularity, str):
+    if not isinstance(granularity, str | re.Pattern):
         return _spans(text, _valid(granularity, len(text)))
+    added = written_in(text, added_texts(tokenizer))
     texts: list[str] = []
     perturbable: list[bool] = []
-    split: Callable[[str], Sequence[str]] = (
-        (lambda stretch: aligned_texts(tokenizer, stretch)[1])
-        if granularity == "token"
-        else (lambda stretch: cutting.units(stretch, granularity))
-    )
-    for stretch, is_special in stretches(text, special_texts(tokenizer)):
-        if is_special or not stretch.strip():
-            texts.append(stretch)
-            perturbable.append(False)
-            continue
-        units = [unit for unit in split(stretch) if unit]
+    for stretch, is_control in stretches(text, control):
+        if is_control or not stretch.strip():
+            units, may_go = [stretch], [False]
+        elif isinstance(granularity, re.Pattern):
+            matches = [match.span() for match in granularity.finditer(stretch) if match.group()]
+            units, may_go = _spans(stretch, matches)
+        else:
+            found = (
+                aligned_texts(tokenizer, stretch)[1] if granularity == "token" else cutting.units(stretch, granularity)
+            )
+            units = _whole([unit for unit in found if unit], written_in(stretch, added))
+            may_go = [True] * len(units)
         texts += units
-        perturbable += [True] * len(units)
+        perturbable += may_go
     return texts, perturbable
 
 
 def stretches(text: str, special: Sequence[str]) -> list[tuple[str, bool]]:
     """The text cut into special tokens (True) and what stands between them."""
-    if not special:
+    written = written_in(text, special)
+    if not written:
         return [(text, False)] if text else []
-    pattern = re.compile(f"({'|'.join(re.escape(name) for name in special)})")
-    return [(stretch, i % 2 == 1) for i, stretch in enumerate(pattern.split(text)) if stretch]
+    return [(stretch, i % 2 == 1) for i, stretch in enumerate(re.split(f"({_any_of(written)})", text)) if stretch]
+
+
+def written_in(text: str, tokens: Sequence[str]) -> tuple[str, ...]:
+    """Those of the tokens that stand in the text, in their order: a vocabulary can have tens of thousands."""
+    return tuple(token for token in tokens if token in text)
+
+
+def _any_of(tokens: Sequence[str]) -> str:
+    return "|".join(re.escape(token) for token in tokens)
+
+
+def _whole(units: Sequence[str], added: Sequence[str]) -> list[str]:
+    """The units, joined where one ends inside an added token."""
+    if not added:
+        return list(units)
+    inside = {i for m in re.finditer(_any_of(added), "".join(units)) for i in range(m.start() + 1, m.end())}
+    joined: list[str] = []
+    position = 0
+    for unit in units:
+        if position in inside:
+            joined[-1] += unit
+        else:
+            joined.append(unit)
+        position += len(unit)
+    return joined
 
 
 def _spans(text: str, spans: Sequence[tuple[int, int]]) -> tuple[list[str], list[bool]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs.base import Locked, checked, feature_texts, freed, lock
 from llm_attr_widget.inputs.changed.reworded import RewordedTokens
 from llm_attr_widget.inputs.text.ids import ids_in
-from llm_attr_widget.tokens import aligned_texts, special_ids, token_texts
+from llm_attr_widget.tokens import aligned_texts, encode, named_id, special_ids, token_names, token_texts
 from llm_attr_widget.types import TEMPLATE, Coalitions, Piece, Prompt, Tokenizer
 
 
@@ -21,7 +21,8 @@ from llm_attr_widget.types import TEMPLATE, Coalitions, Piece, Prompt, Tokenizer
 class TokenInput:
     """Features are tokens.
 
-    prompt: text, encoded as the tokenizer does by default, or token ids, taken as they are.
+    prompt: text, encoded as the tokenizer does by default (a bos that it begins with is not added a second time), or
+        token ids, taken as they are.
     baseline_token: what stands in for an absent token. "remove" drops it from the ids; None replaces it by the
         tokenizer's pad, unk or eos token, the first it has; a token id or a token's text replaces it by that token.
     perturb_special: whether special tokens (bos, chat markers) are features, too; unk, which stands for a word,
@@ -120,9 +121,9 @@ def token_ids(prompt: Any, tokenizer: Tokenizer) -> tuple[int, ...]:
 def neutral_token(tokenizer: Tokenizer) -> tuple[int, str]:
     """Id and name ("pad", "unk" or "eos") of the token that says least. Raises InputError where there is none."""
     for name in ("pad", "unk", "eos"):
-        token = getattr(tokenizer, f"{name}_token_id", None)
+        token = named_id(tokenizer, name)
         if token is not None:
-            return int(cast(int, token)), name
+            return token, name
     raise InputError(
         "Expected a tokenizer with a pad, unk or eos token to stand in for absent tokens, but it has none. "
         'Name a token, or remove absent tokens with "remove".'
@@ -134,16 +135,16 @@ def _baseline(tokenizer: Tokenizer, token: int | str | None) -> tuple[int | None
         return None, "removed"
     if token is None:
         stand_in, name = neutral_token(tokenizer)
-        return stand_in, f"replaced by the {name} token {tokenizer.convert_ids_to_tokens([stand_in])[0]!r}"
-    ids = list(tokenizer(token, add_special_tokens=False)["input_ids"]) if isinstance(token, str) else [int(token)]
+        return stand_in, f"replaced by the {name} token {token_names(tokenizer, [stand_in])[0]!r}"
+    ids = encode(tokenizer, [token], add_special_tokens=False)[0] if isinstance(token, str) else (int(token),)
     if len(ids) != 1 or ids[0] < 0:
         raise InputError(
             f"Expected one token as the baseline, but {token!r} is {len(ids)} tokens. "
             'Give a single token, its id, None for the pad token, or "remove".'
         )
-    return int(ids[0]), f"replaced by the token {tokenizer.convert_ids_to_tokens([ids[0]])[0]!r}"
+    return int(ids[0]), f"replaced by the token {token_names(tokenizer, ids)[0]!r}"
 
 
 def _always_present(tokenizer: Tokenizer, ids: Sequence[int], skip: Collection[int | str]) -> list[bool]:
-    names = tokenizer.convert_ids_to_tokens(list(ids))
+    names = token_names(tokenizer, ids)
     return [i in skip or name in skip for i, name in zip(ids, names, strict=True)]

@@ -32,7 +32,7 @@ class Anatomy:
     ropes: where rotary embeddings change with the length of a pass.
     pad: a token id to fill rows with. start: what an empty prompt is given to begin with, or None.
     ends: token ids that end what the model writes.
-    decoder_start: the decoder's first token, for encoder-decoder models alone.
+    decoder_start: what the decoder begins with: its start token, and what is forced after it. Encoder-decoders alone.
     """
 
     model: nn.Module
@@ -47,7 +47,7 @@ class Anatomy:
     pad: int
     start: int | None
     ends: frozenset[int]
-    decoder_start: int | None
+    decoder_start: tuple[int, ...]
 
     @property
     def name(self) -> str:
@@ -98,7 +98,7 @@ def look_at(model: nn.Module, tokenizer: Any) -> Anatomy:
         pad=_pad(tokenizer, text, limits.vocabulary),
         start=_first_id(tokenizer, text, ("bos_token_id", "eos_token_id")),
         ends=_ends(core, text, tokenizer),
-        decoder_start=_decoder_start(core, config, text) if separate else None,
+        decoder_start=_decoder_start(core, config, text) if separate else (),
     )
 
 
@@ -194,10 +194,12 @@ def _first_id(tokenizer: Any, config: Any, names: tuple[str, ...]) -> int | None
     return None
 
 
-def _decoder_start(core: nn.Module, config: Any, text: Any) -> int:
+def _decoder_start(core: nn.Module, config: Any, text: Any) -> tuple[int, ...]:
     owners = (getattr(core, "generation_config", None), config, text)
     named = [getattr(owner, name, None) for name in ("decoder_start_token_id", "bos_token_id") for owner in owners]
-    return next((int(token) for token in named if isinstance(token, int)), 0)
+    start = next((int(token) for token in named if isinstance(token, int)), 0)
+    forced = [getattr(owner, "forced_bos_token_id", None) for owner in owners]
+    return (start, *[token for token in forced if isinstance(token, int)][:1])
 
 
 def _ends(core: nn.Module, config: Any, tokenizer: Any) -> frozenset[int]:

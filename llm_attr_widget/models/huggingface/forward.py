@@ -245,12 +245,12 @@ def _whole_logits(anatomy: Anatomy, prompt: Prompt, target: Sequence[int]) -> to
 def _decoder_logits(anatomy: Anatomy, prompts: Sequence[Prompt], target: Sequence[int], first: int) -> torch.Tensor:
     """The same for encoder-decoder models: the prompt is the encoder's, the target the decoder's."""
     ids, mask = padded([started(prompt, anatomy) for prompt in prompts], anatomy)
-    begun = torch.tensor([[anatomy.decoder_start or 0, *target[:-1]]], device=anatomy.device)
+    begun = torch.tensor([[*anatomy.decoder_start, *target[:-1]]], device=anatomy.device)
     further = {
         **stacked([prompt.extras for prompt in prompts], anatomy, ids.shape[1]),
         "decoder_input_ids": begun.expand(len(prompts), -1),
     }
-    return forward(anatomy, ids, mask=mask, further=further).logits[:, first:]
+    return forward(anatomy, ids, mask=mask, further=further).logits[:, len(anatomy.decoder_start) - 1 + first :]
 
 
 def padded(rows: Sequence[Sequence[int]], anatomy: Anatomy) -> tuple[torch.Tensor, torch.Tensor]:

@@ -167,7 +167,9 @@ def _through_hidden(
     (seeds,) = torch.autograd.grad(log_probs.sum(), hidden, retain_graph=True)
     found: list[torch.Tensor] = []
     for output, row in enumerate(weights):
-        scale = torch.as_tensor(row, dtype=seeds.dtype, device=seeds.device)[None, :, None]
+        # What is read before the target (an encoder-decoder's language code) has no part in any output.
+        weighted = np.pad(row, (seeds.shape[1] - len(row), 0))
+        scale = torch.as_tensor(weighted, dtype=seeds.dtype, device=seeds.device)[None, :, None]
         found.append(_gradient(hidden, leaf, seeds * scale, keep=output < len(weights) - 1))
     return found
 
@@ -216,8 +218,9 @@ def _pass(
     tokens = torch.tensor([whole] * rows, device=anatomy.device)
     further: dict[str, Any] = {**stacked([prompt.extras] * rows, anatomy, len(whole)), **(instead or {})}
     if separate:
-        further["decoder_input_ids"] = torch.tensor([[anatomy.decoder_start or 0, *read]] * rows, device=anatomy.device)
-        return forward(anatomy, tokens, mask=torch.ones_like(tokens), further=further).logits
+        further["decoder_input_ids"] = torch.tensor([[*anatomy.decoder_start, *read]] * rows, device=anatomy.device)
+        logits = forward(anatomy, tokens, mask=torch.ones_like(tokens), further=further).logits
+        return logits[:, len(anatomy.decoder_start) - 1 :]
     mask = torch.ones_like(tokens)
     if layer is not None and layer.module is _head_module(anatomy):
         return forward(anatomy, tokens, mask=mask, further=further).logits[:, len(ids) - 1 :]

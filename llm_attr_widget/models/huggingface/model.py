@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from time import perf_counter
 from typing import Any, Literal
 
@@ -11,9 +13,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from llm_attr_widget.errors import InputError
-from llm_attr_widget.models.base import check_prompts, check_target
-from llm_attr_widget.models.huggingface.anatomy import look_at, unwrapped
+from llm_attr_widget.models.base import before, check_prompts, check_target, generation_options
+from llm_attr_widget.models.huggingface.anatomy import Anatomy, look_at, unwrapped
 from llm_attr_widget.models.huggingface.batching import FixedBudget
+from llm_attr_widget.models.huggingface.beginning import beginning
 from llm_attr_widget.models.huggingface.generate import generated
 from llm_attr_widget.models.huggingface.lines import slopes
 from llm_attr_widget.models.huggingface.ranks import ranks_of
@@ -34,6 +37,8 @@ class HuggingFaceModel:
     tokens_per_pass: how many tokens go through the model at once; None: learned from what passes cost, which differs
         from run to run. Where several processes share the model's weights (tensor parallel, FSDP), it is never learned:
         all must call the model alike. Each of them then scores the same prompts.
+    decoder_start: what an encoder-decoder's decoder reads before the target. None: its start token, and the token that
+        its generation config forces after it (a language's code).
     """
 
     def __init__(
@@ -43,13 +48,15 @@ class HuggingFaceModel:
         *,
         scoring: Literal["one_pass", "stepwise"] = "one_pass",
         tokens_per_pass: int | None = None,
+        decoder_start: Sequence[int] | None = None,
     ) -> None:
         if tokens_per_pass is not None and tokens_per_pass < 1:
             raise InputError(f"tokens_per_pass must be 1 or more, or None, not {tokens_per_pass}.")
         warn_where_untested()
         self.model = model
         self.tokenizer = tokenizer
-        self.scoring = scoring
+        self.scoring: Literal["one_pass", "stepwise"] = scoring
+        self.decoder_start = None if decoder_start is None else tuple(decoder_start)
         self.tokens_per_pass = tokens_per_pass
 
     @property
@@ -66,7 +73,7 @@ class HuggingFaceModel:
     @property
     def fingerprint(self) -> str:
         """Equal for models that score alike: see `model_print`. Taken anew each time: weights may change in place."""
-        anatomy = look_at(self.model, self.tokenizer)
+        anatomy = self._anatomy()
         return f"{model_print(anatomy.model)} {anatomy.start} {anatomy.decoder_start}"
 
     @property
@@ -90,9 +97,9 @@ class HuggingFaceModel:
         is remembered for the model. Raises InputError and TargetError before the first batch, ScoreError for NaN
         logits or lack of memory.
         """
-        anatomy = look_at(self.model, self.tokenizer)
+        anatomy = self._anatomy(target)
         ids = check_target(target, anatomy.limits)
-        check_prompts(prompts, ids, anatomy.limits)
+        check_prompts(prompts, (*anatomy.decoder_start[1:], *ids), anatomy.limits)
         budget = None if self.tokens_per_pass is None else FixedBudget(self.tokens_per_pass)
         return scored(anatomy, list(prompts), ids, self.scoring, budget)
 
@@ -100,9 +107,28 @@ class HuggingFaceModel:
         """Token ids after the prompt, end-of-sequence token left out.
 
         options: arguments of the model's `generate`, and `seed` (default 0) for sampling. Greedy where they do not ask
-        for sampling. A model without `generate` is decoded greedily and takes no options.
+        for sampling. A length, an end and a `generation_config` among them are followed; stop strings stay at the end
+        of what was written, as in transformers. A model without such a `generate` is decoded greedily.
+        Raises InputError for options that the model refuses.
         """
-        return generated(look_at(self.model, self.tokenizer), prompt, max_new_tokens=max_new_tokens, options=options)
+        return generated(
+            self._anatomy(), self.tokenizer, prompt, max_new_tokens=max_new_tokens, options=generation_options(options)
+        )
+
+    @property
+    def separate(self) -> bool:
+        """Whether prompt and target are two sequences: encoder-decoders."""
+        return look_at(self.model, self.tokenizer).limits.separate
+
+    def beginning(self, options: Mapping[str, Any]) -> tuple[int, ...]:
+        """What the decoder of an encoder-decoder reads before the target, where it is written with these options."""
+        return beginning(self._anatomy(), options)
+
+    def begun(self, decoder_start: Sequence[int]) -> HuggingFaceModel:
+        """The same model, its decoder beginning with these ids."""
+        made = copy.copy(self)
+        made.decoder_start = tuple(decoder_start)
+        return made
 
     def slopes(
         self, line: Line, shares: Sequence[float], target: Sequence[int], weights: NDArray[np.float64]
@@ -111,4 +137,10 @@ class HuggingFaceModel:
 
         Raises InputError for ends of different length, CapabilityError for a layer that does not keep positions apart.
         """
-        return slopes(look_at(self.model, self.tokenizer), line, shares, target, weights)
+        return slopes(self._anatomy(target), line, shares, target, weights)
+
+    def _anatomy(self, target: Sequence[int] = ()) -> Anatomy:
+        """The model, its decoder beginning as it was told to, or else as it does before this target."""
+        found = look_at(self.model, self.tokenizer)
+        start = before(found.decoder_start, target) if self.decoder_start is None else self.decoder_start
+        return replace(found, decoder_start=start)

@@ -137,7 +137,7 @@ def _plain(anatomy: Anatomy, ids: Sequence[int], before: Sequence[int]) -> torch
     """Log-probs of the whole vocabulary after `ids` and `before`, in float64."""
     with left_as_found(anatomy.model):
         row = torch.tensor([[*ids, *([] if anatomy.limits.separate else before)]], device=anatomy.device)
-        begun = {"decoder_input_ids": torch.tensor([[anatomy.decoder_start or 0, *before]], device=anatomy.device)}
+        begun = {"decoder_input_ids": torch.tensor([[*anatomy.decoder_start, *before]], device=anatomy.device)}
         returned = anatomy.model(row, **(begun if anatomy.limits.separate else {}))
     logits = getattr(returned, "logits", returned)
     return logits.reshape(-1, logits.shape[-1])[-1].double().log_softmax(-1).cpu()

@@ -140,7 +140,7 @@ def _first_encoder_decoder(anatomy: Anatomy, prompts: Sequence[Prompt], *, align
     # The encoder reads right-padded rows either way; the decoder has no padding at all.
     del aligned
     ids, mask = padded([started(prompt, anatomy) for prompt in prompts], anatomy)
-    begun = torch.full((len(prompts), 1), anatomy.decoder_start or 0, device=anatomy.device)
+    begun = torch.tensor([anatomy.decoder_start] * len(prompts), device=anatomy.device)
     further = {**stacked([prompt.extras for prompt in prompts], anatomy, ids.shape[1]), "decoder_input_ids": begun}
     output = forward(anatomy, ids, mask=mask, caching=True, further=further)
     return _DecoderState(output, mask, output.encoded)

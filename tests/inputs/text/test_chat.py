@@ -200,10 +200,19 @@ def test_text_parts_have_features_and_other_parts_stay() -> None:
     assert content[1] == {"type": "text", "text": "What is"}
 
 
-def test_special_tokens_that_were_said_stay() -> None:
+def test_special_tokens_that_were_said_are_words_and_those_of_the_template_are_not() -> None:
     made = ChatInput(tokenizer(), [{"role": "user", "content": "a</s>b"}])
-    assert made.features == ("a", "b")
-    assert without(made, 0, 1) == "<s>[user] </s></s>[assistant]"
+    assert made.features == ("a", "</s>", "b")
+    assert without(made, 1) == "<s>[user] ab</s>[assistant]"
+    assert without(made, 0, 1, 2) == "<s>[user] </s>[assistant]"
+    assert [(piece.text, piece.role) for piece in made.pieces if piece.feature is None] == [
+        ("<s>[user] ", "template"),
+        ("</s>[assistant]", "template"),
+    ]
+    by_token = ChatInput(tokenizer(), [{"role": "user", "content": "a</s>b"}], granularity="token")
+    assert by_token.features == ("a", "</s>", "b")
+    whole = ChatInput(tokenizer(), [{"role": "user", "content": "Say </s> twice. Then go."}], granularity="sentence")
+    assert whole.features == ("Say </s> twice.", " Then go.")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs import TextInput
 from llm_attr_widget.inputs.text.spans import Cut
+from llm_attr_widget.tokens import encode
 from tests.inputs.kinds import KINDS, TEXTS, tokenizer_of
 
 PROMPT = "Dave lives in Palm Coast, FL."
@@ -40,7 +41,7 @@ def test_pieces_join_to_the_prompt_and_all_features_render_to_its_own_ids(
     assert "".join(piece.text for piece in made.pieces) == text
     everyone = np.ones((1, len(made.features)), dtype=bool)
     assert made.texts(everyone) == [text]
-    assert made.render(everyone, RNG)[0].ids == tuple(tokenizer(text)["input_ids"])
+    assert made.render(everyone, RNG)[0].ids == encode(tokenizer, [text])[0]
     assert [p.feature for p in made.pieces if p.feature is not None] == list(range(len(made.features)))
 
 

@@ -1,4 +1,4 @@
-"""Between text and token ids: encoding many texts, and one display text per token that joins to the whole.
+"""One display text per token; joined, they are the whole: what was decoded, or the text that was encoded.
 
 No tokenizer says which stretch of text each of its tokens stands for in a way that always works: a character can be
 spread over several tokens (byte-level BPE, byte fallback), a token can change its text with its neighbours
@@ -10,9 +10,11 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
-from llm_attr_widget.types import Tokenizer
+from llm_attr_widget.tokens.asking import decode, ids_of, offsets_of, token_names
+from llm_attr_widget.tokens.control import special_ids
+from llm_attr_widget.tokens.encoding import Ids, around, encode
 
 _CONTEXT = 5
 """Tokens decoded together with the next one: enough for a space or a character that depends on its neighbours."""
@@ -21,37 +23,8 @@ _BROKEN = "\ufffd"
 """What decoders write for bytes that are no character (yet)."""
 
 
-def encode(tokenizer: Tokenizer, texts: Sequence[str], *, add_special_tokens: bool = True) -> list[tuple[int, ...]]:
-    """Token ids of each text. Equal texts are encoded once; fast tokenizers get all texts in one call."""
-    distinct = list(dict.fromkeys(texts))
-    if getattr(tokenizer, "is_fast", False) and distinct:
-        batch = cast(Any, tokenizer)(distinct, add_special_tokens=add_special_tokens)["input_ids"]
-    else:
-        batch = [tokenizer(text, add_special_tokens=add_special_tokens)["input_ids"] for text in distinct]
-    ids = {text: tuple(int(i) for i in row) for text, row in zip(distinct, batch, strict=True)}
-    return [ids[text] for text in texts]
-
-
-def tokenizer_of(given: Any) -> Any:
-    """The tokenizer of a processor, which has one beside its image processor; anything else is given back."""
-    return getattr(given, "tokenizer", given)
-
-
-def special_ids(tokenizer: Tokenizer) -> frozenset[int]:
-    """Ids of the tokens that mark something (bos, eos, turns). The unk token is not one: it stands for a word."""
-    unknown = getattr(tokenizer, "unk_token_id", None)
-    markers = {getattr(tokenizer, f"{name}_token_id", None) for name in ("bos", "eos", "pad", "cls", "sep")}
-    return frozenset(i for i in tokenizer.all_special_ids if i != unknown or i in markers)
-
-
-def special_texts(tokenizer: Tokenizer) -> tuple[str, ...]:
-    """How the special tokens are written, such as "<s>", longest first."""
-    texts = tokenizer.convert_ids_to_tokens(sorted(special_ids(tokenizer)))
-    return tuple(sorted({text for text in texts if text}, key=lambda text: (-len(text), text)))
-
-
-def token_texts(tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[str, ...]:
-    """One text per token; joined, they are exactly `tokenizer.decode(ids)`.
+def token_texts(tokenizer: Any, ids: Sequence[int]) -> tuple[str, ...]:
+    """One text per token; joined, they are exactly what the tokenizer decodes all of them to.
 
     A character that is spread over several tokens belongs to the first of them (to the last, when the tokenizer's
     decoder leaves out what is unfinished instead of writing U+FFFD); the others have an empty text.
@@ -60,50 +33,62 @@ def token_texts(tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[str, ...]:
     ids = [int(i) for i in ids]
     if not ids:
         return ()
-    whole = tokenizer.decode(ids)
+    whole = decode(tokenizer, ids)
     texts = _by_windows(tokenizer, ids)
     if "".join(texts) == whole:
         return texts
     # A later token changed how an earlier one is written (tidied spaces): compare every beginning with the whole.
-    beginnings = [tokenizer.decode(ids[: end + 1]) for end in range(len(ids))]
+    beginnings = [decode(tokenizer, ids[: end + 1]) for end in range(len(ids))]
     return _cut(whole, _ends(whole, beginnings))
 
 
-def aligned_texts(tokenizer: Tokenizer, text: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """The ids of `tokenizer(text)`, and for each the stretch of `text` it stands for; joined, they are `text`.
+def aligned_texts(tokenizer: Any, text: str) -> tuple[Ids, tuple[str, ...]]:
+    """The text's ids as `encode` makes them, and for each the stretch of `text` it stands for; joined, they are `text`.
 
     Tokens that the tokenizer added (bos) have an empty text. Whitespace that no token holds goes with the token after
     it, and a character that is spread over several tokens with the first of them.
     """
-    if getattr(tokenizer, "is_fast", False):
-        encoded = cast(Any, tokenizer)(text, return_offsets_mapping=True)
-        ids = tuple(int(i) for i in encoded["input_ids"])
-        return ids, _cut(text, [int(end) for _, end in encoded["offset_mapping"]])
-    ids = tuple(int(i) for i in tokenizer(text)["input_ids"])
-    special = special_ids(tokenizer)
-    names = tokenizer.convert_ids_to_tokens(list(ids))
-    # Special tokens that were added are in the decoded text but not in the text itself.
-    own = tuple(
-        "" if i in special and name not in text else surface
-        for i, name, surface in zip(ids, names, token_texts(tokenizer, ids), strict=True)
-    )
+    ids = encode(tokenizer, [text])[0]
+    for special in (True, False):
+        # Without special tokens where the text has them itself: `encode` leaves out the second ones.
+        found = offsets_of(tokenizer, text, special=special)
+        added = None if found is None else around(ids, found[0])
+        if found is not None and added is not None:
+            front, back = added
+            return ids, (*[""] * len(front), *_cut(text, found[1]), *[""] * len(back))
+    return ids, _without_offsets(tokenizer, text, ids)
+
+
+def _without_offsets(tokenizer: Any, text: str, ids: Ids) -> tuple[str, ...]:
+    added = around(ids, ids_of(tokenizer, [text], special=False)[0])
+    if added is not None:
+        front, back = added
+        inner = ids[len(front) : len(ids) - len(back)]
+        own = (*[""] * len(front), *token_texts(tokenizer, inner), *[""] * len(back))
+    else:
+        # Special tokens that were added are in the decoded text but not in the text itself.
+        special, names = special_ids(tokenizer), token_names(tokenizer, ids)
+        own = tuple(
+            "" if i in special and name not in text else surface
+            for i, name, surface in zip(ids, names, token_texts(tokenizer, ids), strict=True)
+        )
     decoded = "".join(own)
     if decoded == text:
-        return ids, own
+        return own
     if decoded == f" {text}":  # SentencePiece puts a space before the text
         first = next(i for i, surface in enumerate(own) if surface)
-        return ids, (*own[:first], own[first][1:], *own[first + 1 :])
-    return ids, _found(text, own)
+        return (*own[:first], own[first][1:], *own[first + 1 :])
+    return _found(text, own)
 
 
-def _by_windows(tokenizer: Tokenizer, ids: list[int]) -> tuple[str, ...]:
+def _by_windows(tokenizer: Any, ids: list[int]) -> tuple[str, ...]:
     """Texts from decoding each token together with the few before it."""
     texts: list[str] = []
     start, done = 0, 0
     pending: list[str] = []
     for end in range(1, len(ids) + 1):
-        before = tokenizer.decode(ids[start:done])
-        pending.append(tokenizer.decode(ids[start:end])[len(before) :])
+        before = decode(tokenizer, ids[start:done])
+        pending.append(decode(tokenizer, ids[start:end])[len(before) :])
         # Up to four tokens may make one character: wait until it is whole.
         if not pending[-1].endswith(_BROKEN) or end == len(ids) or len(pending) >= _CONTEXT:
             texts += _cut(pending[-1], _ends(pending[-1], pending))
