@@ -58,7 +58,7 @@ _MAMBA_OF_TWICE = {"mamba_n_heads": 8, "mamba_d_head": 8}
 OWN: Mapping[str, Mapping[str, Any]] = {
     "bamba": {"attn_layer_indices": [1], **_MAMBA_OF_TWICE},
     "dots1": {"n_routed_experts": 4, "num_experts_per_tok": 2, "n_shared_experts": 1, "head_dim": HEAD},
-    "cpmant": {"prompt_types": 2, "prompt_length": 4},
+    "cpmant": {"prompt_types": 8, "prompt_length": 4},
     "dbrx": {"attn_config": {"rope_theta": 1e4, "kv_n_heads": GROUPS}, "ffn_config": {"moe_num_experts": 4}},
     "deepseek_v2": {"n_routed_experts": 4, "num_experts_per_tok": 2},
     "encoder-decoder": {"decoder": {"is_decoder": True, "add_cross_attention": True}},
