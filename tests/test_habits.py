@@ -94,8 +94,8 @@ def test_commits_that_blame_passes_over_are_whole_names() -> None:
     assert [name for name in names if not re.fullmatch(r"[0-9a-f]{40}", name)] == []
 
 
-WAITING = {"waiting.py": "sleep", "browser/lab.py": "wait_for_timeout"}
-"""Where a look at a condition may be followed by another one, a moment later."""
+WAITING = {"waiting.py": "sleep", "browser/lab.py": "wait_for_timeout", "models/huggingface/rank.py": "sleep"}
+"""Where a look at a condition may be followed by another one, a moment later; and a process that is slow on purpose."""
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=lambda path: path.stem)
