@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_attr_widget.errors import LedgerError
-from llm_attr_widget.game.archive import read_archive, write_archive
+from llm_attr_widget.game.archive import Member, read_archive, readable, write_archive
 from llm_attr_widget.types import Coalitions, LogProbs
 
 FORMAT = 1
@@ -47,41 +47,55 @@ class Ledger:
             yield int(trial), self.coalitions[rows], self.log_probs[rows]
 
     def save(self, path: str | Path) -> None:
-        """One .npz file, no pickle. Coalitions are packed to bits."""
+        """One .npz file, no pickle. Coalitions are packed to bits. A file that is there is replaced whole, or kept."""
         header = {"format": FORMAT, "game": self.game, "features": self.coalitions.shape[1]}
-        packed = np.packbits(self.coalitions, axis=1)
-        arrays = {"coalitions": packed, "log_probs": self.log_probs, "trials": self.trials, "keys": self.keys}
-        write_archive(path, header, arrays)
+        write_archive(path, header, {**self.packed(), "trials": self.trials})
 
     @classmethod
     def load(cls, path: str | Path) -> Ledger:
-        """Read what `save` wrote. Raises LedgerError when the file is something else."""
+        """Read what `save` wrote. Raises LedgerError when the file is anything else, or damaged."""
+        what = "a ledger saved by Ledger.save"
         header, arrays = read_archive(
             path,
-            "a ledger saved by Ledger.save",
+            what,
             FORMAT,
             header={"game": str, "features": int},
-            arrays=("coalitions", "log_probs", "trials", "keys"),
+            members=lambda said: {**packed_members(said["features"]), "trials": Member("<i4", ("rows",))},
         )
-        require_shapes(header["features"], arrays)
-        coalitions = np.unpackbits(arrays["coalitions"], axis=1, count=header["features"]).astype(bool)
-        return cls(coalitions, arrays["log_probs"], arrays["trials"], header["game"], arrays["keys"])
+        with readable(path, what):
+            return cls.unpacked(arrays, header["features"], arrays["trials"], header["game"])
 
+    def packed(self) -> dict[str, NDArray[Any]]:
+        """Its arrays but for trials, as files hold them: see `packed_members`."""
+        return {
+            "coalitions": np.packbits(self.coalitions, axis=1),
+            "log_probs": self.log_probs,
+            "keys": self.keys,
+        }
 
-def require_shapes(features: int, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Raises LedgerError where a file's arrays cannot be those of one ledger: every row has a coalition (packed to
-    bits), log-probs, a trial and a key.
-    """
-    packed = arrays["coalitions"]
-    expected = {"coalitions": (len(packed), -(-features // 8)), "keys": (len(packed), KEY_BYTES)}
-    expected |= {"log_probs": (len(packed), *arrays["log_probs"].shape[1:2])}
-    expected |= {name: (len(packed),) for name in ("trials", "played_in") if name in arrays}
-    for name, shape in expected.items():
-        if arrays[name].shape != shape or (name == "log_probs" and len(shape) != 2):
+    @classmethod
+    def unpacked(
+        cls, arrays: Mapping[str, NDArray[Any]], features: int, trials: NDArray[np.int32], game: str
+    ) -> Ledger:
+        """From the arrays of a file. Raises LedgerError for a trial that cannot be."""
+        if trials.size and int(trials.min()) < UNUSED:
             raise LedgerError(
-                f"Expected a ledger of {features} features with {len(packed)} rows, its {name} of shape {shape}, got "
-                f"{arrays[name].shape}. The file is damaged: run anew."
+                f"Expected trials from 0 on, or {UNUSED} for a row that is unused, got {int(trials.min())}. "
+                "The file is damaged: take another copy of it, or run anew."
             )
+        coalitions = np.unpackbits(arrays["coalitions"], axis=1, count=features).view(bool)
+        return cls(coalitions, arrays["log_probs"], trials, game, arrays["keys"])
+
+
+def packed_members(features: int) -> dict[str, Member]:
+    """What a file must hold of a ledger: every row has a coalition (packed to bits), log-probs and a key."""
+    if features < 1:
+        raise LedgerError(f"Expected a ledger of one feature at least, got {features}. The file is damaged: run anew.")
+    return {
+        "coalitions": Member("|u1", ("rows", -(-features // 8)), unpacked=8),
+        "log_probs": Member("<f4", ("rows", "target tokens")),
+        "keys": Member("|u1", ("rows", KEY_BYTES)),
+    }
 
 
 def load_ledger(path: str | Path) -> Ledger:

@@ -8,18 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llm_attr_widget.errors import AttributionError, LedgerError
-from llm_attr_widget.game.archive import read_archive, write_archive
-from llm_attr_widget.game.ledger import Ledger, require_shapes
+from llm_attr_widget.game.archive import Member, read_archive, readable, write_archive
+from llm_attr_widget.game.ledger import Ledger, packed_members
 from llm_attr_widget.game.targets import Target
 from llm_attr_widget.game.values import Contrast, LogProb, Prob, SequenceLogProb, Span
 from llm_attr_widget.methods import METHODS
 from llm_attr_widget.picture import Picture
-from llm_attr_widget.result.provenance import Provenance
+from llm_attr_widget.result.provenance import Phase, Provenance
+from llm_attr_widget.result.typed import has_type, mistyped
 from llm_attr_widget.types import Piece
 
 FORMAT = 1
+WHAT = "a result saved by Attribution.save"
+KINDS = {"method": dict, "value": dict, "provenance": dict, "features": list, "outputs": list, "game": str}
+"""What a header must have, beside what `_contents` looks up."""
+
 NUMBERS = ("values", "standard_errors", "sequence", "sequence_standard_errors", "ends", "sequence_ends")
 PLAIN = ("features", "outputs", "label", "unit", "adds_up", "sampled", "random", "phase")
 VALUES: tuple[type, ...] = (LogProb, SequenceLogProb, Span, Prob, Contrast)
@@ -40,16 +46,11 @@ def write(path: str | Path, contents: Mapping[str, Any]) -> None:
         "members": picture and picture.members,
         "pieces": [[piece.text, piece.feature, piece.role, piece.opens] for piece in contents["pieces"]],
         "target": asdict(contents["target"]),
-        "against": against and asdict(against),
+        "against": None if against is None else asdict(against),
         "provenance": asdict(contents["provenance"]),
         "game": ledger.game,
     }
-    arrays = {name: contents[name] for name in NUMBERS} | {
-        "coalitions": np.packbits(ledger.coalitions, axis=1),
-        "log_probs": ledger.log_probs,
-        "played_in": ledger.trials,
-        "keys": ledger.keys,
-    }
+    arrays = {name: contents[name] for name in NUMBERS} | {**ledger.packed(), "played_in": ledger.trials}
     if picture is not None:
         arrays |= {"pixels": picture.pixels, "regions": picture.regions}
     write_archive(path, header, arrays)
@@ -58,36 +59,81 @@ def write(path: str | Path, contents: Mapping[str, Any]) -> None:
 def read(path: str | Path) -> dict[str, Any]:
     """The fields of the Attribution that `write` wrote, but for its game.
 
-    Raises LedgerError when the file is something else, or of another format.
+    Raises LedgerError when the file is anything else, damaged, or of another format.
     """
-    header, arrays = read_archive(
-        path,
-        "a result saved by Attribution.save",
-        FORMAT,
-        header={"method": dict, "value": dict, "provenance": dict, "features": list},
-        arrays=("values", "coalitions", "log_probs", "played_in", "keys"),
-    )
-    features = tuple(header["features"])
-    require_shapes(len(features), {name: arrays[name] for name in ("coalitions", "log_probs", "played_in", "keys")})
-    coalitions = np.unpackbits(arrays["coalitions"], axis=1, count=len(features)).astype(bool)
-    members, against = header.get("members"), header.get("against")
+    header, arrays = read_archive(path, WHAT, FORMAT, header=KINDS, members=_members)
+    with readable(path, WHAT):
+        return _contents(header, arrays)
+
+
+def _members(header: Mapping[str, Any]) -> dict[str, Member]:
+    """The arrays that belong to this header."""
+    outputs, features = len(header["outputs"]), len(header["features"])
+    shapes = {
+        "values": (outputs, features),
+        "standard_errors": (outputs, features),
+        "sequence": (features,),
+        "sequence_standard_errors": (features,),
+        "ends": (outputs, 2),
+        "sequence_ends": (2,),
+    }
+    members = {name: Member("<f8", shape, was=RENAMED.get(name, "")) for name, shape in shapes.items()}
+    members |= {**packed_members(features), "played_in": Member("<i4", ("rows",))}
+    if header.get("members") is not None:
+        members |= {
+            "pixels": Member("|u1", ("height", "width", 3)),
+            "regions": Member("<i4", ("height", "width")),
+        }
+    return members
+
+
+def _contents(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """Any error that comes of a header that no version wrote is the caller's to put into words."""
+    features, members, against = tuple(header["features"]), header.get("members"), header.get("against")
     about = header["provenance"]
-    return {
+    told = {field.name: _either(about, field.name) for field in fields(Provenance) if _known(about, field.name)}
+    found = {
         **{name: header[name] for name in PLAIN},
-        **{name: arrays[name] if name in arrays else arrays[RENAMED[name]] for name in NUMBERS},
+        **{name: arrays[name] for name in NUMBERS},
         "features": features,
         "outputs": tuple(header["outputs"]),
         "pieces": tuple(Piece(*piece) for piece in header["pieces"]),
         "target": _target(header["target"]),
-        "against": against and _target(against),
+        "against": None if against is None else _target(against),
         "method": _unpacked(header["method"], _methods()),
         "value": _unpacked(header["value"], VALUES),
-        "ledger": Ledger(coalitions, arrays["log_probs"], arrays["played_in"], header["game"], arrays["keys"]),
-        "provenance": Provenance(
-            **{field.name: _either(about, field.name) for field in fields(Provenance) if _known(about, field.name)}
-        ),
-        "picture": members and Picture(arrays["pixels"], arrays["regions"], tuple(map(tuple, members))),
+        "ledger": Ledger.unpacked(arrays, len(features), arrays["played_in"], header["game"]),
+        "provenance": Provenance(**told),
+        "picture": None
+        if members is None
+        else Picture(arrays["pixels"], arrays["regions"], tuple(map(tuple, members))),
     }
+    _require_possible(found)
+    return found
+
+
+def _require_possible(found: Mapping[str, Any]) -> None:
+    """Raises LedgerError for what no run can have given."""
+    texts, flags = ("label", "unit"), ("adds_up", "sampled", "random")
+    hints = dict.fromkeys(("features", "outputs"), tuple[str, ...]) | dict.fromkeys(texts, str)
+    hints |= dict.fromkeys(flags, bool) | {"phase": Phase}
+    wrong = [(name, found[name]) for name, hint in hints.items() if not has_type(found[name], hint)]
+    for name in ("provenance", "method", "value", "target", "against"):
+        wrong += [] if found[name] is None else mistyped(found[name])
+    for piece in found["pieces"]:
+        wrong += mistyped(piece)
+    if not wrong:
+        owners = {piece.feature for piece in found["pieces"]} - {None}
+        owners |= set() if found["picture"] is None else set(found["picture"].features)
+        wrong = [("feature", owner) for owner in owners - set(range(len(found["features"])))]
+        outputs = found["value"](np.zeros((1, found["ledger"].log_probs.shape[1]), dtype=np.float32)).shape[1] - 1
+        wrong += [("outputs", len(found["outputs"]))] if outputs != len(found["outputs"]) else []
+    if wrong:
+        name, value = wrong[0]
+        raise LedgerError(
+            f"Expected {WHAT}, but what it says no result has: {name} = {value!r:.80}. "
+            "Take another copy of the file, or run anew."
+        )
 
 
 def _known(record: Mapping[str, Any], name: str) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 import traitlets
 
 from llm_attr_widget.errors import AttributionError, ProtocolError
+from llm_attr_widget.game.atomic import whole_file
 from llm_attr_widget.widget.page import page
 from llm_attr_widget.widget.protocol import TRAITS
 from llm_attr_widget.widget.table import Field, fields_of
@@ -72,4 +73,6 @@ class Traits(anywidget.AnyWidget):
         if not self.chart:
             raise AttributionError("There is nothing to write yet. Press Run, or call run() and wait().")
         state = {name: getattr(self, name) for name in synced(*TRAITS)}
-        Path(path).write_text(page(str(self.chart["label"]), STATIC, state), encoding="utf-8")
+        text = page(str(self.chart["label"]), STATIC, state)
+        with whole_file(path) as file:
+            file.write(text.encode())
