@@ -129,7 +129,7 @@ def plan(
     explained, words = make_input(given, prompt, granularity=granularity), tokenizer_of(given)
     chosen, instead = make_method(method, budget=budget), ""
     if method == "shapley":
-        chosen, instead = shapley_method(len(explained.features), budget)
+        chosen, instead = shapley_method(len(explained.features), None if budget is None else int(budget))
     chosen = _along_its_groups(chosen, explained)
     owners: tuple[int | None, ...] = ()
     if isinstance(chosen, GradientMethod):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_attr_widget.errors import InputError, TargetError
-from llm_attr_widget.inputs.text.ids import ids_in
+from llm_attr_widget.inputs.text.ids import as_row, ids_in
 from llm_attr_widget.models.base import before, length_asked
 from llm_attr_widget.tokens import encode, encode_target, token_texts
 from llm_attr_widget.types import EncoderDecoder, Generator, Prompt, Scorer, Tokenizer
@@ -55,7 +55,7 @@ def make_target(
     if isinstance(target, str):
         ids = _encoded(tokenizer, target)[1] if separate else _alone(tokenizer, target)
     else:
-        ids = ids_in(target, tokenizer, what="a target", error=TargetError)
+        ids = ids_in(as_row(target), tokenizer, what="a target", error=TargetError)
     outside = [i for i in ids if i < 0 or (vocabulary is not None and i >= vocabulary)]
     if outside:
         raise TargetError(

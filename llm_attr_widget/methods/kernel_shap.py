@@ -43,7 +43,7 @@ class KernelShap:
     def calls(self, features: int) -> int:
         require_features(features)
         budget = max(256, 16 * features) if self.budget is None else self.budget
-        if features < budget.bit_length():  # 2^features <= budget, without building a huge number
+        if features < int(budget).bit_length():  # 2^features <= budget, without building a huge number
             return 2**features
         require_regression(features, self.label)
         require_budget(budget, at_least=2 * features, features=features)

@@ -13,7 +13,7 @@ from llm_attr_widget.tokens import token_id, token_names, tokenizer_of
 def ids_in(given: Any, tokenizer: Any, *, what: str, error: type[AttributionError]) -> tuple[int, ...]:
     """Ids as plain ints, taken as they are: nothing is added and nothing left out.
 
-    given: ids, one id, token strings ("ĠRome"), an array or a tensor of shape (n,) or (1, n), or what a tokenizer
+    given: ids, token strings ("ĠRome"), an array or a tensor of shape (n,) or (1, n), or what a tokenizer
         returns (its `input_ids`). what: "a prompt" or "a target", for the error.
     Raises `error` for anything else: bytes, numbers that are not whole, several rows, strings that are no tokens.
     """
@@ -28,12 +28,16 @@ def ids_in(given: Any, tokenizer: Any, *, what: str, error: type[AttributionErro
     return tuple(int(cast(int, token)) for token in flat)
 
 
+def as_row(given: Any) -> Any:
+    """One id as a row of one; anything else as it is."""
+    plain = _plain(given)
+    return [plain] if _is_id(plain) else given
+
+
 def _flat(given: Any) -> list[object] | None:
     """One row; None where there is none, or more than one."""
     given = given["input_ids"] if isinstance(given, Mapping) and "input_ids" in given else given
     given = _plain(cast(Any, given))
-    if _is_id(given):
-        return [given]
     if isinstance(given, str | bytes | bytearray) or not isinstance(given, Sequence):
         return None
     row = [_plain(token) for token in cast("Sequence[Any]", given)]

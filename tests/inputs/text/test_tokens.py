@@ -121,7 +121,7 @@ def test_a_prompt_without_features_is_refused(prompt: Any) -> None:
         TokenInput(tokenizer_of("byte_bpe"), prompt)
 
 
-@pytest.mark.parametrize("prompt", [[[1, 2]], ["a"], 3, [-1, 2]])
+@pytest.mark.parametrize("prompt", [[[1, 2], [3, 4]], ["no token"], 3, [1.5], b"a", [-1, 2]])
 def test_a_prompt_that_is_no_list_of_ids_is_refused(prompt: Any) -> None:
     with pytest.raises(InputError, match="token ids"):
         TokenInput(tokenizer_of("byte_bpe"), prompt)
