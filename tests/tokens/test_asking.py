@@ -167,6 +167,23 @@ def test_a_tokenizer_whose_text_has_the_bos_already_and_no_keyword_keeps_one() -
     assert encode(KnowsNoKeyword(), ["<s>Dave"]) == [(0, *WHOLE("Dave", add_special_tokens=False)["input_ids"])]
 
 
+class Captums:
+    """As captum's own tests have it: words, those that it does not know and the empty one are 1."""
+
+    def encode(self, text: str, add_special_tokens: bool = True) -> list[int]:
+        ids = [ord(word) if len(word) == 1 else 1 for word in text.split(" ")]
+        return [0, *ids] if add_special_tokens else ids
+
+    def decode(self, ids: torch.Tensor) -> str:
+        return " ".join("<sos>" if i == 0 else "<unk>" if i == 1 else chr(i) for i in ids.tolist())
+
+
+def test_what_an_empty_text_is_says_nothing_where_the_keyword_is_followed() -> None:
+    assert encode(Captums(), ["?? a", "a ??"], add_special_tokens=False) == [(1, 97), (97, 1)]
+    assert encode(Captums(), ["?? a"]) == [(0, 1, 97)]
+    assert special_ids(Captums()) == {0}
+
+
 def test_raw_tokenizers_that_hide_special_tokens_show_them() -> None:
     raw: Tokenizer = sentencepiece().backend_tokenizer
     assert raw.decode([1, 2]) == ""

@@ -68,6 +68,13 @@ def test_an_added_word_is_whole_but_may_be_absent(make: Any) -> None:
     assert sentences.features == ("lives non-stick here.", " And there.")
 
 
+def test_a_special_token_need_not_look_like_one() -> None:
+    tokenizer = given(byte_bpe(), "ENDOFTURN", special=True)
+    made = TextInput(tokenizer, "Dave ENDOFTURN lives")
+    assert made.features == ("Dave ", " lives")
+    assert roles(made) == {"ENDOFTURN": "template"}
+
+
 def test_what_stands_in_the_chat_template_is_control() -> None:
     tokenizer = given(byte_bpe(), "### Human:", "### Other:", "user", special=False)
     tokenizer.chat_template = "### Human: {{ messages[0]['user'] }}"

@@ -34,6 +34,8 @@ CASES = [
     ("<s> $A", "Dave", [BOS], "Dave", []),
     ("<s> $A", "<s>Dave", [BOS], "Dave", []),
     ("<s> $A", "<s> Dave", [BOS], " Dave", []),
+    ("<s> $A", "\n<s>Dave", [*plain("\n"), BOS], "Dave", []),
+    ("$A </s>", "Dave</s>\n", [], "Dave", [EOS, *plain("\n")]),
     ("<s> $A", "<s><pad>Dave", [BOS, PAD], "Dave", []),
     ("<s> $A", "<pad><pad><s>Dave", [PAD, PAD, BOS], "Dave", []),
     ("<s> $A", "<s><s>Dave", [BOS, BOS], "Dave", []),
