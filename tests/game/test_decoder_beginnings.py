@@ -276,3 +276,12 @@ def test_a_beginning_that_is_none_is_refused(translator: Any) -> None:
     ):
         with pytest.raises(InputError, match=words):
             attributed(translator, tokenizer, "dog", gen_args=arguments)
+
+
+def test_what_the_model_writes_without_its_language_is_scored_as_written(translator: Any) -> None:
+    tokenizer = nllb()
+    source = torch.tensor([tokenizer(TEXT)["input_ids"]])
+    free = translator.generate(source, max_new_tokens=4, do_sample=False, suppress_tokens=[2])[0].tolist()
+    assert free[1] != tokenizer.convert_tokens_to_ids("deu_Latn")
+    written = attributed(translator, tokenizer, gen_args={"suppress_tokens": [2]})
+    agrees(written, translator, tokenizer, [START], free[1:])
