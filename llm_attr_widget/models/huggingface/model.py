@@ -22,7 +22,7 @@ from llm_attr_widget.models.huggingface.lines import slopes
 from llm_attr_widget.models.huggingface.ranks import ranks_of
 from llm_attr_widget.models.huggingface.scoring import scored
 from llm_attr_widget.models.huggingface.versions import warn_where_untested
-from llm_attr_widget.models.huggingface.weights import model_print
+from llm_attr_widget.models.huggingface.weights import recalled_print
 from llm_attr_widget.types import Line, Prompt, Scored, Slopes
 
 
@@ -72,9 +72,9 @@ class HuggingFaceModel:
 
     @property
     def fingerprint(self) -> str:
-        """Equal for models that score alike: see `model_print`. Taken anew each time: weights may change in place."""
+        """Equal for models that score alike: see `recalled_print`, which is taken anew where the model has changed."""
         anatomy = self._anatomy()
-        return f"{model_print(anatomy.model)} {anatomy.start} {anatomy.decoder_start}"
+        return f"{recalled_print(anatomy.model)} {anatomy.start} {anatomy.decoder_start}"
 
     @property
     def vocabulary(self) -> int | None:

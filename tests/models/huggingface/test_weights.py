@@ -11,8 +11,9 @@ import torch
 import transformers as tf
 from torch import nn
 
+from llm_attr_widget.models.huggingface import weights
 from llm_attr_widget.models.huggingface.model import HuggingFaceModel
-from llm_attr_widget.models.huggingface.weights import model_print
+from llm_attr_widget.models.huggingface.weights import model_print, recalled_print
 from llm_attr_widget.types import Prompt
 from tests.models.huggingface.families import GROUPED, SIZES
 
@@ -57,6 +58,33 @@ def test_a_change_shows(change: Callable[[nn.Module], object]) -> None:
     assert before == model_print(copy.deepcopy(model))
     change(model)
     assert model_print(model) != before
+
+
+@pytest.mark.parametrize("change", [name for name in CHANGES if CHANGES[name] is not last_bit])
+@torch.no_grad()
+def test_what_is_recalled_is_taken_anew_after_a_change(change: str) -> None:
+    """All but one number changed through `.data`, which neither torch nor a glance sees."""
+    model = llama()
+    before = recalled_print(model)
+    assert before == model_print(model) == recalled_print(model)
+    CHANGES[change](model)
+    assert recalled_print(model) == model_print(model) != before
+
+
+@torch.no_grad()
+def test_one_number_changed_in_torchs_sight_shows() -> None:
+    model = llama()
+    before = recalled_print(model)
+    model.get_parameter("lm_head.weight")[3, 5] += 1e-6
+    assert recalled_print(model) != before
+
+
+def test_what_did_not_change_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = llama()
+    before = recalled_print(model)
+    monkeypatch.setattr(weights, "model_print", lambda _: "read again")
+    assert recalled_print(model) == before
+    assert recalled_print(llama()) == "read again"
 
 
 @pytest.mark.parametrize("rope", ["default", "dynamic"])
