@@ -90,6 +90,12 @@ def html_picture(
     )
 
 
+def still_page(title: str, body: str) -> str:
+    """Such a picture as a page of its own."""
+    head = f"<meta charset='utf-8'><title>{escape(visible(title), quote=False)}</title>"
+    return f"<!doctype html><html lang='en'><head>{head}</head><body>{body}</body></html>\n"
+
+
 def img(png: bytes, *, alt: str) -> str:
     """A PNG as an HTML image that needs no file beside it."""
     return f"<img alt='{escape(alt, quote=True)}' src='data:image/png;base64,{b64encode(png).decode()}'>"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
+
+Content = TypeVar("Content", str, bytes)
 
 
 @contextmanager
@@ -34,3 +37,16 @@ def whole_file(path: str | Path) -> Generator[BinaryIO]:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
         raise
+
+
+def given_or_written(content: Content, path: str | Path | None) -> Content | None:
+    """The content itself, or, where a path is given, None once the file there holds it: text as UTF-8.
+
+    Halves of a pair, which are no characters, are written as U+FFFD, as browsers do.
+    """
+    if path is None:
+        return content
+    data = content if isinstance(content, bytes) else re.sub(r"[\ud800-\udfff]", "\ufffd", content).encode()
+    with whole_file(path) as file:
+        file.write(data)
+    return None

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_attr_widget.errors import CapabilityError, InputError, MethodError, TargetError
-from llm_attr_widget.export import matrix, tables
-from llm_attr_widget.export.style import Theme
+from llm_attr_widget.export import tables
 from llm_attr_widget.game.fitting import ends, refit
 from llm_attr_widget.game.game import Game
 from llm_attr_widget.game.ledger import UNUSED, Ledger
@@ -20,6 +19,7 @@ from llm_attr_widget.game.values import Value
 from llm_attr_widget.picture import Picture
 from llm_attr_widget.result.certainty import band, certainty, named
 from llm_attr_widget.result.check import Additive, Check, check, convergence, doubts
+from llm_attr_widget.result.exports import Exports
 from llm_attr_widget.result.provenance import Phase, Provenance
 from llm_attr_widget.result.saving import read, write
 from llm_attr_widget.types import GradientMethod, Method, Piece
@@ -32,7 +32,7 @@ Numbers: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Attribution:
+class Attribution(Exports):
     """Which parts of the prompt made the model say this.
 
     values: `(outputs, features)` in `unit`; standard_errors: the same shape, zero where the method is exact, NaN where
@@ -202,26 +202,6 @@ class Attribution:
                 "standard_error": self.standard_errors.ravel(),
             }
         )
-
-    def to_csv(self) -> str:
-        """One line a cell, as `to_dataframe()`; numbers as float32. The widget's Export menu writes the same."""
-        return tables.to_csv(self._content())
-
-    def to_json(self) -> str:
-        """The numbers with what they are. The widget's Export menu writes the same."""
-        return tables.to_json(self._content())
-
-    def to_latex(self) -> str:
-        """A coloured tabular (packages xcolor, graphicx). The widget's Export menu writes the same."""
-        return tables.to_latex(self._content())
-
-    def to_svg(self, theme: Theme = "light") -> str:
-        """The matrix as a drawing that stands alone. The widget's Export menu writes the same."""
-        return matrix.to_svg(self._content(), theme)
-
-    def to_png(self, theme: Theme = "light") -> bytes:
-        """The same drawing as a PNG file, two dots to a pixel."""
-        return matrix.to_png(self._content(), theme)
 
     def _content(self) -> tables.Content:
         names = ("label", "unit", "adds_up", "sampled")

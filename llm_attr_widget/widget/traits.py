@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import anywidget
 import numpy as np
 import traitlets
 
 from llm_attr_widget.errors import AttributionError, ProtocolError
-from llm_attr_widget.game.atomic import whole_file
+from llm_attr_widget.game.atomic import given_or_written
 from llm_attr_widget.widget.page import page
 from llm_attr_widget.widget.protocol import TRAITS
 from llm_attr_widget.widget.table import Field, fields_of
@@ -65,14 +65,17 @@ class Traits(anywidget.AnyWidget):
         def __getattr__(self, name: str) -> Any: ...
         def __setattr__(self, name: str, value: Any) -> None: ...
 
-    def to_html(self, path: str | Path) -> None:
-        """Write what is shown as a page of its own: interactive, without kernel or network, but for new runs.
+    @overload
+    def to_html(self, path: None = None) -> str: ...
+    @overload
+    def to_html(self, path: str | Path) -> None: ...
+    def to_html(self, path: str | Path | None = None) -> str | None:
+        """What is shown as a page of its own: interactive, without kernel or network, but for new runs.
 
-        The Export menu writes the same. Raises AttributionError while there is no result.
+        Returns the text, or writes it to `path`. The Export menu writes the same. Raises AttributionError while there
+        is no result.
         """
         if not self.chart:
             raise AttributionError("There is nothing to write yet. Press Run, or call run() and wait().")
         state = {name: getattr(self, name) for name in synced(*TRAITS)}
-        text = page(str(self.chart["label"]), STATIC, state)
-        with whole_file(path) as file:
-            file.write(text.encode())
+        return given_or_written(page(str(self.chart["label"]), STATIC, state), path)

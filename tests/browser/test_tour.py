@@ -164,7 +164,7 @@ class Tour:
         self.root.get_by_role("radio", name="word").click()
 
     def export(self, theme: str) -> None:
-        for name, code in (("CSV", "to_csv()"), ("SVG", f"to_svg({theme!r})")):
+        for name, code in (("CSV", "to_csv()"), ("SVG", f"to_svg(theme={theme!r})")):
             self.root.get_by_role("button", name="Export").click()
             with self.lab.page.expect_download() as download:
                 self.root.get_by_role("menuitem", name=name).click()
