@@ -71,10 +71,14 @@ def test_there_are_forms_for_wrong_numbers_faults_and_ideas() -> None:
 
 def test_version_licence_and_address_are_the_same_everywhere() -> None:
     cited, meta = loaded("CITATION.cff"), project()
+    front, lock = (
+        json.loads((ROOT / "js" / name).read_text("utf-8")) for name in ("package.json", "package-lock.json")
+    )
     assert cited["cff-version"] == "1.2.0"
     assert cited["authors"]
     assert meta["version"] == cited["version"] == llm_attr_widget.__version__
-    assert meta["license"] == cited["license"] == "MIT"
+    assert meta["version"] == front["version"] == lock["version"] == lock["packages"][""]["version"]
+    assert meta["license"] == cited["license"] == front["license"] == "MIT"
     assert meta["urls"]["Source"] == cited["repository-code"] == HOME
     for name in ("SECURITY.md", ".github/ISSUE_TEMPLATE/config.yml"):
         addresses = re.findall(r"https://github\.com/[\w-]+/\w+", (ROOT / name).read_text(encoding="utf-8"))

@@ -122,7 +122,10 @@ LINES = {
         "COALITION_METHODS: tuple[Entry, ...] = (\n",
         '    Entry("toy", "For play.", lambda _: importlib.import_module("llm_attr_widget.methods.toy").Toy()),\n',
     ),
-    "llm_attr_widget/widget/protocol.py": ("    locked: tuple[str, ...] = ()\n", "    loudness: int = 3\n"),
+    "llm_attr_widget/widget/protocol.py": (
+        '    locked_stretches: Annotated[tuple[str, ...], Formerly("locked")] = ()\n',
+        "    loudness: int = 3\n",
+    ),
 }
 PLAYED = """
 from llm_attr_widget import AttrWidget, attribute

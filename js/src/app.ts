@@ -272,7 +272,10 @@ class App {
       showAll: () => this.#select((selection) => ({ ...selection, hidden: [] })),
       lock: (ranges, on) => {
         const chart = this.#shown?.matrix.chart;
-        if (chart) session.edit({ locked: lockedWith(chart, session.store.get().settings.locked, ranges, on) });
+        if (chart)
+          session.edit({
+            locked_stretches: lockedWith(chart, session.store.get().settings.locked_stretches, ranges, on),
+          });
       },
       hatch: () => this.#select((selection) => ({ ...selection, hatched: !selection.hatched })),
       scale: (scale) => this.#select((selection) => ({ ...selection, scale })),

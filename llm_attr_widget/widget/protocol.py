@@ -7,7 +7,7 @@ same on both sides; there is no mapping.
 `typescript.py` prints js/src/wire/protocol.ts from it: types, decoders, lists. `traits.py` makes the synced traits,
 `wire.py` decodes commands. What stands with a type in `Annotated` says more of a field: a function raises for values
 that the field cannot have, with the sentence that `attribute` gives; an `Option` is a field of the options panel; a
-`Shape` says how long a buffer is.
+`Shape` says how long a buffer is; `Formerly` is what a field was called in states that were saved before.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from llm_attr_widget.game.values import check_contrast, check_value
 from llm_attr_widget.methods.registry import check_budget, check_method, check_seed, check_trials, make_method
 from llm_attr_widget.types import Granularity, check_granularity
-from llm_attr_widget.widget.table import Option, Shape, check
+from llm_attr_widget.widget.table import Formerly, Option, Shape, check
 
 Phase: TypeAlias = Literal["idle", "running", "paused", "finished", "stopped", "failed"]
 Explained: TypeAlias = Literal["log_prob", "prob", "log_odds", "other"]
@@ -73,8 +73,8 @@ class Settings:
     user's own, given in Python.
 
     against: a second answer, to explain why the target rather than this; null: no contrast.
-    locked: the prompt's pieces joined, cut where a stretch that is always present begins and ends: every second text,
-    from the second on, is such a stretch; empty: none is.
+    locked_stretches: the prompt's pieces joined, cut where a stretch that is always present begins and ends: every
+    second text, from the second on, is such a stretch; empty: none is.
 
     Raises what `attribute` raises where it would not take them.
     """
@@ -90,7 +90,7 @@ class Settings:
     )
     trials: Annotated[int, check_trials, Option("Trials", "independent repetitions, for standard errors", least=1)] = 1
     seed: Annotated[int, check_seed, Option("Seed", "the same seed gives the same numbers", least=0)] = 0
-    locked: tuple[str, ...] = ()
+    locked_stretches: Annotated[tuple[str, ...], Formerly("locked")] = ()
 
     def __post_init__(self) -> None:
         check(self)

@@ -28,6 +28,13 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
+class Formerly:
+    """What a field was called in an earlier version: pages read it by that name where it has no other."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """A field of a protocol record. hint: its type alone. checks: each raises for a value that it cannot have."""
 
@@ -37,6 +44,7 @@ class Field:
     checks: tuple[Check, ...] = ()
     option: Option | None = None
     shape: Shape | None = None
+    formerly: Formerly | None = None
 
 
 @cache
@@ -64,4 +72,5 @@ def _field(name: str, hint: Any, default: Any) -> Field:
         checks=tuple(cast(Check, one) for one in more if callable(one)),
         option=next((one for one in more if isinstance(one, Option)), None),
         shape=next((one for one in more if isinstance(one, Shape)), None),
+        formerly=next((one for one in more if isinstance(one, Formerly)), None),
     )

@@ -208,8 +208,9 @@ def _decoder(record: type) -> str:
     lines = [f"  {field.name}: {_decode(field.hint)}," for field in _own(record)]
     if _base(record) is not object:
         lines.insert(0, f"  ...buffersOf({_shapes_of(_base(record))}),")
-    name = record.__name__
-    return f"export const decode{name} = record<{name}>({{\n" + "\n".join(lines) + "\n});\n"
+    name, former = record.__name__, {f.name: f.formerly.name for f in _own(record) if f.formerly is not None}
+    names = f", {json.dumps(former)}" if former else ""
+    return f"export const decode{name} = record<{name}>({{\n" + "\n".join(lines) + f"\n}}{names});\n"
 
 
 def _decode(hint: Any) -> str:

@@ -56,9 +56,9 @@ class AttrWidget(Traits):
     resume: the ledger of an earlier run, for runs of the settings given here.
     stop_when: as of `attribute`, for every run.
 
-    Traits: those settings, `locked` (what is always present: see protocol.Settings), and `status` ("idle", "running",
-    "paused", "finished", "stopped", "failed"); all can be observed. `result` is the newest Attribution, also while it
-    is still running; `history` has all of them.
+    Traits: those settings, `locked_stretches` (the prompt, cut where a part that is locked begins and ends; `locked`
+    lists these parts), and `status` ("idle", "running", "paused", "finished", "stopped", "failed"); all can be
+    observed. `result` is the newest Attribution, also while it is still running; `history` has all of them.
 
     >>> from llm_attr_widget import AttrWidget
     >>> from llm_attr_widget.demo import load_text
@@ -150,6 +150,15 @@ class AttrWidget(Traits):
         """Every run that has a result, oldest first, with its number and name."""
         return self._stage.history
 
+    @property
+    def locked(self) -> list[str]:
+        """The parts of the prompt that are locked, always present from the next run on, in their order.
+
+        A part may stand in the prompt more than once: to lock one, set `locked_stretches`, whose second, fourth, …
+        texts these are.
+        """
+        return self.locked_stretches[1::2]
+
     def run(self) -> None:
         """Start a run with the settings as they stand, and return at once. A run in progress is stopped first.
 
@@ -220,8 +229,8 @@ class AttrWidget(Traits):
     @traitlets.observe("prompt")
     def _unlock(self, change: Mapping[str, Any]) -> None:
         # What was locked in another text is nowhere in this one. (The object that was given has a text of its own.)
-        if change["new"] not in ("".join(self.locked), self._given.prompt_text):
-            self.locked = []
+        if change["new"] not in ("".join(self.locked_stretches), self._given.prompt_text):
+            self.locked_stretches = []
 
     # Commands
 
@@ -301,8 +310,10 @@ class AttrWidget(Traits):
         model = self._require_model()
         prompt = self._given.prompt(settings.prompt, settings.granularity)
         method, budget = self._given.method(settings.method, settings.budget)
-        if settings.locked:
-            prompt = locked_in(make_input(self._tokenizer, prompt, granularity=settings.granularity), settings.locked)
+        if settings.locked_stretches:
+            prompt = locked_in(
+                make_input(self._tokenizer, prompt, granularity=settings.granularity), settings.locked_stretches
+            )
         return plan(
             model,
             self._tokenizer,

@@ -114,7 +114,8 @@ def test_they_work_in_the_widget_with_locks_and_what_if() -> None:
     assert w.choices["methods"][-1]["label"] == "lone gain"
     w.run()
     np.testing.assert_allclose(w.wait(30).values[0], WEIGHTS, atol=1e-5)
-    w.locked = ["", " n0", " n1 n2 n3"]
+    w.locked_stretches = ["", " n0", " n1 n2 n3"]
+    assert w.locked == [" n0"]
     w.run()
     held = w.wait(30)
     assert held.features == (" n1", " n2", " n3")

@@ -65,7 +65,10 @@ SETTINGS = encode(protocol.Settings(prompt="a b"))
         ({"kind": "run", "settings": {**SETTINGS, "budget": "many"}}, "Settings.budget: expected int, got 'many'"),
         ({"kind": "run", "settings": {**SETTINGS, "trials": True}}, "Settings.trials: expected int, got True"),
         ({"kind": "run", "settings": {**SETTINGS, "seed": 1.5}}, "Settings.seed: expected int, got 1.5"),
-        ({"kind": "run", "settings": {**SETTINGS, "locked": [3]}}, "Settings.locked: expected str, got 3"),
+        (
+            {"kind": "run", "settings": {**SETTINGS, "locked_stretches": [3]}},
+            "Settings.locked_stretches: expected str, got 3",
+        ),
     ],
 )
 def test_bad_commands_are_refused_in_plain_words(message: object, said: str) -> None:

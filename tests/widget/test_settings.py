@@ -134,6 +134,25 @@ def test_the_menus_offer_all_that_attribute_knows() -> None:
     assert tuple(choice.name for choice in CHOICES.values) == get_args(ValueName)
 
 
+def test_locked_lists_what_is_locked_and_nothing_else(demo: tuple[Any, Any]) -> None:
+    w = AttrWidget(*demo, "Anna and Anna like dogs.", " dogs", method="leave_one_out")
+    assert w.locked == []
+    w.locked_stretches = ["Anna and", " Anna", " like", " dogs."]
+    assert w.locked == [" Anna", " dogs."]
+    Front(w)
+    w.run()
+    result = w.wait(60)
+    assert result is not None, w.progress
+    assert result.features == ("Anna", " and", " like")
+    assert list(w.chart["settings"]["locked_stretches"]) == w.locked_stretches
+    w.locked_stretches = ["Anna and Anna like dogs."]
+    assert w.locked == []
+    w.locked_stretches = ["", "Anna", " and Anna like dogs."]
+    assert w.locked == ["Anna"]
+    w.prompt = "Ben likes dogs."
+    assert (w.locked, w.locked_stretches) == ([], [])
+
+
 def test_every_field_of_the_table_is_a_synced_trait() -> None:
     names = [entry.name for record in protocol.TRAITS for entry in fields_of(record)]
     assert len(names) == len(set(names))
@@ -144,7 +163,7 @@ def test_every_field_of_the_table_is_a_synced_trait() -> None:
 def with_more(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The protocol with two more settings, added as somebody would: to `Settings`, nowhere else."""
     code = inspect.getsource(protocol)
-    last = "    locked: tuple[str, ...] = ()\n\n    def __post_init__"
+    last = '    locked_stretches: Annotated[tuple[str, ...], Formerly("locked")] = ()\n\n    def __post_init__'
     assert code.count(last) == 1
     more = """    width: Annotated[int, check_trials, Option("Width", "how wide", least=1)] = 7
     mood: Literal["calm", "wild"] = "calm"

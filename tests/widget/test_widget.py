@@ -67,7 +67,7 @@ def test_run_and_stop_as_commands() -> None:
     model = Held(10)
     w = widget(model, features=10)
     front = Front(w)
-    names = ("prompt", "target", "against", "granularity", "value", "trials", "seed", "locked")
+    names = ("prompt", "target", "against", "granularity", "value", "trials", "seed", "locked_stretches")
     settings = {name: getattr(w, name) for name in names}
     front.says({"kind": "run", "settings": {**settings, "method": "kernel_shap", "budget": 900}})
     assert w.budget == 900
@@ -190,7 +190,9 @@ def test_large_matrices_travel_in_messages_of_less_than_a_megabyte() -> None:
 
 
 def test_settings_and_status_are_synced() -> None:
-    synced = {"prompt", "target", "method", "granularity", "value", "budget", "trials", "seed", "locked", "status"}
+    synced = {"prompt", "target", "method", "granularity", "value", "budget", "trials", "seed", "status"} | {
+        "locked_stretches"
+    }
     assert synced <= set(widget().keys)
 
 

@@ -1,4 +1,4 @@
-/** Parts of the prompt that are always present from the next run on; how they are written: see `Settings.locked`. */
+/** Parts of the prompt that are always present from the next run on; how they are written: see `Settings.locked_stretches`. */
 import type { Chart } from "../wire/protocol";
 import { overlap, pieceRanges, type Range } from "./sources";
 

@@ -104,7 +104,7 @@ function latex(text: string): string {
 /** The call that makes this result again. */
 export function toPython(settings: Settings): string {
   const text = (value: string | number) => JSON.stringify(value);
-  const { prompt, target, locked, ...options } = settings;
+  const { prompt, target, locked_stretches: locked, ...options } = settings;
   const locks = locked.length > 0;
   const made = `make_input(tokenizer, ${text(prompt)}, granularity=${text(settings.granularity)})`;
   return [

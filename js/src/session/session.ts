@@ -87,7 +87,7 @@ export class Session {
 
   constructor(model: Model) {
     this.#model = model;
-    const settings = () => readSettings((name) => model.get(name));
+    const settings = () => readSettings((name) => model.get(name as keyof State));
     const beside = (name: (typeof BESIDE)[number]) => readBeside(name, model.get(name));
     this.store = createStore<SessionState>({
       settings: settings(),
@@ -118,7 +118,7 @@ export class Session {
   /** Changes settings here at once and in the kernel soon (typing does not send every key). */
   edit(change: Partial<Settings>): void {
     // What was locked in another text is nowhere in this one.
-    const patch = "prompt" in change ? { locked: [], ...change } : change;
+    const patch = "prompt" in change ? { locked_stretches: [], ...change } : change;
     for (const name of SETTINGS) if (name in patch) this.#model.set(name, patch[name] as never);
     this.#patch({ settings: { ...this.store.get().settings, ...patch } });
     this.#after("save", SAVE_MS, () => this.#model.save_changes());
@@ -302,7 +302,7 @@ export class Session {
 
   #readResult(): void {
     const state = this.store.get();
-    const ending = readEnding((name) => this.#model.get(name));
+    const ending = readEnding((name) => this.#model.get(name as keyof State));
     const { phase, progress, chart } = ending;
     const newest = Math.max(state.progress?.run ?? -1, state.matrix?.chart.run ?? -1);
     if (progress !== null && isOver(progress.phase)) this.#ended = Math.max(this.#ended, progress.run);

@@ -17,7 +17,7 @@ export const SETTINGS = namesOf(decodeSettings.fields);
 export const ENDING = namesOf(decodeEnding.fields);
 export const BESIDE = namesOf(decodeBeside.fields);
 
-type Get = (name: (typeof SETTINGS | typeof ENDING)[number]) => unknown;
+type Get = (name: string) => unknown;
 
 export interface Ending {
   readonly phase: Phase;
@@ -28,7 +28,8 @@ export interface Ending {
 }
 
 export function readSettings(get: Get): Settings {
-  return decodeSettings(Object.fromEntries(SETTINGS.map((name) => [name, get(name)])), "settings");
+  const names = [...SETTINGS, ...Object.values(decodeSettings.formerly)];
+  return decodeSettings(Object.fromEntries(names.map((name) => [name, get(name)])), "settings");
 }
 
 export function readEnding(get: Get): Ending {

@@ -76,7 +76,7 @@ export function createParts(place: Place, actions: PartsActions): Parts {
       chart: shown?.matrix.chart ?? null,
       groups: data.selection.groups,
       hidden: shown?.hidden ?? 0,
-      locked: state.has_model ? state.settings.locked.length : null,
+      locked: state.has_model ? state.settings.locked_stretches.length : null,
       pinned: data.selection.pins.flatMap((pin) => pin.feature ?? []),
     });
     failure.update(state.failure);

@@ -54,19 +54,25 @@ export const oneOf =
     return found;
   };
 
-/** An object; fields that it has beyond these are left out. */
-export const record = <T extends object>(fields: Fields<T>): Decoder<T> & { readonly fields: Fields<T> } =>
+/** What fields were called in earlier versions. */
+type Formerly<T> = { readonly [K in keyof T]?: string };
+
+/** An object; fields that it has beyond these are left out. What it lacks is read by its former name. */
+export const record = <T extends object>(
+  fields: Fields<T>,
+  formerly: Formerly<T> = {},
+): Decoder<T> & { readonly fields: Fields<T>; readonly formerly: Formerly<T> } =>
   Object.assign(
     (value: unknown, where: string) => {
       if (typeof value !== "object" || value === null) throw new DecodeError(where, "an object", value);
       const source = value as Readonly<Record<string, unknown>>;
       const entries = Object.entries<Decoder<unknown>>(fields).map(([name, decoder]) => [
         name,
-        decoder(source[name], `${where}.${name}`),
+        decoder(source[name] ?? source[formerly[name as keyof T] ?? name], `${where}.${name}`),
       ]);
       return Object.fromEntries(entries) as T;
     },
-    { fields },
+    { fields, formerly },
   );
 
 /** One of several records, told apart by their `kind`. */

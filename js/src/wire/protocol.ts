@@ -39,8 +39,8 @@ export interface Choices {
  * user's own, given in Python.
  *
  * against: a second answer, to explain why the target rather than this; null: no contrast.
- * locked: the prompt's pieces joined, cut where a stretch that is always present begins and ends: every second text,
- * from the second on, is such a stretch; empty: none is.
+ * locked_stretches: the prompt's pieces joined, cut where a stretch that is always present begins and ends: every
+ * second text, from the second on, is such a stretch; empty: none is.
  *
  * Raises what `attribute` raises where it would not take them.
  */
@@ -54,7 +54,7 @@ export interface Settings {
   readonly budget: number | null;
   readonly trials: number;
   readonly seed: number;
-  readonly locked: readonly string[];
+  readonly locked_stretches: readonly string[];
 }
 
 /**
@@ -375,7 +375,7 @@ export const LOG_PROBS = {"before": ["tokens"], "after": ["tokens"]} as const;
 /** Fields of the options panel; empty: what an empty field stands for. */
 export const OPTIONS = [{"name": "budget", "label": "Budget", "about": "model calls; empty: the method's own", "least": 1, "empty": null}, {"name": "trials", "label": "Trials", "about": "independent repetitions, for standard errors", "least": 1, "empty": 1}, {"name": "seed", "label": "Seed", "about": "the same seed gives the same numbers", "least": 0, "empty": 0}] as const;
 
-export const DEFAULTS: Settings = {"prompt": "", "target": null, "against": null, "method": "shapley", "granularity": "word", "value": "log_prob", "budget": null, "trials": 1, "seed": 0, "locked": []};
+export const DEFAULTS: Settings = {"prompt": "", "target": null, "against": null, "method": "shapley", "granularity": "word", "value": "log_prob", "budget": null, "trials": 1, "seed": 0, "locked_stretches": []};
 
 const decodePhase = oneOf(...PHASES);
 const decodeValueName = oneOf(...VALUES);
@@ -392,8 +392,8 @@ export const decodeSettings = record<Settings>({
   budget: nullable(number),
   trials: number,
   seed: number,
-  locked: list(string),
-});
+  locked_stretches: list(string),
+}, {"locked_stretches": "locked"});
 
 export const decodePieceText = record<PieceText>({
   text: string,

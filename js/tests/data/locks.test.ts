@@ -9,8 +9,7 @@ import { Session } from "../../src/session/session";
 import { noticeOf } from "../../src/views/around/notice";
 import { createLocks, massOutOfView } from "../../src/views/panel/locks";
 import { named } from "../../src/wire/decode";
-import type { Chart } from "../../src/wire/protocol";
-import { NUMBERS } from "../../src/wire/protocol";
+import { type Chart, decodeChart, NUMBERS } from "../../src/wire/protocol";
 import { EMPTY, FakeModel, makeChart } from "../model";
 
 const WORDS = ["Dave", " lives", " in", " Palm", " Coast", "."];
@@ -57,28 +56,39 @@ describe("what is locked", () => {
   });
 
   test("goes when another prompt is written, and is told to the kernel", () => {
-    const model = new FakeModel({ prompt: "a b", locked: ["a", " b"] });
+    const model = new FakeModel({ prompt: "a b", locked_stretches: ["a", " b"] });
     const session = new Session(model.model);
-    expect(session.store.get().settings.locked).toEqual(["a", " b"]);
+    expect(session.store.get().settings.locked_stretches).toEqual(["a", " b"]);
     session.edit({ target: "c" });
-    expect(model.get("locked")).toEqual(["a", " b"]);
+    expect(model.get("locked_stretches")).toEqual(["a", " b"]);
     session.edit({ prompt: "a c" });
-    expect(model.get("locked")).toEqual([]);
-    expect(session.store.get().settings.locked).toEqual([]);
-    session.edit({ prompt: "a b", locked: ["", "a", " b"] });
-    expect(model.get("locked")).toEqual(["", "a", " b"]);
+    expect(model.get("locked_stretches")).toEqual([]);
+    expect(session.store.get().settings.locked_stretches).toEqual([]);
+    session.edit({ prompt: "a b", locked_stretches: ["", "a", " b"] });
+    expect(model.get("locked_stretches")).toEqual(["", "a", " b"]);
     session.close();
   });
 
+  test("is found under the name that earlier versions gave it, in a setting and in the runs that were kept", () => {
+    const { locked_stretches: _, ...rest } = chart.settings;
+    const settings = { ...rest, locked: ["", "Dave", " lives"] };
+    const former = { locked_stretches: undefined, ...settings };
+    const session = new Session(new FakeModel(former as never).model);
+    expect(session.store.get().settings.locked_stretches).toEqual(["", "Dave", " lives"]);
+    session.close();
+    expect(decodeChart({ ...chart, settings }, "chart").settings.locked_stretches).toEqual(["", "Dave", " lives"]);
+    expect(() => decodeChart({ ...chart, settings: rest }, "chart")).toThrow("chart.settings.locked_stretches");
+  });
+
   test("a run from before says that a new one is needed", () => {
-    const settings = { ...chart.settings, locked: ["", "Dave", " lives in Palm Coast."] };
+    const settings = { ...chart.settings, locked_stretches: ["", "Dave", " lives in Palm Coast."] };
     const about = { chart, settings, choices: EMPTY.choices, added: false, busy: false };
     expect(noticeOf(about)).toMatchObject({ rerun: "Run again" });
     expect(noticeOf({ ...about, chart: { ...chart, settings } })).toBeNull();
   });
 
   test("goes along when the call is copied", () => {
-    const settings = { ...chart.settings, locked: ["", "Dave", " lives in Palm Coast."] };
+    const settings = { ...chart.settings, locked_stretches: ["", "Dave", " lives in Palm Coast."] };
     expect(toPython(settings)).toContain(
       'locked_in(make_input(tokenizer, "Dave lives in Palm Coast.", granularity="word"), ["","Dave"," lives in Palm Coast."]),',
     );

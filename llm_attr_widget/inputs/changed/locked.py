@@ -29,7 +29,7 @@ def locked_in(prompt: Input, stretches: Sequence[str]) -> Input:
     if "".join(stretches) != text:
         raise InputError(
             f"Expected locked stretches of the prompt {text[:60]!r}, got those of {''.join(stretches)[:60]!r}. "
-            "Lock parts of this prompt, or none: locked = []."
+            "Lock parts of this prompt, or none: locked_stretches = []."
         )
     return holding(prompt, touched(prompt.pieces, stretches))
 

@@ -20,7 +20,7 @@ export interface Notice {
 }
 
 /** Another text is told elsewhere, and what is locked before all else that changed. */
-const TEXTS: readonly (keyof Settings)[] = ["prompt", "target", "against", "locked"];
+const TEXTS: readonly (keyof Settings)[] = ["prompt", "target", "against", "locked_stretches"];
 
 /** What to say, or null. */
 export function noticeOf({ chart, settings, choices, added, busy }: NoticeData): Notice | null {
@@ -36,7 +36,7 @@ export function noticeOf({ chart, settings, choices, added, busy }: NoticeData):
   if (level !== ran.granularity) {
     return { text: whyNot(chart, level), rerun: `Recompute by ${level}` };
   }
-  if (ran.locked.join("\0") !== settings.locked.join("\0"))
+  if (ran.locked_stretches.join("\0") !== settings.locked_stretches.join("\0"))
     return { text: "What is locked is always present from the next run on.", rerun: "Run again" };
   const changed = namesOf(ran).filter((name) => !TEXTS.includes(name) && ran[name] !== settings[name]);
   if (changed.length === 0) return null;

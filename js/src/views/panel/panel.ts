@@ -153,9 +153,9 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
         lit: lit.column,
         span: none,
         pins: lighting.columnPins,
-        locked: lockedPieces(shown.matrix.chart, data.settings.locked),
+        locked: lockedPieces(shown.matrix.chart, data.settings.locked_stretches),
       });
-      locks.update({ ...data, shown, locked: data.settings.locked });
+      locks.update({ ...data, shown, locked: data.settings.locked_stretches });
       answer.update({
         stretches: shown.answer,
         paint: lighting.answerPaint,
