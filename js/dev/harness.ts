@@ -142,7 +142,12 @@ const at = (done: number, phase: Progress["phase"]) =>
     seconds_left: 2.1 * (1 - done),
     elapsed: 2.1 * done,
     trials: Math.round(120 * done),
-    largest_error: 0.09 / Math.sqrt(Math.max(0.02, done)),
+    said: {
+      sentence: `Shapley value, nats: ${phase}; standard error up to 0.09 nats; rows add up`,
+      doubts: [],
+      unspread: phase === "finished" ? "exact" : "error not known until the run is played to its end",
+      sound: phase === "finished",
+    },
   });
 
 model.onsend = (command) => {

@@ -149,10 +149,9 @@ export function makeProgress(run: number, phase: Progress["phase"], patch: Parti
     rate: 100,
     seconds_left: 3,
     trials: 4,
-    largest_error: 0.1,
-    gap: 0,
     message: "",
     traceback: "",
+    said: null,
     ...patch,
   };
 }

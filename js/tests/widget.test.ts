@@ -168,6 +168,7 @@ describe("what is hovered", () => {
     const facts = [...tip.querySelectorAll("div")].map((line) => [...line.children].map((part) => part.textContent));
     expect(facts).toEqual([
       ["Shapley value", "+1.95 ± 0.09 nats"],
+      ["certainty", "± one standard error"],
       ["share of this row", "87 %"],
       ["p(golf) with / without prompt", "0.99 / 0.16"],
       ["trials", "4"],
@@ -175,7 +176,9 @@ describe("what is hovered", () => {
     expect(root.querySelector(".law-flow[aria-label=Prompt] [data-lit]")?.textContent).toBe("lawyer");
     expect(root.querySelector(".law-flow[aria-label=Answer] [data-lit]")?.textContent).toBe("golf");
     const live = root.querySelector("[role=gridcell]");
-    expect(live?.textContent).toContain("lawyer → golf: Shapley value +1.95 ± 0.09 nats");
+    expect(live?.textContent).toContain(
+      "lawyer → golf: Shapley value +1.95 ± 0.09 nats, certainty ± one standard error",
+    );
     expect(root.querySelector("[role=grid]")?.getAttribute("aria-activedescendant")).toBe(live?.id);
     root.querySelector("[role=grid]")?.dispatchEvent(new MouseEvent("pointerleave"));
     tick();

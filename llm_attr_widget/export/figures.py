@@ -100,6 +100,9 @@ def sequence_figure(
     errors).
     """
     labels = [feature_label(text) for text in features]
+    band = 1.96 * np.nan_to_num(errors)
+    if band.any():
+        name = f"{name} with 95% bands"
     figure = blank_figure(
         min(1.5 + COLUMN * max(2, len(labels)), 18.0), max(2.4, _named_inches(name, unit)) + 0.8 * _inches(labels)
     )
@@ -111,7 +114,6 @@ def sequence_figure(
     ]
     heights = np.nan_to_num(sequence)
     axes.bar(places, heights, color=colours, width=0.8)
-    band = 1.96 * np.nan_to_num(errors)
     if band.any():
         axes.errorbar(places, heights, yerr=band, fmt="none", ecolor=_PALETTE.text, elinewidth=0.8, capsize=2)
     axes.axhline(0, color=_PALETTE.muted, linewidth=0.8)

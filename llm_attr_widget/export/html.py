@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from html import escape
-from math import ceil, sqrt
+from math import ceil, isnan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ from llm_attr_widget.export.style import (
     widest,
     worth_writing,
 )
+from llm_attr_widget.types import UNKNOWN_ERROR
 
 MOST_CELLS = 6_000  # past that a table is slow to draw; the figure is the better picture
 WRITTEN = 24  # columns that leave room for numbers
@@ -76,7 +77,8 @@ def html_picture(
     light where it has none. Past MOST_CELLS only the first rows are drawn, and the title says so.
     """
     rows = min(len(outputs), max(1, MOST_CELLS // max(1, len(features))))
-    title = f"{name}, {unit}: {about}" + (f" (first {rows} of {len(outputs)} outputs)" if rows < len(outputs) else "")
+    title = f"{name}, {unit}: {about}" if unit else f"{name}: {about}"
+    title += f" (first {rows} of {len(outputs)} outputs)" if rows < len(outputs) else ""
     columns = [shorten(feature_label(text)) for text in features]
     above = max(1.0, widest(columns))
     down, aside = ceil(above / sqrt(2)) + 18, ceil(above / sqrt(2))
@@ -120,8 +122,14 @@ def _cell(where: str, value: float, error: float, limit: float, *, written: bool
         size = "min-width:44px;height:26px"
         paint += f";color:{ink_on(light)};--ink:{ink_on(dark)}"
         text = signed(value, cell_decimals(limit)) if worth_writing(value, error, limit) else ""
-    said = escape(f"{where}: {signed(value, 4)}", quote=True)
+    said = escape(f"{where}: {signed(value, 4)}{_spread(error)}", quote=True)
     return f"<td title='{said}' style='{size};{paint}'>{text}</td>"
+
+
+def _spread(error: float) -> str:
+    if isnan(error):
+        return f" ({UNKNOWN_ERROR})"
+    return f" ± {error:.4f} (one standard error)" if error > 0 else ""
 
 
 def _scale(limit: float, unit: str) -> str:

@@ -155,7 +155,7 @@ class _Drawing:
         if self._about["adds_up"]:
             self._row_bars()
         self._scale()
-        title = f"{self._about['label']} ({self._about['unit']})"
+        title = str(self._about.get("status") or f"{self._about['label']} ({self._about['unit']})")
         return pen.document(self._width(), at.height + LEGEND.height, self._ground, title)
 
     def _width(self) -> float:

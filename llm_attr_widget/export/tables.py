@@ -36,7 +36,8 @@ Floats: TypeAlias = NDArray[np.floating]
 class Content:
     """What is written. values, standard_errors: `(outputs, features)`; ends: `(outputs, 2)`; sequence: `(features,)`.
 
-    about: label, unit, adds_up, sampled, baseline, model, seed, calls: written to JSON as they are.
+    about: label, unit, adds_up, sampled, baseline, model, seed, calls, and where it is known status (the sentence on
+    them) and doubts: written to JSON as they are.
     """
 
     values: Floats
@@ -97,9 +98,10 @@ def to_latex(content: Content) -> str:
     ]
     packages = r"\usepackage[table]{xcolor} and \usepackage{graphicx}"
     note = visible(f"% {content.about['label']}, {content.about['unit']}. Needs {packages}.")
+    notes = [note, *([visible(f"% {content.about['status']}.")] if content.about.get("status") else [])]
     rows = [r" & ".join(["", *head]), *lines]
     body = [rf"{row} \\" for row in rows]
-    return "\n".join([note, rf"\begin{{tabular}}{{r*{{{len(content.features)}}}{{c}}}}", *body, r"\end{tabular}", ""])
+    return "\n".join([*notes, rf"\begin{{tabular}}{{r*{{{len(content.features)}}}{{c}}}}", *body, r"\end{tabular}", ""])
 
 
 def _number(value: float) -> str:

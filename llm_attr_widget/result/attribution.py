@@ -22,6 +22,7 @@ from llm_attr_widget.result.check import Additive, Check, check, convergence, do
 from llm_attr_widget.result.exports import Exports
 from llm_attr_widget.result.provenance import Phase, Provenance
 from llm_attr_widget.result.saving import read, write
+from llm_attr_widget.result.status import Status, certainty_of, played, sums_of, unspread_of
 from llm_attr_widget.types import GradientMethod, Method, Piece
 
 if TYPE_CHECKING:
@@ -112,6 +113,32 @@ class Attribution(Exports):
             certain=self.certainty,
         )
         return (*instead, *self.provenance.doubts, *found)
+
+    @property
+    def status(self) -> Status:
+        """What the numbers are, how sure, and every doubt. `str(result.status)` is the sentence that all views show."""
+        return self.stands(self.phase)
+
+    def stands(self, phase: Phase) -> Status:
+        """`status`, where the run that the numbers are from goes on though they are those of its end.
+
+        Cost: no model call; in a run under way doubts, which take longest, are left to its end.
+        """
+        drawn = self.random and self.provenance.trials == 1
+        unspread = unspread_of(phase, exact=not isinstance(self.method, GradientMethod), drawn=drawn)
+        values = np.append(self.values, self.sequence)
+        errors = np.append(self.standard_errors, self.sequence_standard_errors)
+        sums, close = sums_of(self.gap, self.ends, self.unit, adds_up=self.adds_up)
+        doubts = () if phase == "running" else self.doubts
+        return Status(
+            numbers=f"{self.label}, {self.unit}" if self.unit else self.label,
+            phase=played(phase, self.provenance.calls, self.provenance.planned),
+            certainty=certainty_of(values, errors, self.unit, unspread),
+            sums=sums,
+            doubts=doubts,
+            unspread=unspread,
+            sound=phase == "finished" and not doubts and close and bool(np.isfinite(errors).all()),
+        )
 
     @property
     def _targets(self) -> tuple[Target, ...]:
@@ -207,6 +234,8 @@ class Attribution(Exports):
         names = ("label", "unit", "adds_up", "sampled")
         origin = ("baseline", "model", "seed", "calls")
         about = {name: getattr(self, name) for name in names} | {n: getattr(self.provenance, n) for n in origin}
+        status = self.status
+        about |= {"status": str(status), "doubts": list(status.doubts)}
         return tables.Content(
             *(self.values, self.standard_errors, self.ends, self.sequence, self.sequence_standard_errors),
             *(self.features, self.outputs, self.pieces),
@@ -296,7 +325,8 @@ class Attribution(Exports):
     def __repr__(self) -> str:
         about = self.provenance
         title = f"{self.label} of {len(self.features)} features for {self.target.text!r}"
-        lines = [f"{title} ({len(self.outputs)} outputs, {self.value.label}, {self.unit})"]
+        bands = "; ± one standard error" if (self.sequence_standard_errors > 0).any() else ""
+        lines = [f"{title} ({len(self.outputs)} outputs, {self.value.label}, {self.unit}{bands})"]
         width = max((len(repr(text)) for text, _, _ in self.top()), default=0)
         for text, value, error in self.top():
             lines.append(f"  {text!r:<{width}}  {value:+.3f}{band(error)}")
@@ -305,12 +335,12 @@ class Attribution(Exports):
             f"  {self.phase}: {about.calls} of {about.planned} calls{rule}, baseline: {about.baseline}, "
             f"seed {about.seed}"
         )
-        lines += [f"  not to be trusted: {doubt}" for doubt in self.doubts]
+        lines.append(f"  {self.status}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         from llm_attr_widget.export.html import html_picture
 
-        about = f"{self.phase}, baseline: {self.provenance.baseline}"
+        about = f"{self.status.stands}; baseline: {self.provenance.baseline}"
         numbers, texts = (self.values, self.standard_errors), (self.features, self.outputs)
-        return html_picture(*numbers, *texts, name=named(self.label, self.standard_errors), unit=self.unit, about=about)
+        return html_picture(*numbers, *texts, name=self.label, unit=self.unit, about=about)

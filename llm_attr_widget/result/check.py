@@ -19,6 +19,7 @@ FEWEST = 8
 GAP_TRUSTED = 0.1
 """Largest gap, as a share of the largest |v(all) - v(none)|."""
 
+TOO_LITTLE = "too little was played to tell every feature's attribution"
 CONVERGED = 0.2
 """Largest standard error, as a share of the range of attributions."""
 
@@ -145,7 +146,7 @@ def doubts(
     |v(all) - v(none)|; converged: see `convergence`; certain: see `certainty`.
     """
     if not np.isfinite(reading.sequence).all():
-        return ("too little was played to tell every feature's attribution",)
+        return (TOO_LITTLE,)
     found: list[str] = []
     if gap is not None and gap > GAP_TRUSTED * change:
         found.append(f"the numbers miss v(all) - v(none) by up to {gap:.3g}, of {change:.3g}: take more steps")

@@ -16,6 +16,7 @@ from llm_attr_widget.engine.extend import can_go_further
 from llm_attr_widget.engine.update import Update
 from llm_attr_widget.game.values import VALUES, Value
 from llm_attr_widget.methods import METHODS
+from llm_attr_widget.result import provenance
 from llm_attr_widget.result.attribution import Attribution
 from llm_attr_widget.types import GRANULARITIES
 from llm_attr_widget.widget.protocol import (
@@ -26,6 +27,7 @@ from llm_attr_widget.widget.protocol import (
     Picture,
     PieceText,
     Progress,
+    Said,
     Settings,
     ValueName,
 )
@@ -111,11 +113,16 @@ def progress_of(update: Update, run: int, *, resumed: int = 0, spent: float = 0.
         rate=rate,
         seconds_left=left,
         trials=attribution.provenance.trials,
-        largest_error=attribution.largest_error if attribution.sampled else None,
-        gap=attribution.gap,
         message="",
         traceback="",
+        said=said_of(attribution, update.phase),
     )
+
+
+def said_of(attribution: Attribution, phase: provenance.Phase) -> Said:
+    """What there is to say of its numbers. phase: of the run that they are from."""
+    status = attribution.stands(phase)
+    return Said(str(status), status.doubts, status.unspread, status.sound)
 
 
 def progress_at_end(attribution: Attribution, run: int) -> Progress:
@@ -127,21 +134,12 @@ def progress_at_end(attribution: Attribution, run: int) -> Progress:
 
 def nothing_yet(run: int, message: str) -> Progress:
     """A run that has begun and has nothing to show."""
-    return Progress(run, "running", 0, 0, 0.0, None, None, 1, None, None, message, "")
+    return Progress(run, "running", 0, 0, 0.0, None, None, 1, message, "", None)
 
 
 def failure(before: Progress, message: str, traceback: str) -> Progress:
     """The same run, failed."""
-    return replace(
-        before,
-        phase="failed",
-        rate=None,
-        seconds_left=None,
-        largest_error=None,
-        gap=None,
-        message=message,
-        traceback=traceback,
-    )
+    return replace(before, phase="failed", rate=None, seconds_left=None, message=message, traceback=traceback)
 
 
 def numbers_of(attribution: Attribution, rows: slice = slice(None)) -> Numbers:

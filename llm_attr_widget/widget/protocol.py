@@ -161,11 +161,25 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What the kernel says of the numbers as they stand; a front end repeats it and judges none of it.
+
+    sentence: what they are, how sure, and every doubt; doubts: those of it, each by itself; unspread: what to say of a
+    number whose standard error is zero ("exact", or why it is not); sound: nothing speaks against the numbers.
+    """
+
+    sentence: str
+    doubts: tuple[str, ...]
+    unspread: str
+    sound: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """Where a run stands. calls: prompts scored for it so far, of `budget` planned; times in seconds.
 
-    largest_error: the largest standard error in the matrix; gap: largest |sum of a row - (v(all) - v(none))|, null
-    where the method does not promise it; message: in plain words, what went wrong or what is being done.
+    message: in plain words, what went wrong or what is being done. said: null while there are no numbers, and in what
+    earlier versions saved.
     """
 
     run: int
@@ -176,10 +190,9 @@ class Progress:
     rate: float | None
     seconds_left: float | None
     trials: int
-    largest_error: float | None
-    gap: float | None
     message: str
     traceback: str
+    said: Said | None
 
 
 @dataclass(frozen=True, slots=True)

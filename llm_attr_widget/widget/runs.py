@@ -11,7 +11,7 @@ from llm_attr_widget.engine.plan import Plan
 from llm_attr_widget.engine.play import play
 from llm_attr_widget.engine.update import Update
 from llm_attr_widget.result.attribution import Attribution
-from llm_attr_widget.widget.frames import chart_of, numbers_of, progress_of
+from llm_attr_widget.widget.frames import chart_of, numbers_of, progress_of, said_of
 from llm_attr_widget.widget.protocol import Chart, Progress, Record, Settings
 from llm_attr_widget.widget.wire import encode
 from llm_attr_widget.widget.worker import Control
@@ -48,7 +48,8 @@ class Shown:
         if self.more and update.phase != "stopped":
             budget = further(replace(update.attribution, phase="finished"), self.more).planned
             left = (budget - update.calls) / progress.rate if progress.rate else None
-            progress = replace(progress, phase="running", budget=budget, seconds_left=left)
+            said = said_of(update.attribution, "running")
+            progress = replace(progress, phase="running", budget=budget, seconds_left=left, said=said)
         self.result, self.progress = update.attribution, progress
         if self.chart is None or update.phase != "running":
             self.chart = chart_of(update.attribution, self.run, self.settings, self.continues)

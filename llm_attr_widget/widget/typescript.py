@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from llm_attr_widget.methods import METHODS
-from llm_attr_widget.types import TEMPLATE
+from llm_attr_widget.types import TEMPLATE, UNKNOWN_ERROR
 from llm_attr_widget.widget import protocol
 from llm_attr_widget.widget.table import Field, fields_of
 from llm_attr_widget.widget.wire import encode_value, kind_of
@@ -45,6 +45,8 @@ def typescript(table: ModuleType = protocol) -> str:
         HEADER,
         "/** Role of what a chat template or the tokenizer put in. */",
         _constant("TEMPLATE", TEMPLATE),
+        "/** Said of a number whose standard error is NaN. */",
+        _constant("UNKNOWN_ERROR", UNKNOWN_ERROR),
         *(_list(name, getattr(table, name)) for name in LISTS),
         _constant("METHODS", list(METHODS)),
         *(_interface(record) for record in records),

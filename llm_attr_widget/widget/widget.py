@@ -6,6 +6,7 @@ import asyncio
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from html import escape
 from typing import Any
 
 import traitlets
@@ -17,6 +18,7 @@ from llm_attr_widget.engine.stopping import Separated, check_rule
 from llm_attr_widget.errors import AttributionError, CapabilityError, known_keywords
 from llm_attr_widget.export.figures import png
 from llm_attr_widget.export.html import img
+from llm_attr_widget.export.style import visible
 from llm_attr_widget.game.ledger import Ledger
 from llm_attr_widget.game.targets import TargetLike
 from llm_attr_widget.game.values import ValueLike
@@ -217,7 +219,8 @@ class AttrWidget(Traits):
 
     def _picture(self, result: Attribution) -> str:
         figures = [result.plot_token_attr(), *([] if result.picture is None else [result.plot_image_heatmap()])]
-        return "".join(img(png(figure), alt=repr(result)) for figure in figures)
+        images = "".join(img(png(figure), alt=repr(result)) for figure in figures)
+        return f"{images}<div>{escape(visible(str(result.status)))}</div>"
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         bundle = super()._repr_mimebundle_(**options)

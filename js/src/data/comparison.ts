@@ -55,7 +55,7 @@ export function comparison(a: Kept, b: Kept): Comparison {
   return {
     a: one,
     b: two,
-    difference: { matrix, progress: a.progress },
+    difference: { matrix, progress: { ...a.progress, said: null } },
     rank: spearman(
       known.map((at) => one.matrix.values[at] as number),
       known.map((at) => two.matrix.values[at] as number),
@@ -91,7 +91,7 @@ function ranks(values: readonly number[]): readonly number[] {
 }
 
 function errorOf(x: number, y: number): number {
-  return Math.hypot(Number.isNaN(x) ? 0 : x, Number.isNaN(y) ? 0 : y, ROUNDING);
+  return Math.hypot(x, y, ROUNDING);
 }
 
 function differenceOf(a: string, b: string): string {

@@ -1,5 +1,6 @@
 /** The matrix as a drawing that stands alone. Python writes the very same: llm_attr_widget/export/matrix.py, tests/exports. */
 
+import { saidOf } from "../data/certainty";
 import type { Shown } from "../data/shown";
 import { paintEdges } from "../draw/edges";
 import { layout, sizeFor } from "../draw/layout";
@@ -8,6 +9,7 @@ import { labelsOf, sceneOf } from "../draw/scene";
 import { coloursOn, css, type Palette, ramp, type Theme } from "../style/colours";
 import { limitText, reckonedWidth } from "../style/format";
 import { FONT, LEGEND, LEGEND_STEPS, LEGEND_STRIP, MINUS, NUMBER_SIZE, PALETTES, PNG_ZOOM } from "../style/style";
+import type { Progress } from "../wire/protocol";
 import { SvgContext } from "./svg";
 
 const UNLIT: Lit = { row: -1, column: -1, cell: null, span: new Set(), brush: null, pins: [] };
@@ -47,7 +49,12 @@ function nameOf({ chart: { label, unit } }: Scene["table"]): string {
 }
 
 /** The matrix without highlights, and the scale of its colours. */
-export function toSvg(shown: Shown, palette: Palette, makeCanvas: () => HTMLCanvasElement): string {
+export function toSvg(
+  shown: Shown,
+  palette: Palette,
+  makeCanvas: () => HTMLCanvasElement,
+  progress: Progress | null = null,
+): string {
   const scene = fileScene(shown, palette);
   const to = new SvgContext();
   const context = to as unknown as Context;
@@ -64,8 +71,9 @@ export function toSvg(shown: Shown, palette: Palette, makeCanvas: () => HTMLCanv
   to.restore();
   paintEdges(context, scene, UNLIT);
   paintScale(context, scene, shown);
-  const { label, unit } = scene.table.chart;
-  return to.document(widthOf(scene), height + LEGEND.height, palette.ground, `${label} (${unit})`);
+  const { label, unit, run } = scene.table.chart;
+  const title = saidOf(run, progress)?.sentence ?? `${label} (${unit})`;
+  return to.document(widthOf(scene), height + LEGEND.height, palette.ground, title);
 }
 
 export async function toPng(shown: Shown, palette: Palette, makeCanvas: () => HTMLCanvasElement): Promise<Blob> {

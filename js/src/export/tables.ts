@@ -1,5 +1,6 @@
 /** A result as text that other programs read: CSV, JSON, LaTeX, Python. llm_attr_widget/export/tables.py writes the very same; see tests/exports. */
 
+import { saidOf } from "../data/certainty";
 import type { Table } from "../data/table";
 import { cellColour, coloursOn, inkOn, largest, niceCeil, type Rgb } from "../style/colours";
 import { cellDecimals, featureLabel, signed, tokenLabel, visible } from "../style/format";
@@ -37,6 +38,7 @@ function number(value: number | undefined): string {
 /** The numbers with what they are. Not a number and infinite become null: JSON has no word for them. */
 export function toJson(table: Table, progress: Progress | null): string {
   const { chart } = table;
+  const said = saidOf(chart.run, progress);
   const plain = (value: number) => (Number.isFinite(value) ? Number(number(value)) : null);
   const rows = (from: Float32Array, width: number) =>
     table.rows.map((_, row) => Array.from(from.subarray(row * width, (row + 1) * width), plain));
@@ -49,6 +51,7 @@ export function toJson(table: Table, progress: Progress | null): string {
     model: chart.model,
     seed: chart.settings.seed,
     calls: progress?.calls ?? 0,
+    ...(said && { status: said.sentence, doubts: said.doubts }),
     added_up: table.added,
     pieces: chart.pieces.map(({ text, feature, role }) => ({ text, feature, role })),
     features: table.columns.map((line) => line.text),
@@ -63,7 +66,8 @@ export function toJson(table: Table, progress: Progress | null): string {
 }
 
 /** A tabular with coloured cells; needs `\usepackage[table]{xcolor}` and `\usepackage{graphicx}`. */
-export function toLatex(table: Table): string {
+export function toLatex(table: Table, progress: Progress | null = null): string {
+  const said = saidOf(table.chart.run, progress);
   const columns = table.columns.length;
   const limit = niceCeil(largest(table.values));
   const decimals = cellDecimals(limit);
@@ -83,6 +87,7 @@ export function toLatex(table: Table): string {
     visible(
       `% ${table.chart.label}, ${table.chart.unit}. Needs \\usepackage[table]{xcolor} and \\usepackage{graphicx}.`,
     ),
+    ...(said ? [visible(`% ${said.sentence}.`)] : []),
     `\\begin{tabular}{r*{${columns}}{c}}`,
     `${["", ...head].join(" & ")} \\\\`,
     ...lines.map((line) => `${line} \\\\`),

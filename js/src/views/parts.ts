@@ -85,7 +85,7 @@ export function createParts(place: Place, actions: PartsActions): Parts {
     list.element.hidden = !listed || shown === null;
     exporting.update(shown, state.progress, palette);
     if (shown && lighting) {
-      if (listed) list.update(shown.table, shown.limit);
+      if (listed) list.update(shown.table, shown.limit, state.progress);
       const { added, chart } = shown.table;
       const said = data.comparison ? null : noticeOf({ ...state, chart, added, busy });
       notice.update(said && { ...said, rerun: state.has_model ? said.rerun : "" });
@@ -95,7 +95,7 @@ export function createParts(place: Place, actions: PartsActions): Parts {
     if (shown) course.update(...courseFor(shown, data));
     const pinned = data.selection.pins.findLast((pin) => pin.feature !== null)?.feature ?? null;
     panel.update({ ...state, busy, shown, lighting, palette, pinned, picture: data.picture });
-    trust.update({ ...state, chart: shown?.matrix.chart ?? null, limit: shown?.limit ?? 1 });
+    trust.update({ ...state, chart: shown?.matrix.chart ?? null });
     for (const view of views) view.update(data);
   };
   listenEverywhere(main, {

@@ -4,6 +4,9 @@ import { boolean, buffersOf, bytes, list, nullable, number, oneOf, record, strin
 /** Role of what a chat template or the tokenizer put in. */
 export const TEMPLATE = "template" as const;
 
+/** Said of a number whose standard error is NaN. */
+export const UNKNOWN_ERROR = "error not known, play more" as const;
+
 export const PHASES = ["idle", "running", "paused", "finished", "stopped", "failed"] as const;
 export type Phase = (typeof PHASES)[number];
 
@@ -115,10 +118,23 @@ export interface Chart {
 }
 
 /**
+ * What the kernel says of the numbers as they stand; a front end repeats it and judges none of it.
+ *
+ * sentence: what they are, how sure, and every doubt; doubts: those of it, each by itself; unspread: what to say of a
+ * number whose standard error is zero ("exact", or why it is not); sound: nothing speaks against the numbers.
+ */
+export interface Said {
+  readonly sentence: string;
+  readonly doubts: readonly string[];
+  readonly unspread: string;
+  readonly sound: boolean;
+}
+
+/**
  * Where a run stands. calls: prompts scored for it so far, of `budget` planned; times in seconds.
  *
- * largest_error: the largest standard error in the matrix; gap: largest |sum of a row - (v(all) - v(none))|, null
- * where the method does not promise it; message: in plain words, what went wrong or what is being done.
+ * message: in plain words, what went wrong or what is being done. said: null while there are no numbers, and in what
+ * earlier versions saved.
  */
 export interface Progress {
   readonly run: number;
@@ -129,10 +145,9 @@ export interface Progress {
   readonly rate: number | null;
   readonly seconds_left: number | null;
   readonly trials: number;
-  readonly largest_error: number | null;
-  readonly gap: number | null;
   readonly message: string;
   readonly traceback: string;
+  readonly said: Said | null;
 }
 
 /**
@@ -429,6 +444,13 @@ export const decodeChart = record<Chart>({
   output_units: nullable(list(decodeUnits)),
 });
 
+export const decodeSaid = record<Said>({
+  sentence: string,
+  doubts: list(string),
+  unspread: string,
+  sound: boolean,
+});
+
 export const decodeProgress = record<Progress>({
   run: number,
   phase: decodePhase,
@@ -438,10 +460,9 @@ export const decodeProgress = record<Progress>({
   rate: nullable(number),
   seconds_left: nullable(number),
   trials: number,
-  largest_error: nullable(number),
-  gap: nullable(number),
   message: string,
   traceback: string,
+  said: nullable(decodeSaid),
 });
 
 export const decodeEnding = record<Ending>({

@@ -212,7 +212,7 @@ describe("convergence", () => {
   test("pinned cells stand by letter, with their numbers", () => {
     const view = createConvergence(place);
     view.update([{ letter: "A", name: "lawyer → golf", points }], "nats");
-    expect(view.element.querySelector("li")?.textContent).toBe("A lawyer → golf +2.00 ± 0.05 nats");
+    expect(view.element.querySelector("li")?.textContent).toBe("A lawyer → golf +2.00 ± 0.05 nats (95% band)");
     expect(view.element.querySelectorAll("path")).toHaveLength(2);
     view.update([], "nats");
     expect(view.element.textContent).toContain("run again");

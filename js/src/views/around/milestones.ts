@@ -1,5 +1,6 @@
 /** A run in a few words, for screen readers: that it began, that half is done, how it ended. */
 
+import { saidOf } from "../../data/certainty";
 import type { Shown } from "../../data/shown";
 import { element, setText } from "../../style/dom";
 import { count, decimalsOf, featureLabel, signed } from "../../style/format";
@@ -22,7 +23,8 @@ export function milestoneOf({ shown, progress, phase }: MilestonesData): string 
       : "The run began.";
   const how = { finished: "Finished", stopped: "Stopped", failed: "Failed" }[phase as string];
   if (!how) return "";
-  return `${how} after ${count(progress.calls)} calls. ${strongest(shown)}`;
+  const said = saidOf(shown.matrix.chart.run, progress)?.sentence ?? "";
+  return `${how} after ${count(progress.calls)} calls. ${strongest(shown)} ${said}`.trim();
 }
 
 function strongest({ table }: Shown): string {

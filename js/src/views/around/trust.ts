@@ -1,8 +1,9 @@
-/** The strip below: how much was computed and how far the numbers can be trusted. */
+/** The strip below: how much was computed, and in the kernel's words how far the numbers can be trusted. */
 
+import { saidOf } from "../../data/certainty";
 import type { Waiting } from "../../session/session";
-import { element, type Place, setAttributes } from "../../style/dom";
-import { count, decimalsOf, duration, plain, rate } from "../../style/format";
+import { element, type Place, setAttributes, setText } from "../../style/dom";
+import { count, duration, rate } from "../../style/format";
 import type { Chart, Phase, Progress } from "../../wire/protocol";
 
 export interface TrustData {
@@ -10,8 +11,6 @@ export interface TrustData {
   readonly progress: Progress | null;
   readonly phase: Phase;
   readonly waiting: Waiting;
-  /** Largest |value| shown, to judge the gap by. */
-  readonly limit: number;
 }
 
 /** One figure: words in grey, `strong` in the text colour. */
@@ -24,10 +23,7 @@ export interface Stat {
   readonly about?: string;
 }
 
-/** A row adds up when it misses v(all) − v(none) by no more than float32 does. */
-const ROUNDING = 1e-3;
-
-export function statsOf({ chart, progress, phase, waiting, limit }: TrustData): readonly Stat[] {
+export function statsOf({ progress, phase, waiting }: TrustData): readonly Stat[] {
   if (waiting === "run") return [{ name: "phase", strong: "Starting…" }];
   if (!progress || progress.phase === "idle") return [{ name: "phase", strong: "", after: "Nothing has been run yet" }];
   const stats: Stat[] = [];
@@ -55,46 +51,6 @@ export function statsOf({ chart, progress, phase, waiting, limit }: TrustData): 
     });
   }
   if (!running && phase !== "paused") stats.push({ name: "elapsed", before: "in", strong: duration(progress.elapsed) });
-  if (chart && chart.run === progress.run) stats.push(...trustOf(chart, progress, limit));
-  return stats;
-}
-
-function trustOf(chart: Chart, progress: Progress, limit: number): readonly Stat[] {
-  const stats: Stat[] = [];
-  const error = progress.largest_error;
-  if (error !== null && chart.sampled)
-    stats.push({
-      name: "error",
-      before: "error ≤",
-      strong: plain(error, decimalsOf(error, error)),
-      after: chart.unit,
-      about: "Largest standard error in the matrix",
-    });
-  if (!chart.sampled)
-    stats.push({ name: "error", strong: "exact", about: "No sampling: the numbers carry no sampling error" });
-  if (!chart.adds_up) {
-    stats.push({
-      name: "gap",
-      strong: "",
-      after: "rows need not add up",
-      about: `A ${chart.label} does not promise that a row sums to what the prompt brings`,
-    });
-  } else if (progress.gap !== null) {
-    const fine = progress.gap <= ROUNDING * Math.max(1, limit);
-    const about = `Largest difference between the sum of a row and v(all) − v(none): ${progress.gap.toPrecision(2)} ${chart.unit}`;
-    stats.push(
-      fine
-        ? { name: "gap", strong: "✓ adds up", tone: "ok", about }
-        : {
-            name: "gap",
-            before: "off by",
-            strong: plain(progress.gap, decimalsOf(progress.gap, progress.gap)),
-            after: chart.unit,
-            tone: "warn",
-            about,
-          },
-    );
-  }
   return stats;
 }
 
@@ -105,6 +61,7 @@ export interface Trust {
 
 export function createTrust({ document }: Place, ...more: readonly Element[]): Trust {
   const stats = element(document, "div", { class: "law-stats" });
+  const said = element(document, "p", { class: "law-said", "data-stat": "said" });
   const setting = element(document, "span", { class: "law-setting" });
   const root = element(
     document,
@@ -114,6 +71,7 @@ export function createTrust({ document }: Place, ...more: readonly Element[]): T
     stats,
     ...more,
     setting,
+    said,
   );
   let shown = "";
   return {
@@ -123,9 +81,13 @@ export function createTrust({ document }: Place, ...more: readonly Element[]): T
       const key = JSON.stringify(list);
       if (key !== shown) stats.replaceChildren(...list.map((stat) => statElement(document, stat)));
       shown = key;
-      const { chart } = data;
+      const { chart, progress } = data;
+      const words = chart && saidOf(chart.run, progress);
+      said.hidden = !words;
+      setText(said, words?.sentence ?? "");
+      setAttributes(said, { "data-tone": words?.sound ? "ok" : words?.doubts.length ? "warn" : null });
       const made = chart ? `baseline: ${chart.baseline} · seed ${chart.settings.seed}` : "";
-      if (setting.textContent !== made) setting.textContent = made;
+      setText(setting, made);
       setAttributes(setting, { title: chart ? `Model: ${chart.model}` : null });
     },
   };

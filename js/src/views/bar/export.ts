@@ -23,11 +23,12 @@ export function createExport(place: Place, page: () => string): Exporting {
   const canvas = () => element(document, "canvas");
   const make: Readonly<Record<string, () => Promise<Blob> | null>> = {
     PNG: () => mapped(data, ({ shown, palette }) => toPng(shown, palette, canvas)),
-    SVG: () => mapped(data, ({ shown, palette }) => text(toSvg(shown, palette, canvas), "image/svg+xml")),
+    SVG: () =>
+      mapped(data, ({ shown, palette, progress }) => text(toSvg(shown, palette, canvas, progress), "image/svg+xml")),
     HTML: () => text(page(), "text/html"),
     CSV: () => mapped(data, ({ shown }) => text(toCsv(shown.table), "text/csv")),
     JSON: () => mapped(data, ({ shown, progress }) => text(toJson(shown.table, progress), "application/json")),
-    TEX: () => mapped(data, ({ shown }) => text(toLatex(shown.table), "application/x-tex")),
+    TEX: () => mapped(data, ({ shown, progress }) => text(toLatex(shown.table, progress), "application/x-tex")),
   };
   const names: Readonly<Record<string, string>> = { HTML: "HTML, interactive", TEX: "LaTeX" };
   const add = (label: string, act: () => unknown) => {

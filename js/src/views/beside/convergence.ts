@@ -1,6 +1,8 @@
 /** How the pinned cells settled over the run, each with its 95% band. */
+import { spreadOf } from "../../data/certainty";
 import { drawn, element, type Place, setText } from "../../style/dom";
-import { count, decimalsOf, plain, signed } from "../../style/format";
+import { count, decimalsOf, signed } from "../../style/format";
+import { UNKNOWN_ERROR } from "../../wire/protocol";
 import { type Point, type Scales, tracePaths } from "./course";
 
 export interface Trace {
@@ -109,6 +111,6 @@ function now({ points }: Trace, unit: string): string {
   const last = points.at(-1);
   if (!last) return "";
   const decimals = decimalsOf(last.value, last.error);
-  const band = bandOf(last) > 0 ? ` ± ${plain(bandOf(last), decimals)}` : "";
-  return `${signed(last.value, decimals)}${band} ${unit}`;
+  const sure = Number.isNaN(last.error) ? `(${UNKNOWN_ERROR})` : bandOf(last) > 0 ? "(95% band)" : "";
+  return `${signed(last.value, decimals)}${spreadOf(bandOf(last), decimals)} ${unit} ${sure}`.trim();
 }

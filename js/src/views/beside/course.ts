@@ -1,6 +1,7 @@
 /** How one cell settled: its value over the run, with a band of two standard errors. */
+import { certaintyOf, spreadOf } from "../../data/certainty";
 import { drawn, type Place } from "../../style/dom";
-import { decimalsOf, plain, signed } from "../../style/format";
+import { decimalsOf, signed } from "../../style/format";
 
 export interface Point {
   readonly calls: number;
@@ -72,8 +73,9 @@ export function createCourse({ document }: Place): Course {
       band.setAttribute("d", paths.band);
       const { value, error } = points.at(-1) as Point;
       const decimals = decimalsOf(value, error);
-      const spread = error > 0 ? ` ± ${plain(error, decimals)}` : "";
-      title.textContent = `How ${name} settled: now ${signed(value, decimals)}${spread} ${unit}, with a band of 2 standard errors`;
+      const now = `${signed(value, decimals)}${spreadOf(error, decimals)} ${unit}`;
+      const sure = certaintyOf(error, null);
+      title.textContent = `How ${name} settled: now ${now}${sure && ` (${sure})`}, with a band of 2 standard errors`;
     },
   };
 }

@@ -1,9 +1,11 @@
 /** The largest values as a table: for screen readers, for copying, and for those who like tables. */
 
+import { certaintyOf } from "../../data/certainty";
 import type { Table } from "../../data/table";
 import { uncertain } from "../../style/colours";
 import { element, type Place } from "../../style/dom";
 import { decimalsFor, featureLabel, plain, shorten, signed } from "../../style/format";
+import type { Progress } from "../../wire/protocol";
 
 const ROWS = 20;
 
@@ -37,7 +39,7 @@ export function largestCells(table: Table, count: number): readonly Entry[] {
 
 export interface List {
   readonly element: HTMLElement;
-  update(table: Table, limit: number): void;
+  update(table: Table, limit: number, progress: Progress | null): void;
 }
 
 export function createList({ document }: Place): List {
@@ -53,23 +55,26 @@ export function createList({ document }: Place): List {
     table,
   );
   let shown: Table | null = null;
+  let latest: Progress | null = null;
   return {
     element: root,
-    update(data, limit) {
-      if (data === shown) return;
-      shown = data;
+    update(data, limit, progress) {
+      if (data === shown && progress === latest) return;
+      [shown, latest] = [data, progress];
       const { chart } = data;
       const decimals = Math.max(2, decimalsFor(limit));
       caption.textContent = `The ${ROWS} largest ${chart.label}s`;
       head.replaceChildren(
-        ...["prompt", "answer", `${chart.label} (${chart.unit})`, "± error", "sign"].map((name) => cell("th", name)),
+        ...["prompt", "answer", `${chart.label} (${chart.unit})`, "standard error", "sign"].map((name) =>
+          cell("th", name),
+        ),
       );
       const lines = largestCells(data, ROWS).map(({ row, column, value, error }) => [
         shorten(featureLabel(data.columns[column]?.text ?? ""), 40),
         shorten(featureLabel(data.rows[row]?.text ?? ""), 40),
         signed(value, decimals),
-        error > 0 ? plain(error, decimals) : "exact",
-        uncertain(value, error) ? "not certain" : value > 0 ? "for" : "against",
+        error > 0 ? plain(error, decimals) : certaintyOf(error, progress),
+        Number.isNaN(error) || uncertain(value, error) ? "not certain" : value > 0 ? "for" : "against",
       ]);
       body.replaceChildren(
         ...lines.map((line) => element(document, "tr", {}, ...line.map((text) => cell("td", text)))),

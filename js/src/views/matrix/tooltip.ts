@@ -1,10 +1,11 @@
 /** The small table beside a cell. */
 
+import { certaintyOf, spreadOf } from "../../data/certainty";
 import { isWhole, shareOfRow, type Table } from "../../data/table";
 import type { Box } from "../../draw/layout";
 import { uncertain } from "../../style/colours";
 import { element, type Place } from "../../style/dom";
-import { decimalsOf, featureLabel, percent, plain, probability, shorten, signed } from "../../style/format";
+import { decimalsOf, featureLabel, percent, probability, shorten, signed } from "../../style/format";
 import type { Progress } from "../../wire/protocol";
 
 export interface TooltipData {
@@ -31,14 +32,16 @@ export function factsOf({ table, progress, row, column }: TooltipData): {
   const decimals = decimalsOf(value, error);
   const feature = shorten(featureLabel(table.columns[column]?.text ?? ""), 28);
   const output = shorten(featureLabel(table.rows[row]?.text ?? ""), 28);
-  const spread = error > 0 && !table.added ? ` ± ${plain(error, decimals)}` : "";
-  const bound = error > 0 && table.added ? ` (error at most ${plain(error, decimals)})` : "";
-  const facts: Fact[] = [{ name: chart.label, value: `${signed(value, decimals)}${spread} ${chart.unit}${bound}` }];
+  const facts: Fact[] = [
+    { name: chart.label, value: `${signed(value, decimals)}${spreadOf(error, decimals)} ${chart.unit}` },
+  ];
+  const sure = certaintyOf(error, progress, table.added);
+  if (sure) facts.push({ name: "certainty", value: sure });
   if (uncertain(value, error)) facts.push({ name: "sign", value: "not certain (within 2 errors)" });
   const share = isWhole(table) ? "share of this row" : "share of what is in view";
   facts.push({ name: share, value: percent(shareOfRow(table, row, column)) });
   facts.push(...endFacts(table, row, shorten(output, 12)));
-  if (chart.sampled && progress) facts.push({ name: "trials", value: String(progress.trials) });
+  if (progress && progress.trials > 1) facts.push({ name: "trials", value: String(progress.trials) });
   return { title: `${feature} → ${output}`, facts };
 }
 
