@@ -285,3 +285,19 @@ def test_what_the_model_writes_without_its_language_is_scored_as_written(transla
     assert free[1] != tokenizer.convert_tokens_to_ids("deu_Latn")
     written = attributed(translator, tokenizer, gen_args={"suppress_tokens": [2]})
     agrees(written, translator, tokenizer, [START], free[1:])
+
+
+def test_each_tokens_gradient_is_its_own_behind_a_language() -> None:
+    """Row by row, integrated gradients add up to what the whole prompt changes: BART's positions do not see pads."""
+    torch.manual_seed(0)
+    bart = tf.BartForConditionalGeneration(
+        tf.BartConfig(
+            vocab_size=230, d_model=32, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4,
+            decoder_attention_heads=4, encoder_ffn_dim=48, decoder_ffn_dim=48, max_position_embeddings=160,
+            decoder_start_token_id=START, pad_token_id=1, bos_token_id=0, eos_token_id=2,
+        )
+    ).eval()  # fmt: skip
+    found = attributed(bart, nllb(), "dog", method="layer_integrated_gradients")
+    changes = found.ends[:, 0] - found.ends[:, 1]
+    assert np.abs(np.diff(changes)).min() > 1e-5
+    np.testing.assert_allclose(found.values.sum(axis=1), changes, atol=1e-6)
