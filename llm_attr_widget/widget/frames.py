@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import traceback
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import cast, get_args
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from llm_attr_widget import picture
 from llm_attr_widget.engine.extend import can_go_further
 from llm_attr_widget.engine.update import Update
+from llm_attr_widget.errors import AttributionError
 from llm_attr_widget.game.values import VALUES, Value
 from llm_attr_widget.methods import METHODS
 from llm_attr_widget.result import provenance
@@ -137,9 +139,16 @@ def nothing_yet(run: int, message: str) -> Progress:
     return Progress(run, "running", 0, 0, 0.0, None, None, 1, message, "", None)
 
 
-def failure(before: Progress, message: str, traceback: str) -> Progress:
+def told(error: BaseException, what: str) -> tuple[str, str]:
+    """An error for people, and its traceback. what: what failed, for errors that are not of this package."""
+    known = isinstance(error, AttributionError)
+    message = str(error) if known else f"{what}: {type(error).__name__}: {error}"
+    return message, "".join(traceback.format_exception(error))
+
+
+def failure(before: Progress, message: str, trace: str) -> Progress:
     """The same run, failed."""
-    return replace(before, phase="failed", rate=None, seconds_left=None, message=message, traceback=traceback)
+    return replace(before, phase="failed", rate=None, seconds_left=None, message=message, traceback=trace)
 
 
 def numbers_of(attribution: Attribution, rows: slice = slice(None)) -> Numbers:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_attr_widget.errors import AttributionError, CapabilityError, InputError
+from llm_attr_widget.errors import AttributionError, Cancelled, CapabilityError, InputError
 from llm_attr_widget.game.game import Evaluator, Game
 from llm_attr_widget.game.targets import written_target
 from llm_attr_widget.inputs.changed.reworded import reworded
@@ -22,6 +22,7 @@ from llm_attr_widget.widget import protocol
 from llm_attr_widget.widget.frames import float32
 from llm_attr_widget.widget.protocol import CurvePoint, Verdict, WhatIf, WhatIfAnswer
 from llm_attr_widget.widget.wire import buffers
+from llm_attr_widget.widget.worker import Control
 
 
 @dataclass
@@ -56,6 +57,12 @@ class Writing:
             return None
         except AttributionError:
             return ""  # the model ends the text at once
+
+
+def require_asked(control: Control) -> None:
+    """Raises Cancelled for a question that was dropped while it waited."""
+    if control.cancelled():
+        raise Cancelled("The question was dropped: the run was stopped, or the widget closed. Ask it again.")
 
 
 def what_if(

@@ -29,17 +29,42 @@ class Kept:
     result: Attribution
 
 
+@dataclass(frozen=True)
+class Standing:
+    """How a run stands: what it has, and the chart that says what that is. Replaced as a whole, so that whoever looks
+    from another thread sees no half of it.
+    """
+
+    progress: Progress
+    result: Attribution | None = None
+    chart: Chart | None = None
+
+
 @dataclass
 class Shown:
     """A run as it stands. more: the share of further calls that was asked for while it was under way."""
 
     run: int
     settings: Settings
-    progress: Progress
-    result: Attribution | None = None
-    chart: Chart | None = None
+    stands: Standing
     continues: int | None = None
     more: float = 0.0
+
+    @property
+    def progress(self) -> Progress:
+        return self.stands.progress
+
+    @property
+    def result(self) -> Attribution | None:
+        return self.stands.result
+
+    @property
+    def chart(self) -> Chart | None:
+        return self.stands.chart
+
+    def say(self, progress: Progress) -> None:
+        """What there is stays; where the run is, changes."""
+        self.stands = replace(self.stands, progress=progress)
 
     def take(self, update: Update, ready: Plan) -> None:
         """Stand as this update says; `ready` is what is being played."""
@@ -50,9 +75,10 @@ class Shown:
             left = (budget - update.calls) / progress.rate if progress.rate else None
             said = said_of(update.attribution, "running")
             progress = replace(progress, phase="running", budget=budget, seconds_left=left, said=said)
-        self.result, self.progress = update.attribution, progress
-        if self.chart is None or update.phase != "running":
-            self.chart = chart_of(update.attribution, self.run, self.settings, self.continues)
+        chart = self.chart
+        if chart is None or update.phase != "running":
+            chart = chart_of(update.attribution, self.run, self.settings, self.continues)
+        self.stands = Standing(progress, update.attribution, chart)
 
     def name(self) -> str:
         """What it is called until someone calls it something else."""
@@ -78,9 +104,10 @@ def updates(ready: Plan, shown: Shown, control: Control) -> Iterator[Update]:
 
 def record_of(shown: Shown) -> dict[str, Any]:
     """A protocol Record with its buffers. The run must have something to show."""
-    if shown.result is None or shown.chart is None:
+    stands = shown.stands
+    if stands.result is None or stands.chart is None:
         raise ValueError(f"Run {shown.run} has nothing to show yet.")
-    return encode(Record(chart=shown.chart, progress=shown.progress, **asdict(numbers_of(shown.result))))
+    return encode(Record(chart=stands.chart, progress=stands.progress, **asdict(numbers_of(stands.result))))
 
 
 def records_of(kept: Sequence[Shown]) -> list[dict[str, Any]]:

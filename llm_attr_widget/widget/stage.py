@@ -18,7 +18,7 @@ from llm_attr_widget.widget.frames import (
 )
 from llm_attr_widget.widget.protocol import Ending, Frame, RunName, Settings, Verdict
 from llm_attr_widget.widget.publisher import Publisher
-from llm_attr_widget.widget.runs import Kept, Shown, records_of
+from llm_attr_widget.widget.runs import Kept, Shown, Standing, records_of
 from llm_attr_widget.widget.traits import Traits
 from llm_attr_widget.widget.wire import encode
 from llm_attr_widget.widget.worker import Worker
@@ -31,9 +31,10 @@ class Stage:
         self._traits = traits
         self._publisher = publisher
         self._worker = worker
-        self._order = threading.RLock()
+        self.order = threading.RLock()
+        """Held while what is on stage changes; whoever begins a run holds it until its job is in the queue."""
         self._kept: list[Shown] = []
-        self.now = Shown(0, settings, replace(nothing_yet(0, ""), phase="idle"))
+        self.now = Shown(0, settings, Standing(replace(nothing_yet(0, ""), phase="idle")))
 
     @property
     def runs(self) -> tuple[Shown, ...]:
@@ -59,9 +60,9 @@ class Stage:
 
     def begin(self, settings: Settings, message: str, continues: int | None = None) -> Shown:
         """A new run on stage; the one before it is kept, if it has a result."""
-        before = self.now
-        shown = Shown(before.run + 1, settings, nothing_yet(before.run + 1, message), continues=continues)
-        with self._order:
+        with self.order:
+            before = self.now
+            shown = Shown(before.run + 1, settings, Standing(nothing_yet(before.run + 1, message)), continues)
             self.now = shown
             if before.result is not None:
                 self._kept.append(before)
@@ -73,28 +74,28 @@ class Stage:
         """Put a result that was made elsewhere on stage, as an ended run."""
         settings = settings_of(result)
         shown = self.begin(settings, "")
-        shown.result, shown.progress = result, progress_at_end(result, shown.run)
-        shown.chart = chart_of(result, shown.run, settings)
+        shown.stands = Standing(progress_at_end(result, shown.run), result, chart_of(result, shown.run, settings))
         self.send_picture(shown)
         self._traits.names = [*self._traits.names[:-1], encode(RunName(shown.run, name or shown.name()))]
         self.settle(shown)
 
     def show(self, shown: Shown, *, whole: bool = False) -> None:
         """Send what is shown as frames; `whole` sends the chart as well, for a front end that does not have it."""
-        with self._order:
+        with self.order:
             if shown is not self.now:
                 return  # an older run that is still ending must not paint over the new one
-            paused = self._worker.paused and shown.progress.phase == "running"
-            progress = replace(shown.progress, phase="paused") if paused else shown.progress
-            if shown.result is None:
+            stands = shown.stands
+            paused = self._worker.paused and stands.progress.phase == "running"
+            progress = replace(stands.progress, phase="paused") if paused else stands.progress
+            if stands.result is None:
                 self._publisher.send(Frame("frame", 0, shown.run, None, progress, 0, 0))
                 return
-            for frame, buffers in frames_of(shown.result, progress, shown.chart if whole else None):
+            for frame, buffers in frames_of(stands.result, progress, stands.chart if whole else None):
                 self._publisher.send(frame, buffers)
 
     def set_paused(self, *, paused: bool) -> None:
         """Hold the run in progress or go on with it, and say so; nothing where no run is in progress."""
-        with self._order:
+        with self.order:
             if self.now.progress.phase != "running" or self._worker.paused == paused:
                 return
             (self._worker.pause if paused else self._worker.resume)()
@@ -103,26 +104,34 @@ class Stage:
             self.show(self.now)
 
     def settle(self, shown: Shown) -> None:
-        """The end state: a last frame, then the traits that a reopened notebook must show, in one message."""
-        with self._order:
-            if shown is not self.now:
-                return
-            self._kept = [kept for kept in self._kept if kept.run != shown.continues or shown.result is None]
-            self.show(shown)
-            self._publisher.do(lambda: self._set_end(shown))
+        """The end state: a last frame, then the traits that a reopened notebook must show, in one message.
+
+        A run that another one ended is kept beside it, as it stands now, also where it had nothing when that began.
+        """
+        with self.order:
+            self._kept = [kept for kept in self._kept if not _holds(shown, kept)]
+            if shown is self.now:
+                self.show(shown)
+                self._publisher.do(lambda: self._set_end(shown))
+            elif shown.result is not None:
+                others = [kept for kept in self._kept if kept is not shown]
+                self._kept = sorted([*others, shown], key=lambda kept: kept.run)
+                self._publisher.do(lambda: setattr(self._traits, "records", records_of(self._kept)))
 
     def send_picture(self, shown: Shown) -> None:
         """The run's picture, once: before the first numbers about it."""
         picture = shown.result and shown.result.picture
         if picture is None or shown.chart is None:
             return
-        if all(known["key"] != shown.chart.picture for known in self._traits.pictures):
-            pictures = [*self._traits.pictures, encode(picture_of(picture))]
-            self._publisher.do(lambda: setattr(self._traits, "pictures", pictures))
+        with self.order:
+            if all(known["key"] != shown.chart.picture for known in self._traits.pictures):
+                pictures = [*self._traits.pictures, encode(picture_of(picture))]
+                self._publisher.do(lambda: setattr(self._traits, "pictures", pictures))
 
     def add_verdict(self, verdict: Verdict) -> None:
-        others = [check for check in self._traits.checks if check["run"] != verdict.run]
-        self._publisher.do(lambda: setattr(self._traits, "checks", [*others, encode(verdict)]))
+        with self.order:
+            others = [check for check in self._traits.checks if check["run"] != verdict.run]
+            self._publisher.do(lambda: setattr(self._traits, "checks", [*others, encode(verdict)]))
 
     def _set_beginning(self, shown: Shown) -> None:
         traits = self._traits
@@ -142,3 +151,10 @@ class Stage:
             ending = Ending(status=shown.progress.phase, chart=shown.chart, progress=shown.progress, **numbers)
             for name, value in encode(ending).items():
                 setattr(traits, name, value)
+
+
+def _holds(shown: Shown, kept: Shown) -> bool:
+    """Whether the kept run is in the shown one, which continued it and got at least as far."""
+    if kept.run != shown.continues or shown.result is None or kept.result is None:
+        return False
+    return len(shown.result.ledger) >= len(kept.result.ledger)

@@ -56,8 +56,9 @@ def synced(*records: type[Any]) -> dict[str, Synced]:
 class Traits(anywidget.AnyWidget):
     """What a saved notebook keeps of a widget."""
 
-    _esm = STATIC / "widget.js"
-    _css = STATIC / "widget.css"
+    # As text, not as paths: anywidget would watch the files, and whoever watches holds every widget for good.
+    _esm = traitlets.Unicode((STATIC / "widget.js").read_text(encoding="utf-8")).tag(sync=True)
+    _css = traitlets.Unicode((STATIC / "widget.css").read_text(encoding="utf-8")).tag(sync=True)
     locals().update(synced(*TRAITS))  # the class's namespace, which traitlets reads
 
     if TYPE_CHECKING:

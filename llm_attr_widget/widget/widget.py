@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from html import escape
 from typing import Any
 
 import traitlets
@@ -16,9 +14,6 @@ from llm_attr_widget.engine.extend import further
 from llm_attr_widget.engine.plan import Plan, plan
 from llm_attr_widget.engine.stopping import Separated, check_rule
 from llm_attr_widget.errors import AttributionError, CapabilityError, known_keywords
-from llm_attr_widget.export.figures import png
-from llm_attr_widget.export.html import img
-from llm_attr_widget.export.style import visible
 from llm_attr_widget.game.ledger import Ledger
 from llm_attr_widget.game.targets import TargetLike
 from llm_attr_widget.game.values import ValueLike
@@ -31,18 +26,23 @@ from llm_attr_widget.models.making import as_model
 from llm_attr_widget.result.attribution import Attribution
 from llm_attr_widget.types import Granularity, Scorer, Tokenizer
 from llm_attr_widget.widget import protocol
+from llm_attr_widget.widget.cells import made_here
 from llm_attr_widget.widget.choices import CHOICES
-from llm_attr_widget.widget.frames import failure, nothing_yet, picture_of
+from llm_attr_widget.widget.frames import failure, nothing_yet, picture_of, told
 from llm_attr_widget.widget.given import Given, HasAttribution, Pictured, given_of
+from llm_attr_widget.widget.page import still
 from llm_attr_widget.widget.protocol import Beside, Failed, Generated, Settings
 from llm_attr_widget.widget.publisher import Pace, Publisher
-from llm_attr_widget.widget.questions import Writing, verdict_of, what_if
+from llm_attr_widget.widget.questions import Writing, require_asked, verdict_of, what_if
 from llm_attr_widget.widget.runs import Kept, Shown, updates
 from llm_attr_widget.widget.stage import Stage
 from llm_attr_widget.widget.table import fields_of
 from llm_attr_widget.widget.traits import Traits
 from llm_attr_widget.widget.wire import decode, decode_command, encode
 from llm_attr_widget.widget.worker import Control, Worker, turn_on
+
+CLOSING = 5.0
+"""Seconds that `close` waits for the batch that a run is in."""
 
 
 class AttrWidget(Traits):
@@ -69,6 +69,9 @@ class AttrWidget(Traits):
     >>> w.wait(60).label
     'Shapley value'
     """
+
+    _closed = True
+    """Nothing to end: until it is made."""
 
     @known_keywords
     def __init__(
@@ -121,7 +124,10 @@ class AttrWidget(Traits):
         pictures = [] if shown is None else [encode(picture_of(shown))]
         beside = Beside(self._given.choices(CHOICES), has_model=self._model is not None)
         super().__init__(**{**encode(self._first), **encode(beside), "pictures": pictures})
+        self._own_layout: Any = self.layout
+        self._closed = False
         self.on_msg(self._on_message)
+        made_here(self)
 
     @classmethod
     def from_result(cls, result: Attribution | HasAttribution, *, name: str = "") -> AttrWidget:
@@ -178,8 +184,25 @@ class AttrWidget(Traits):
         self._stage.set_paused(paused=False)
 
     def stop(self) -> None:
-        """End the run in progress and keep what there is. Returns at once; see `wait` and `finished`."""
+        """End the run in progress and keep what there is; drop what was asked beside it. Returns at once; see `wait`
+        and `finished`.
+        """
         self._worker.stop()
+        self._questions.stop()
+
+    def close(self) -> None:
+        """End the run, drop what waits, take the widget off the page, and let go of the model; results can be read on.
+
+        A thread in the middle of a batch lets go at the batch's end; that is waited for, a little.
+        """
+        if not self._closed:
+            self._closed = True
+            for worker in (self._worker, self._questions):
+                worker.stop()
+            for worker in (self._worker, self._questions):
+                worker.wait(CLOSING)
+            self._own_layout.close()  # a widget too, which ipywidgets keeps for good
+        super().close()
 
     def extend(self, run: int | None = None) -> None:
         """A quarter more calls for a run (None: the newest), or the rest of one that was stopped. Returns at once.
@@ -215,18 +238,13 @@ class AttrWidget(Traits):
         """
         if self.result is None:
             raise AttributionError("There is nothing to take a picture of yet. Press Run, or call run() and wait().")
-        return HTML(self._picture(self.result))
-
-    def _picture(self, result: Attribution) -> str:
-        figures = [result.plot_token_attr(), *([] if result.picture is None else [result.plot_image_heatmap()])]
-        images = "".join(img(png(figure), alt=repr(result)) for figure in figures)
-        return f"{images}<div>{escape(visible(str(result.status)))}</div>"
+        return HTML(still(self.result))
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         bundle = super()._repr_mimebundle_(**options)
         # Where no widget can be drawn (GitHub, a PDF, a notebook opened without its state) the HTML is shown instead.
         if bundle is not None and self.result is not None and self.status not in ("running", "paused"):
-            bundle[0]["text/html"] = self._picture(self.result)
+            bundle[0]["text/html"] = still(self.result)
         return bundle
 
     @traitlets.observe("prompt")
@@ -257,41 +275,40 @@ class AttrWidget(Traits):
             case protocol.Extend():
                 self.extend(command.run)
             case protocol.Generate():
-                self._ask(lambda control: self._write_target(command.settings, control))
+                self._ask(lambda _: self._write_target(command.settings))
             case protocol.WhatIf():
                 self._ask(lambda control: self._answer(command, control))
             case protocol.CheckRun():
-                self._ask(lambda control: self._check(command.run, control))
+                self._ask(lambda _: self._check(command.run))
             case protocol.Hello() | protocol.Resend():
                 self._stage.show(self._stage.now, whole=True)
 
     def _ask(self, question: Callable[[Control], None]) -> None:
-        """Put a question to the model, between the batches of whatever runs. Its errors are told in plain words."""
+        """Put a question to the model, between the batches of whatever runs. Its errors are told in plain words.
+
+        Raises AttributionError where too many wait already.
+        """
 
         def job(control: Control) -> None:
             try:
+                require_asked(control)
                 question(control)
-            except AttributionError as error:
-                self._publisher.send(Failed("failed", 0, str(error), ""))
-            except Exception as error:  # noqa: BLE001  whatever a model raises must reach the person before the widget
-                message = f"The model failed: {type(error).__name__}: {error}"
-                self._publisher.send(Failed("failed", 0, message, traceback.format_exc()))
+            except BaseException as error:  # noqa: BLE001  whatever a model raises must reach the person before the widget
+                self._publisher.send(Failed("failed", 0, *told(error, "The model failed")))
 
         self._questions.start(job)
 
-    def _write_target(self, settings: Settings, control: Control) -> None:
-        if not control.cancelled():
-            text = self._plan(replace(settings, target=None)).game.targets[0].text
-            self._publisher.send(Generated("generated", 0, text))
+    def _write_target(self, settings: Settings) -> None:
+        text = self._plan(replace(settings, target=None)).game.targets[0].text
+        self._publisher.send(Generated("generated", 0, text))
 
     def _answer(self, question: protocol.WhatIf, control: Control) -> None:
         result = self._result_of(question.run)
         answer, buffers = what_if(result, question, self._writing, control.cancelled)
         self._publisher.send(answer, buffers)
 
-    def _check(self, run: int, control: Control) -> None:
-        if not control.cancelled():
-            self._stage.add_verdict(verdict_of(self._result_of(run).check(), run))
+    def _check(self, run: int) -> None:
+        self._stage.add_verdict(verdict_of(self._result_of(run).check(), run))
 
     def _result_of(self, run: int) -> Attribution:
         result = self._stage.find(run).result
@@ -340,26 +357,34 @@ class AttrWidget(Traits):
         self._start(settings, lambda: self._plan(settings))
 
     def _start(self, settings: Settings, ready: Callable[[], Plan], continues: int | None = None) -> None:
+        if self._closed:
+            raise AttributionError("This widget was closed. Make another one: AttrWidget(model, tokenizer, prompt).")
         writing = "" if settings.target is not None else "The model is writing the target…"
-        shown = self._stage.begin(settings, writing, continues)
+        with self._stage.order:  # of two threads that press Run, the one whose run is on stage is the one that runs
+            shown = self._stage.begin(settings, writing, continues)
 
-        def waiting() -> None:
-            shown.progress = nothing_yet(shown.run, "Waiting for another run on this model…")
-            self._stage.show(shown)
+            def waiting() -> None:
+                shown.say(nothing_yet(shown.run, "Waiting for another run on this model…"))
+                self._stage.show(shown)
 
-        self._worker.start(lambda control: self._job(shown, ready, control), waiting=waiting)
+            try:
+                self._worker.start(lambda control: self._job(shown, ready, control), waiting=waiting)
+            except BaseException as error:
+                self._fail(shown, error)
+                raise
 
     def _job(self, shown: Shown, ready: Callable[[], Plan], control: Control) -> None:
         try:
             if control.cancelled():
-                shown.progress = replace(shown.progress, phase="stopped", message="Stopped before it began.")
+                shown.say(replace(shown.progress, phase="stopped", message="Stopped before it began."))
             else:
                 self._play(ready(), shown, control)
-        except AttributionError as error:
-            shown.progress = failure(shown.progress, str(error), traceback.format_exc())
-        except Exception as error:  # noqa: BLE001  whatever a model raises must reach the person before the widget
-            message = f"The run failed: {type(error).__name__}: {error}"
-            shown.progress = failure(shown.progress, message, traceback.format_exc())
+            self._stage.settle(shown)
+        except BaseException as error:  # noqa: BLE001  whatever a model raises must reach the person before the widget
+            self._fail(shown, error)
+
+    def _fail(self, shown: Shown, error: BaseException) -> None:
+        shown.say(failure(shown.progress, *told(error, "The run failed")))
         self._stage.settle(shown)
 
     def _play(self, ready: Plan, shown: Shown, control: Control) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from time import monotonic
 from typing import Any
+
+from llm_attr_widget.errors import AttributionError
 
 _turns_guard = threading.Lock()
 _turns: weakref.WeakKeyDictionary[Any, Turn] = weakref.WeakKeyDictionary()
@@ -111,22 +117,42 @@ class Control:
 
 Job = Callable[[Control], None]
 
+MOST_QUESTIONS = 32
+"""Questions that may wait for one widget."""
+
+AT_EXIT = 60.0
+"""Seconds that the end of a program waits for the batches that jobs are in: a model that is taken away from under a
+thread takes the process with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    job: Job
+    control: Control
+    waiting: Callable[[], None]
+
 
 class Worker:
-    """Runs jobs one after another, each in a thread. A new job ends the one before it, unless it is a question.
+    """Runs jobs one after another, each in a thread. A new job ends those before it, unless it is a question.
 
-    quick: what runs here are questions, which go between the batches of other jobs and wait for each other.
+    quick: what runs here are questions, which go between the batches of other jobs and wait for each other, at most
+    MOST_QUESTIONS of them. May be used from any thread.
     """
 
     def __init__(self, turn: Turn, *, quick: bool = False) -> None:
         self._turn = turn
         self._quick = quick
+        self._guard = threading.Lock()
         self._control = Control(turn)
+        self._now: Control | None = None
+        self._tasks: deque[_Task] = deque()
         self._thread: threading.Thread | None = None
+        _workers.add(self)
 
     @property
     def busy(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+        """Whether a job runs or waits."""
+        return self._now is not None
 
     @property
     def paused(self) -> bool:
@@ -136,27 +162,25 @@ class Worker:
         """Run `job` in a thread and return at once. `waiting` is called first if another widget has the model.
 
         A job that was stopped while it waited is still called, so that it can say so; it must ask `cancelled` first.
+        Raises AttributionError for one question too many, RuntimeError where the system has no thread left.
         """
-        if not self._quick:
-            self._control.stop()
-        before, control = self._thread, Control(self._turn, quick=self._quick)
-
-        def work() -> None:
-            if before is not None:
-                before.join()
-            control.enter(waiting=waiting)
-            try:
-                job(control)
-            finally:
-                control.leave()
-
-        self._control = control
-        self._thread = threading.Thread(target=work, name="llm_attr_widget", daemon=True)
-        self._thread.start()
+        with self._guard:
+            if not self._quick:
+                self._stop()
+            elif len(self._tasks) >= MOST_QUESTIONS:
+                raise AttributionError(
+                    f"{MOST_QUESTIONS} questions wait for the model already. Wait for their answers, or press Stop, "
+                    "which drops them."
+                )
+            self._control = Control(self._turn, quick=self._quick)
+            self._tasks.append(_Task(job, self._control, waiting))
+            if self._now is None:
+                self._next()
 
     def stop(self) -> None:
-        """Ask the job in progress to end; returns at once."""
-        self._control.stop()
+        """Ask the job in progress, and those that wait for it, to end; returns at once."""
+        with self._guard:
+            self._stop()
 
     def pause(self) -> None:
         """Hold the job in progress after its next batch; returns at once."""
@@ -166,7 +190,59 @@ class Worker:
         self._control.resume()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Block until no job runs; False when the time (seconds) ran out first."""
-        if self._thread is not None:
-            self._thread.join(timeout)
-        return not self.busy
+        """Block until no job runs and the last one's thread is gone; False when the time (seconds) ran out first."""
+        end = None if timeout is None else monotonic() + timeout
+        while True:
+            with self._guard:
+                thread, busy = self._thread, self.busy
+            if thread is None or thread is threading.current_thread():
+                return not busy
+            thread.join(None if end is None else max(0.0, end - monotonic()))
+            if thread.is_alive():
+                return False
+            with self._guard:
+                if self._thread is thread:
+                    self._thread = None
+
+    def _stop(self) -> None:
+        for control in (self._now, *(task.control for task in self._tasks)):
+            if control is not None:
+                control.stop()
+
+    def _next(self) -> None:
+        """Begin with the next task, or be idle. Each has a thread of its own, so that nothing of it is left behind."""
+        if not self._tasks:
+            self._now = None
+            return
+        task = self._tasks.popleft()
+        thread = threading.Thread(target=self._work, args=(task,), name="llm_attr_widget", daemon=True)
+        self._now = task.control
+        try:
+            thread.start()
+        except RuntimeError:  # no thread is left, or the program ends
+            self._now = None
+            self._tasks.clear()
+            raise
+        self._thread = thread
+
+    def _work(self, task: _Task) -> None:
+        try:
+            task.control.enter(waiting=task.waiting)
+            task.job(task.control)
+        finally:
+            task.control.leave()
+            with self._guard:
+                self._next()
+
+
+_workers: weakref.WeakSet[Worker] = weakref.WeakSet()
+
+
+@atexit.register
+def _end_all() -> None:
+    """Before a program ends: threads that are still in a model's code then abort the process."""
+    workers, end = list(_workers), monotonic() + AT_EXIT
+    for worker in workers:
+        worker.stop()
+    for worker in workers:
+        worker.wait(max(0.0, end - monotonic()))
