@@ -11,10 +11,10 @@ import torch
 import transformers as tf
 from torch import nn
 
-from llm_attr_widget.engine.plan import as_model
 from llm_attr_widget.errors import CapabilityError, ScoreError, TargetError
 from llm_attr_widget.models.huggingface.model import HuggingFaceModel
 from llm_attr_widget.models.huggingface.probe import Refed
+from llm_attr_widget.models.making import as_model
 from llm_attr_widget.types import Prompt
 from tests.models.asked import NATS, TARGET, Tokenizer, ask, prompts, truth_of
 from tests.models.huggingface.families import GROUPED, VOCABULARY, build
@@ -291,7 +291,7 @@ def test_a_classifier_of_texts_or_of_tokens_is_told_what_it_lacks():
     for kind in (tf.LlamaForSequenceClassification, tf.Qwen2ForSequenceClassification):
         config = tf.LlamaConfig(**GROUPED) if "Llama" in kind.__name__ else tf.Qwen2Config(**GROUPED)
         model = kind(config).eval()
-        assert isinstance(as_model(model, Tokenizer()), HuggingFaceModel), "its layer `score` was taken for a method"
+        assert isinstance(as_model(model, None)[0], HuggingFaceModel), "its layer `score` was taken for a method"
         with pytest.raises(ScoreError, match="classifies whole texts says nothing about a next token"):
             ask(HuggingFaceModel(model, Tokenizer()), prompts(2))
     with pytest.raises(ScoreError, match="classifies tokens and says nothing about a next one"):
@@ -300,7 +300,7 @@ def test_a_classifier_of_texts_or_of_tokens_is_told_what_it_lacks():
 
 def test_a_scorer_is_still_one():
     scorer = HuggingFaceModel(Recurrent(), Tokenizer())
-    assert as_model(scorer, None) is scorer
+    assert as_model(scorer, None)[0] is scorer
 
 
 class Remembering(Recurrent):
