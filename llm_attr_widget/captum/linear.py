@@ -10,7 +10,7 @@ import torch
 from captum._utils.models.linear_model import SkLearnLasso, SkLearnLinearRegression, SkLearnRidge
 from captum._utils.models.model import Model
 
-from llm_attr_widget.methods.fits.lasso import lasso
+from llm_attr_widget.methods.fits.lasso import Gram, lasso
 
 
 class Linear(Model):
@@ -34,11 +34,12 @@ class Linear(Model):
         share = weights / weights.sum()
         centre, level = share @ features, float(share @ values)
         x, y = features - centre, values - level
-        gram, moments = (x * share[:, None]).T @ x, (x * share[:, None]).T @ y
+        moments = (x * share[:, None]).T @ y
         if self._l1 > 0:
+            gram = Gram(x * np.sqrt(share)[:, None])
             self._weights = lasso(gram, moments[None], np.array([self._l1]), np.zeros((1, len(moments))))[0]
         else:
-            ridge = gram + self._l2 / weights.sum() * np.eye(len(moments))
+            ridge = (x * share[:, None]).T @ x + self._l2 / weights.sum() * np.eye(len(moments))
             self._weights = np.linalg.lstsq(ridge, moments, rcond=None)[0]
         self._intercept = level - float(centre @ self._weights)
 

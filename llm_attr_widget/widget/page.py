@@ -1,5 +1,6 @@
-"""The widget as a page of its own, `static/page.html` (written by the front end's build) with its state put in; and as a
-still picture, for where no widget can be shown.
+"""The widget as a page of its own, and as a still picture for where no widget can be shown.
+
+The page is `static/page.html` (written by the front end's build) with its state put in.
 """
 
 from __future__ import annotations

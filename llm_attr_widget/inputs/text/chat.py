@@ -80,10 +80,10 @@ class ChatInput:
             replace(
                 piece,
                 role=TEMPLATE if owner is None else slots[owner].role,
-                opens=owner != before or not special.isdisjoint(neighbours),
+                opens=owner != before or marked,
             )
-            for piece, owner, before, neighbours in zip(
-                pieces, owners, (None, *owners), pairwise(("", *(piece.text for piece in pieces))), strict=False
+            for piece, owner, before, marked in zip(
+                pieces, owners, (None, *owners), _beside_marks(pieces, special), strict=False
             )
         )
         filled = [
@@ -177,6 +177,12 @@ class ChatInput:
     def _words(self) -> Tokenizer:
         """The tokenizer itself, where a processor was given."""
         return tokenizer_of(self.tokenizer)
+
+
+def _beside_marks(pieces: Sequence[Piece], special: frozenset[str]) -> list[bool]:
+    """Whether each piece is a control token or follows one. What a user typed that looks like one is text."""
+    marks = [piece.feature is None and piece.text in special for piece in pieces]
+    return [before or here for before, here in pairwise((False, *marks))]
 
 
 def _framed(slot: Slot, pieces: Sequence[Piece], special: Collection[str]) -> tuple[Part, ...]:

@@ -183,7 +183,7 @@ def test_the_model_is_left_as_it_was_found(stop, monkeypatch):
     weights = np.ones((1, 5)) if stop == "error" else np.eye(3)  # five weights for three tokens: fails after the pass
     found = HuggingFaceModel(model, Tok()).slopes(Line(Prompt(BASELINE), Prompt(PROMPT)), SHARES, TARGET, weights)
     if stop == "error":
-        with pytest.raises(RuntimeError):
+        with pytest.raises(ValueError, match="negative"):
             list(found)
     elif stop == "middle":
         next(found)
