@@ -29,6 +29,9 @@ PLAYED_PER_FIT = 100.0
 CHEAP = 0.005
 """Fits of so many seconds are always made: they do not show beside an event."""
 
+WAITED = 0.2
+"""Seconds that a stop may wait for a fit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tick:
@@ -46,7 +49,12 @@ class Fits:
         self._next = -inf
         self._rows = -1
         self._cost = 0.0
-        self._last: Estimate | None = None
+        self.last: Estimate | None = None
+
+    @property
+    def slow(self) -> bool:
+        """Whether someone who presses Stop would wait for another fit, and there is one already."""
+        return self.last is not None and self._cost > WAITED
 
     def due(self) -> bool:
         return self._clock() >= self._next
@@ -54,9 +62,9 @@ class Fits:
     def take(self, fit: Callable[[], Estimate | None], rows: int) -> Estimate | None:
         """The fit of so many rows; the last one where no row was added since."""
         if rows == self._rows:
-            return self._last
+            return self.last
         began = self._clock()
-        found = self._last = fit()
+        found = self.last = fit()
         self._rows = rows
         now = self._clock()
         cost = min(now - began, self._cost)  # of two, so that one that the machine interrupted delays nothing

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from llm_attr_widget.engine.autosave import PathLike, autosave_path, ledger_of
 from llm_attr_widget.engine.descend import differentiable
 from llm_attr_widget.engine.stopping import Separated, check_rule
-from llm_attr_widget.errors import CapabilityError, LedgerError, MethodError
+from llm_attr_widget.errors import CapabilityError, MethodError
 from llm_attr_widget.game.belonging import require_same_game
 from llm_attr_widget.game.doubts import odd
 from llm_attr_widget.game.game import Game
@@ -74,6 +76,7 @@ class Plan:
     spent: Spent = Spent()
     instead: str = ""
     doubts: tuple[str, ...] = ()
+    autosave: Path | None = None
     planned: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -113,7 +116,8 @@ def plan(
     seed: int = 0,
     max_new_tokens: int = 32,
     gen_args: Mapping[str, Any] | None = None,
-    resume: Ledger | None = None,
+    resume: Ledger | PathLike | None = None,
+    autosave: PathLike | None = None,
     stop_when: Separated | None = None,
 ) -> Plan:
     """Check all arguments and fix the target. Cost: one generation when `target` is None, else no model call.
@@ -123,7 +127,7 @@ def plan(
     """
     check_seed(seed)
     (check_value if against is None else check_contrast)(value)
-    _check_ledger(resume)
+    known, saved = ledger_of(resume), autosave_path(autosave)
     check_rule(stop_when)
     scorer, given = as_model(model, tokenizer)
     explained, words = make_input(given, prompt, granularity=granularity), tokenizer_of(given)
@@ -147,25 +151,19 @@ def plan(
         first, scorer = begun(words, scorer, target, first, options)
     targets = (first,) if second is None else (first, second)
     game = Game(explained, scorer, targets, make_value(value, first, second))
-    if resume is not None:
-        require_same_game(resume, game)
+    if known is not None:
+        require_same_game(known, game)
     name = getattr(scorer, "name", type(scorer).__name__)
     doubts = odd(explained, words, target, first, separate=separate)
     units = units_of(explained)
-    return Plan(game, chosen, trials, seed, name, units, resume, owners, stop_when, instead=instead, doubts=doubts)
+    found = Plan(game, chosen, trials, seed, name, units, known, owners, stop_when, instead=instead, doubts=doubts)
+    return replace(found, autosave=saved)
 
 
 def _along_its_groups(method: Method | GradientMethod, explained: Input) -> Method | GradientMethod:
     """Owen values without groups of the caller's take the input's own: quarters of an image, turns, sentences, …"""
     grouped = getattr(method, "grouped", None)
     return method if grouped is None else grouped(tree_of(explained), len(explained.features))
-
-
-def _check_ledger(resume: object) -> None:
-    if resume is not None and not isinstance(resume, Ledger):
-        raise LedgerError(
-            f"Expected the ledger of an earlier run to resume from, got {type(resume).__name__}. Give result.ledger."
-        )
 
 
 def _generator(scorer: Scorer) -> Generator:

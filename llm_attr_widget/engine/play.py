@@ -8,6 +8,7 @@ from math import inf
 
 import numpy as np
 
+from llm_attr_widget.engine.autosave import Autosave
 from llm_attr_widget.engine.descend import descend
 from llm_attr_widget.engine.pacing import Clock, Fits, Tempo, Tick
 from llm_attr_widget.engine.plan import Block, Plan
@@ -31,6 +32,9 @@ def play(
     clock: Clock | None = None,
 ) -> Iterator[Update]:
     """Play a plan. KeyboardInterrupt counts as a stop: what there is comes as the last event.
+
+    Events come for each stretch of play, with the newest estimate that there is. A stop waits for no fit that takes
+    long: its numbers are then those of the event before it, while the ledger has all that was played.
 
     When the model fails in the middle, one more event with phase "stopped" comes before the error is raised: its
     ledger holds all that was scored, so that a run with `resume` goes on from there.
@@ -56,6 +60,7 @@ def _sampled(ready: Plan, method: Method, cancelled: Callable[[], bool], tick: T
         found = _attribution(ready, record.writer.snapshot(), estimate, phase, counts, seconds, early=early)
         return Update(found, counts[0], ready.planned, seconds)
 
+    saving = Autosave(ready.autosave, 0 if ready.known is None else len(ready.known))
     yield update("running", None)
     phase: Phase = "finished"
     early = False
@@ -67,19 +72,24 @@ def _sampled(ready: Plan, method: Method, cancelled: Callable[[], bool], tick: T
                 evaluator.score(asked, cancelled)
             finally:
                 record.add([trial for trial, _, _ in blocks], asked, evaluator)
-            if not (look or fits.due()):
-                continue
-            estimate = fits.take(record.trials.estimate, len(record.writer))
+            saving.offer(record.writer)
+            fit = look or fits.due()
+            estimate = fits.take(record.trials.estimate, len(record.writer)) if fit else fits.last
             early = look and _met(ready, estimate, len(record.writer))
             yield update("running", estimate)
             if early:
                 break
     except (Cancelled, KeyboardInterrupt):
         phase = "stopped"
-    except Exception:
+    except (Exception, SystemExit):
+        saving.save(record.writer)  # first of all: to fit, and to tell, may fail as well
         yield update("stopped", record.trials.estimate())
         raise
-    yield update(phase, fits.take(record.trials.estimate, len(record.writer)), early=early)
+    finally:
+        saving.save(record.writer)
+    at_once = phase == "stopped" and fits.slow
+    estimate = fits.last if at_once else fits.take(record.trials.estimate, len(record.writer))
+    yield update(phase, estimate, early=early)
 
 
 class _Record:
@@ -139,6 +149,7 @@ def _descended(ready: Plan, method: GradientMethod, cancelled: Callable[[], bool
         asked = evaluator.ask(both, np.random.default_rng(ready.seed))
         evaluator.score([asked], cancelled)
         writer.append(both, evaluator.answers(asked)[1], asked.keys, 0)
+        Autosave(ready.autosave, 0).save(writer)
         seeds = [(ready.seed, trial, 0) for trial in range(ready.trials)]
         for progress in descend(game, method, ready.owners, seeds=seeds, cancelled=cancelled):
             points, estimate = progress.points, progress.estimate

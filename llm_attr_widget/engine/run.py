@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from llm_attr_widget.engine.autosave import PathLike
 from llm_attr_widget.engine.plan import Plan, plan
 from llm_attr_widget.engine.play import play
 from llm_attr_widget.engine.stopping import Separated
@@ -35,7 +36,8 @@ def run(
     seed: int = 0,
     max_new_tokens: int = 32,
     gen_args: Mapping[str, Any] | None = None,
-    resume: Ledger | None = None,
+    resume: Ledger | PathLike | None = None,
+    autosave: PathLike | None = None,
     stop_when: Separated | None = None,
     cancelled: Callable[[], bool] = never,
     seconds_per_update: float = 0.1,
@@ -60,7 +62,9 @@ def run(
     seed: equal seeds give equal coalitions.
     max_new_tokens, gen_args: how the model writes the target where none is given: how long it may get, and options of
         its `generate` such as {"do_sample": True}. They are called as in captum, so that calls can be carried over.
-    resume: the ledger of an earlier run of the same game; what it holds is not played again.
+    resume: the ledger of an earlier run of the same game, or its file; what it holds is not played again.
+    autosave: a file that the ledger is written to every few seconds, and at the end: where the process is killed,
+        `resume` with the same path goes on from there.
     stop_when: end before the budget is spent, once the top features are separated.
     cancelled: asked between batches; once it says True, the last event comes, with phase "stopped".
     seconds_per_update: about how long a stretch takes.
@@ -90,6 +94,7 @@ def run(
         max_new_tokens=max_new_tokens,
         gen_args=gen_args,
         resume=resume,
+        autosave=autosave,
         stop_when=stop_when,
     )
     return play(ready, cancelled=cancelled, seconds_per_update=seconds_per_update)
@@ -111,7 +116,8 @@ def attribute(
     seed: int = 0,
     max_new_tokens: int = 32,
     gen_args: Mapping[str, Any] | None = None,
-    resume: Ledger | None = None,
+    resume: Ledger | PathLike | None = None,
+    autosave: PathLike | None = None,
     stop_when: Separated | None = None,
     progress: bool = True,
 ) -> Attribution:
@@ -133,7 +139,9 @@ def attribute(
     seed: equal seeds give equal coalitions.
     max_new_tokens, gen_args: how the model writes the target where none is given: how long it may get, and options of
         its `generate` such as {"do_sample": True}. They are called as in captum, so that calls can be carried over.
-    resume: the ledger of an earlier run of the same game; what it holds is not played again.
+    resume: the ledger of an earlier run of the same game, or its file; what it holds is not played again.
+    autosave: a file that the ledger is written to every few seconds, and at the end: where the process is killed,
+        `resume` with the same path goes on from there.
     stop_when: end before the budget is spent, once the top features are separated.
     progress: show a bar (tqdm) of the coalitions played.
 
@@ -163,6 +171,7 @@ def attribute(
         max_new_tokens=max_new_tokens,
         gen_args=gen_args,
         resume=resume,
+        autosave=autosave,
         stop_when=stop_when,
     )
     return drained(ready, progress=progress)

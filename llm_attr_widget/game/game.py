@@ -111,6 +111,8 @@ class Evaluator:
 
     def _score(self, keys: list[bytes], prompts: list[Prompt], cancelled: Callable[[], bool]) -> None:
         if not prompts:
+            if cancelled():  # a run whose prompts are all known by now is stopped as others are
+                raise Cancelled("The run was stopped.")
             return
         table = np.full((len(prompts), self.game.tokens), np.nan, dtype=np.float32)
         missing = np.full(len(prompts), len(self.game.targets))

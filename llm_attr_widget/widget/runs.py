@@ -99,7 +99,8 @@ def updates(ready: Plan, shown: Shown, control: Control) -> Iterator[Update]:
                 yield update
         if shown.more == 0 or shown.result is None or shown.result.phase != "finished":
             return
-        ready, shown.more = further(shown.result, shown.more), 0.0
+        more = replace(further(shown.result, shown.more), autosave=ready.autosave)
+        ready, shown.more = more, 0.0
 
 
 def record_of(shown: Shown) -> dict[str, Any]:

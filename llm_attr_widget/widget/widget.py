@@ -10,6 +10,7 @@ from typing import Any
 import traitlets
 from IPython.display import HTML
 
+from llm_attr_widget.engine.autosave import PathLike, autosave_path, ledger_of
 from llm_attr_widget.engine.extend import further
 from llm_attr_widget.engine.plan import Plan, plan
 from llm_attr_widget.engine.stopping import Separated, check_rule
@@ -39,10 +40,7 @@ from llm_attr_widget.widget.stage import Stage
 from llm_attr_widget.widget.table import fields_of
 from llm_attr_widget.widget.traits import Traits
 from llm_attr_widget.widget.wire import decode, decode_command, encode
-from llm_attr_widget.widget.worker import Control, Worker, turn_on
-
-CLOSING = 5.0
-"""Seconds that `close` waits for the batch that a run is in."""
+from llm_attr_widget.widget.worker import CLOSING, Control, Worker, turn_on
 
 
 class AttrWidget(Traits):
@@ -55,7 +53,8 @@ class AttrWidget(Traits):
     method, granularity, value, budget, trials, seed: as of `attribute`; all can be changed in the widget, too,
         and what `attribute` would refuse is refused when it is set, in the same words.
     max_new_tokens, gen_args: as of `attribute`.
-    resume: the ledger of an earlier run, for runs of the settings given here.
+    resume: the ledger of an earlier run, or its file, for runs of the settings given here.
+    autosave: a file that the ledger of the newest run is written to every few seconds.
     stop_when: as of `attribute`, for every run.
 
     Traits: those settings, `locked_stretches` (the prompt, cut where a part that is locked begins and ends; `locked`
@@ -92,7 +91,8 @@ class AttrWidget(Traits):
         seed: int = 0,
         max_new_tokens: int = 32,
         gen_args: Mapping[str, Any] | None = None,
-        resume: Ledger | None = None,
+        resume: Ledger | PathLike | None = None,
+        autosave: PathLike | None = None,
         stop_when: Separated | None = None,
     ) -> None:
         """See the class. Nothing runs yet: `run()` starts."""
@@ -103,7 +103,8 @@ class AttrWidget(Traits):
         )
         self._max_new_tokens, self._gen_args = max_new_tokens, generation_options(gen_args)
         check_rule(stop_when)
-        self._resume, self._stop_when = resume, stop_when
+        self._resume, self._stop_when = ledger_of(resume), stop_when
+        self._autosave = autosave_path(autosave)
         self._writing = Writing(self._tokenizer, max_new_tokens, self._gen_args)
         turn = turn_on(getattr(self._model, "model", self._model))
         self._worker, self._questions = Worker(turn), Worker(turn, quick=True)
@@ -217,7 +218,7 @@ class AttrWidget(Traits):
             further(replace(shown.result, phase="finished"))  # refuses what can't be added to
             shown.more += 0.25
             return
-        ready = further(shown.result)
+        ready = replace(further(shown.result), autosave=self._autosave)
         settings = replace(shown.settings, budget=getattr(ready.method, "budget", None), trials=ready.trials)
         self._start(settings, lambda: ready, continues=shown.run)
 
@@ -349,6 +350,7 @@ class AttrWidget(Traits):
             max_new_tokens=self._max_new_tokens,
             gen_args=self._gen_args,
             resume=self._resume if settings == self._first else None,
+            autosave=self._autosave,
             stop_when=self._stop_when,
         )
 

@@ -120,6 +120,9 @@ Job = Callable[[Control], None]
 MOST_QUESTIONS = 32
 """Questions that may wait for one widget."""
 
+CLOSING = 5.0
+"""Seconds that a widget that closes waits for the batches that its jobs are in."""
+
 AT_EXIT = 60.0
 """Seconds that the end of a program waits for the batches that jobs are in: a model that is taken away from under a
 thread takes the process with it."""

@@ -12,7 +12,7 @@ import pytest
 from llm_attr_widget import Attribution, AttrWidget, attribute, compare
 from llm_attr_widget.errors import AttributionError, CapabilityError, MethodError
 from llm_attr_widget.game.targets import Target
-from llm_attr_widget.widget import protocol, worker
+from llm_attr_widget.widget import protocol, publisher, worker
 from llm_attr_widget.widget.runs import records_of
 from llm_attr_widget.widget.table import fields_of
 from llm_attr_widget.widget.wire import decode
@@ -101,7 +101,8 @@ def test_pause_without_a_run_does_nothing() -> None:
     assert front.events == []
 
 
-def test_a_run_is_extended_on_the_way_without_a_break() -> None:
+def test_a_run_is_extended_on_the_way_without_a_break(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publisher, "FRAMES_PER_SECOND", 1e6)
     model = Held(10)
     w = widget(model, features=10, method="kernel_shap", budget=60)
     front = Front(w)
