@@ -42,7 +42,7 @@ def play(
     clock: in seconds; whoever lets `cancelled` wait (a pause) gives one that stands still meanwhile. None: the model's
         own, where it has one: processes that share a model's weights must go by one clock.
     """
-    clock = clock or getattr(ready.game.scorer, "clock", time.perf_counter)
+    clock = clock if clock is not None else getattr(ready.game.scorer, "clock", time.perf_counter)
     if isinstance(ready.method, GradientMethod):
         yield from _descended(ready, ready.method, cancelled, clock)
     else:
