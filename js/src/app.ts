@@ -7,6 +7,7 @@ import { type Look, type Shown, sameShown, shownFrom } from "./data/shown";
 import type { Cell } from "./data/table";
 import { lightingOf, rangeOf, spotOf } from "./draw/lighting";
 import { type Picture, pictureFrom } from "./draw/picture";
+import { withoutKernel } from "./session/absent";
 import { createSeen, runsOf, type Seen } from "./session/seen";
 import type { Session, SessionState } from "./session/session";
 import type { Store } from "./session/store";
@@ -94,7 +95,7 @@ class App {
       this.#attached = true;
       this.#palette = this.#readTheme();
     }
-    const live = this.#session.store.get();
+    const live = withoutKernel(this.#session.store.get());
     const selection = this.#selection.get();
     const seen = this.#seen(live, selection.run, selection.side);
     const { state } = seen;

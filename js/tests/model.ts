@@ -46,6 +46,11 @@ export class FakeModel {
     for (const name of changed) this.#fire(`change:${name}`);
   }
 
+  /** An event of the host's own. */
+  fire(name: string): void {
+    this.#fire(name);
+  }
+
   save_changes(): void {
     this.saves++;
   }
@@ -95,6 +100,7 @@ export const EMPTY: State = {
   },
   has_model: true,
   status: "idle",
+  made_at: "",
   chart: null,
   progress: null,
   values: nothing(),

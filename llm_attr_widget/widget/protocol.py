@@ -451,9 +451,13 @@ Event: TypeAlias = Frame | Failed | Generated | WhatIfAnswer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending(Numbers):
-    """The newest run as it ended; nothing in it while there is none."""
+    """The newest run as it ended; nothing in it while there is none.
+
+    made_at: when that was, or while the status is that of a run under way, when that began; ISO 8601 in UTC.
+    """
 
     status: Phase = "idle"
+    made_at: str = ""
     chart: Chart | None = None
     progress: Progress | None = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import asdict, replace
+from datetime import datetime, timezone
 
 from llm_attr_widget.errors import AttributionError
 from llm_attr_widget.result.attribution import Attribution
@@ -141,14 +142,15 @@ class Stage:
             traits.records = records_of(self._kept)
             traits.names = [*traits.names, encode(RunName(shown.run, shown.name()))]
             traits.comparing = []
-            traits.status = "running"
+            traits.status, traits.made_at = "running", _now()
 
     def _set_end(self, shown: Shown) -> None:
         traits = self._traits
         with traits.hold_sync():
             traits.records = records_of(self._kept)
             numbers = {} if shown.result is None else asdict(numbers_of(shown.result))
-            ending = Ending(status=shown.progress.phase, chart=shown.chart, progress=shown.progress, **numbers)
+            phase = shown.progress.phase
+            ending = Ending(status=phase, made_at=_now(), chart=shown.chart, progress=shown.progress, **numbers)
             for name, value in encode(ending).items():
                 setattr(traits, name, value)
 
@@ -158,3 +160,7 @@ def _holds(shown: Shown, kept: Shown) -> bool:
     if kept.run != shown.continues or shown.result is None or kept.result is None:
         return False
     return len(shown.result.ledger) >= len(kept.result.ledger)
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")

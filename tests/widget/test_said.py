@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +92,14 @@ def test_no_frame_of_a_run_under_way_calls_a_number_exact() -> None:
     said = [frame["progress"]["said"] for frame in front.frames()]
     assert any(said)
     assert "exact" not in json.dumps(said)
+
+
+def test_what_is_saved_says_when_it_was_made() -> None:
+    w = widget(method="leave_one_out")
+    assert w.made_at == ""
+    before = datetime.now(timezone.utc).replace(microsecond=0)
+    w.run()
+    began = datetime.fromisoformat(w.made_at)
+    w.wait(60)
+    ended = datetime.fromisoformat(w.made_at)
+    assert before <= began <= ended <= datetime.now(timezone.utc)

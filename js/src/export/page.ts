@@ -40,7 +40,9 @@ export const PAGE = `<!doctype html>
     on: (name, listener) => (watching[name] ??= new Set()).add(listener),
     off: (name, listener) => watching[name]?.delete(listener),
     save_changes() {},
-    send() {},
+    send() {
+      throw new Error("There is no kernel behind this page.");
+    },
   };
   document.head.append(Object.assign(document.createElement("style"), { textContent: css }));
   const url = URL.createObjectURL(new Blob([esm], { type: "text/javascript" }));

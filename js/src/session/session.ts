@@ -24,8 +24,10 @@ import {
   type WhatIfAnswer,
 } from "../wire/protocol";
 import { type Beside, readBeside } from "./kept";
+import { createPresence, type Presence } from "./presence";
 import { savedPage } from "./saved";
 import { createStore, type Store } from "./store";
+import { createTimers } from "./timers";
 import { BESIDE, ENDING, readEnding, readSettings, SETTINGS } from "./traits";
 
 export interface Failure {
@@ -59,13 +61,16 @@ export interface SessionState extends Beside {
   readonly checking: number | null;
   /** Number of the event that `matrix` comes from; 0 where it comes from the traits. */
   readonly seq: number;
+  /** When what is saved here was made; "" where nothing was. */
+  readonly made_at: string;
+  /** No kernel answers: see `withoutKernel`. One that was only busy ends this with its first word. */
+  readonly absent: boolean;
 }
 
 export type Model = Pick<AnyModel<State>, "get" | "set" | "on" | "off" | "save_changes" | "send">;
 
-/** Seconds of silence after a command before the user is told; ms before hello is said again (see connect). */
+/** ms of silence after a command before the user is told. */
 const SILENCE_MS = 10_000;
-const SECOND_HELLO_MS = 1_500;
 const RESEND_AGAIN_MS = 2_000;
 const SAVE_MS = 250;
 
@@ -79,7 +84,8 @@ const SILENT: Failure = {
 export class Session {
   readonly store: Store<SessionState>;
   readonly #model: Model;
-  readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
+  readonly #timers = createTimers();
+  readonly #presence: Presence;
   readonly #off: (() => void)[] = [];
   #seq: number | null = null;
   #ended = -1;
@@ -99,7 +105,14 @@ export class Session {
       asked: null,
       checking: null,
       seq: 0,
+      made_at: "",
+      absent: false,
       ...(Object.assign({}, ...BESIDE.map(beside)) as Beside),
+    });
+    this.#presence = createPresence(this.#timers, {
+      send: () => model.send({ kind: "hello" }),
+      tell: (absent) => this.#patch(absent ? { absent, waiting: null, checking: null, asked: null } : { absent }),
+      isBusy: () => isBusy(this.store.get().phase),
     });
     for (const name of BESIDE)
       this.#on(`change:${name}`, () => {
@@ -109,10 +122,10 @@ export class Session {
     this.#readResult();
     for (const name of SETTINGS) this.#on(`change:${name}`, () => this.#patch({ settings: settings() }));
     for (const name of ENDING) this.#on(`change:${name}`, () => this.#queueResult());
+    // Told by hosts of Jupyter's own widgets: the kernel went away, or came back.
+    this.#on("comm_live_update", () => this.#presence.hello());
     this.#on("msg:custom", (content: unknown, buffers: unknown) => this.#receive(content, buffers));
-    this.#send({ kind: "hello" });
-    // A second hello reaches the kernel through a subshell where there is one, and opens the way for Stop (JupyterLab).
-    this.#after("hello", SECOND_HELLO_MS, () => this.#send({ kind: "hello" }));
+    this.#presence.hello();
   }
 
   /** Changes settings here at once and in the kernel soon (typing does not send every key). */
@@ -121,7 +134,7 @@ export class Session {
     const patch = "prompt" in change ? { locked_stretches: [], ...change } : change;
     for (const name of SETTINGS) if (name in patch) this.#model.set(name, patch[name] as never);
     this.#patch({ settings: { ...this.store.get().settings, ...patch } });
-    this.#after("save", SAVE_MS, () => this.#model.save_changes());
+    this.#timers.after("save", SAVE_MS, () => this.#presence.attempt(() => this.#model.save_changes()));
   }
 
   run(): void {
@@ -183,7 +196,6 @@ export class Session {
   }
 
   close(): void {
-    for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
     for (const off of this.#off) off();
     this.#off.length = 0;
@@ -192,36 +204,37 @@ export class Session {
   // Out
 
   #send(command: Command): void {
-    this.#model.send(command);
+    this.#presence.attempt(() => this.#model.send(command));
   }
 
   #ask(waiting: Exclude<Waiting, null>, command: Command): void {
     this.#patch({ waiting, failure: null });
-    this.#after("silence", SILENCE_MS, () => this.#patch({ waiting: null, failure: SILENT }));
+    this.#timers.after("silence", SILENCE_MS, () => this.#patch({ waiting: null, failure: SILENT }));
     this.#send(command);
   }
 
   #save<K extends "names" | "comparing">(name: K, value: State[K]): void {
     this.#model.set(name, value);
     this.#patch(readBeside(name, value));
-    this.#model.save_changes();
+    this.#presence.attempt(() => this.#model.save_changes());
   }
 
   #saved(): Settings {
-    this.#cancel("save");
-    this.#model.save_changes();
+    this.#timers.cancel("save");
+    this.#presence.attempt(() => this.#model.save_changes());
     return this.store.get().settings;
   }
 
   #askAgain(): void {
     if (this.#timers.has("resend")) return;
-    this.#after("resend", RESEND_AGAIN_MS, () => undefined);
+    this.#timers.after("resend", RESEND_AGAIN_MS, () => undefined);
     this.#send({ kind: "resend" });
   }
 
   // In: messages
 
   #receive(content: unknown, buffers: unknown): void {
+    this.#presence.heard();
     try {
       const list = Array.isArray(buffers) ? buffers.map((buffer, index) => floats(buffer, `buffer ${index}`)) : [];
       this.#handle(decodeEvent(content, "event"), list);
@@ -274,7 +287,7 @@ export class Session {
     if (frame.run > known || isBusy(frame.progress.phase) || state.waiting !== "run")
       this.#answered(frame.progress.phase);
     if (isOver(frame.progress.phase)) this.#ended = Math.max(this.#ended, frame.run);
-    if (frame.chart) this.#cancel("resend");
+    if (frame.chart) this.#timers.cancel("resend");
     const patch = { ...outcome(frame.progress), progress: frame.progress };
     const numbers = () => named(NUMBERS, buffers, "frame");
     if (frame.chart && frame.rows === frame.chart.outputs.length)
@@ -296,14 +309,17 @@ export class Session {
     this.#resultQueued = true;
     queueMicrotask(() => {
       this.#resultQueued = false;
-      if (this.#off.length > 0) this.#readResult();
+      if (this.#off.length === 0) return;
+      this.#presence.heard();
+      this.#readResult();
     });
   }
 
   #readResult(): void {
     const state = this.store.get();
     const ending = readEnding((name) => this.#model.get(name as keyof State));
-    const { phase, progress, chart } = ending;
+    const { phase, progress, chart, made_at } = ending;
+    this.#patch({ made_at });
     const newest = Math.max(state.progress?.run ?? -1, state.matrix?.chart.run ?? -1);
     if (progress !== null && isOver(progress.phase)) this.#ended = Math.max(this.#ended, progress.run);
     if (phase !== state.phase) this.#answered(phase);
@@ -318,7 +334,7 @@ export class Session {
 
   /** The kernel spoke: nothing is waited for any more, save for a stop that the run has not heard yet. */
   #answered(phase: Phase): void {
-    this.#cancel("silence");
+    this.#timers.cancel("silence");
     const stopping = this.store.get().waiting === "stop" && isBusy(phase);
     if (!stopping) this.#patch({ waiting: null });
   }
@@ -332,20 +348,6 @@ export class Session {
   #on(name: string, handler: (...args: unknown[]) => void): void {
     this.#model.on(name, handler);
     this.#off.push(() => this.#model.off(name, handler));
-  }
-
-  #after(name: string, ms: number, then: () => void): void {
-    this.#cancel(name);
-    const fire = () => {
-      this.#timers.delete(name);
-      then();
-    };
-    this.#timers.set(name, setTimeout(fire, ms));
-  }
-
-  #cancel(name: string): void {
-    clearTimeout(this.#timers.get(name));
-    this.#timers.delete(name);
   }
 }
 

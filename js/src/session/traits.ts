@@ -21,6 +21,7 @@ type Get = (name: string) => unknown;
 
 export interface Ending {
   readonly phase: Phase;
+  readonly made_at: string;
   readonly progress: Progress | null;
   readonly chart: Chart | null;
   /** Decoded when they are wanted: while a run is busy they are another's. */
@@ -33,9 +34,10 @@ export function readSettings(get: Get): Settings {
 }
 
 export function readEnding(get: Get): Ending {
-  const { status, progress, chart } = decodeEnding.fields;
+  const { status, made_at, progress, chart } = decodeEnding.fields;
   return {
     phase: status(get("status"), "status"),
+    made_at: made_at(get("made_at"), "made_at"),
     progress: progress(get("progress"), "progress"),
     chart: chart(get("chart"), "chart"),
     numbers: () => buffersFrom(NUMBERS, (name) => floats(get(name), name)),

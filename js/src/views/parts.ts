@@ -10,6 +10,7 @@ import { createFailure } from "./around/failure";
 import { createHelp } from "./around/help";
 import { createMilestones } from "./around/milestones";
 import { createNotice, noticeOf } from "./around/notice";
+import { createSaved } from "./around/saved";
 import { createTrust } from "./around/trust";
 import { createBar } from "./bar/bar";
 import { createExport } from "./bar/export";
@@ -38,6 +39,7 @@ const LARGE = 100_000;
 export function createParts(place: Place, actions: PartsActions): Parts {
   const { document } = place;
   const bar = createBar(place, actions);
+  const saved = createSaved(place, actions);
   const failure = createFailure(place, actions.dismiss);
   const empty = createEmpty(place);
   const notice = createNotice(place, actions.run);
@@ -79,9 +81,10 @@ export function createParts(place: Place, actions: PartsActions): Parts {
       locked: state.has_model ? state.settings.locked_stretches.length : null,
       pinned: data.selection.pins.flatMap((pin) => pin.feature ?? []),
     });
+    saved.update(data);
     failure.update(state.failure);
     empty.element.hidden = shown !== null;
-    empty.update({ busy, ready: state.settings.prompt.trim() !== "" });
+    empty.update({ ...state, busy, ready: state.settings.prompt.trim() !== "" });
     list.element.hidden = !listed || shown === null;
     exporting.update(shown, state.progress, palette);
     if (shown && lighting) {
@@ -113,6 +116,7 @@ export function createParts(place: Place, actions: PartsActions): Parts {
   return {
     elements: [
       bar.element,
+      saved.element,
       beside.bar,
       failure.element,
       main,

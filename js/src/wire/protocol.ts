@@ -351,9 +351,14 @@ export interface WhatIfAnswer {
   readonly message: string;
 }
 
-/** The newest run as it ended; nothing in it while there is none. */
+/**
+ * The newest run as it ended; nothing in it while there is none.
+ *
+ * made_at: when that was, or while the status is that of a run under way, when that began; ISO 8601 in UTC.
+ */
 export interface Ending extends Numbers {
   readonly status: Phase;
+  readonly made_at: string;
   readonly chart: Chart | null;
   readonly progress: Progress | null;
 }
@@ -468,6 +473,7 @@ export const decodeProgress = record<Progress>({
 export const decodeEnding = record<Ending>({
   ...buffersOf(NUMBERS),
   status: decodePhase,
+  made_at: string,
   chart: nullable(decodeChart),
   progress: nullable(decodeProgress),
 });

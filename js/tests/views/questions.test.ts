@@ -168,6 +168,7 @@ describe("check", () => {
     const data = {
       chart,
       phase: "finished" as const,
+      absent: false,
       busy: false,
       verdict: null,
       checking: false,

@@ -14,9 +14,7 @@ describe("what the strip says", () => {
   });
 
   test("when stopped it says what it holds", () => {
-    expect(words({ phase: "stopped", progress: makeProgress(1, "stopped") })[0]).toBe(
-      "Stopped keeps what was computed so far",
-    );
+    expect(words({ phase: "stopped", progress: makeProgress(1, "stopped") })[0]).toBe("Stopped");
   });
 
   test("before anything ran, and while the first answer is awaited", () => {

@@ -3,7 +3,7 @@ import { element, type Place, setText } from "../../style/dom";
 
 export interface Empty {
   readonly element: HTMLElement;
-  update(data: { readonly busy: boolean; readonly ready: boolean }): void;
+  update(data: { readonly absent: boolean; readonly busy: boolean; readonly ready: boolean }): void;
 }
 
 export function createEmpty({ document }: Place): Empty {
@@ -14,8 +14,9 @@ export function createEmpty({ document }: Place): Empty {
   const root = element(document, "div", { class: "law-empty" }, ghost, title, text);
   return {
     element: root,
-    update({ busy, ready }) {
-      setText(title, busy ? "Asking the model…" : "What made the model say it?");
+    update({ absent, busy, ready }) {
+      text.hidden = absent;
+      setText(title, absent ? "No numbers were saved" : busy ? "Asking the model…" : "What made the model say it?");
       const next = ready ? "Press Run" : "Write a prompt, press Run";
       setText(
         text,

@@ -1,7 +1,7 @@
 /** One line above the matrix where what is shown is not simply what was run, and what to do about it. */
 
 import { unitsAt } from "../../data/units";
-import { buttonOf, element, listen, type Place } from "../../style/dom";
+import { buttonOf, element, listen, type Place, setText } from "../../style/dom";
 import { namesOf } from "../../wire/decode";
 import { type Chart, type Choices, GRANULARITIES, type Granularity, type Settings } from "../../wire/protocol";
 
@@ -73,8 +73,8 @@ export function createNotice({ document }: Place, run: () => void): NoticeView {
     element: root,
     update(notice) {
       root.hidden = notice === null;
-      if (text.textContent !== (notice?.text ?? "")) text.textContent = notice?.text ?? "";
-      if (button.textContent !== (notice?.rerun ?? "")) button.textContent = notice?.rerun ?? "";
+      setText(text, notice?.text ?? "");
+      setText(button, notice?.rerun ?? "");
       button.hidden = !notice?.rerun;
     },
   };

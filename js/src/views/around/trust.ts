@@ -19,19 +19,17 @@ export interface Stat {
   readonly before?: string;
   readonly strong: string;
   readonly after?: string;
-  readonly tone?: "ok" | "warn";
   readonly about?: string;
 }
 
 export function statsOf({ progress, phase, waiting }: TrustData): readonly Stat[] {
-  if (waiting === "run") return [{ name: "phase", strong: "Starting…" }];
-  if (!progress || progress.phase === "idle") return [{ name: "phase", strong: "", after: "Nothing has been run yet" }];
+  if (waiting === "run") return [{ name: "message", strong: "Starting…" }];
+  if (!progress || progress.phase === "idle")
+    return [{ name: "message", strong: "", after: "Nothing has been run yet" }];
   const stats: Stat[] = [];
   const running = phase === "running";
-  if (phase === "paused") stats.push({ name: "phase", strong: "Paused", tone: "warn" });
-  if (phase === "stopped")
-    stats.push({ name: "phase", strong: "Stopped", after: "keeps what was computed so far", tone: "warn" });
-  if (phase === "failed") stats.push({ name: "phase", strong: "Failed", tone: "warn" });
+  const strong = { paused: "Paused", stopped: "Stopped", failed: "Failed" }[phase as string];
+  if (strong) stats.push({ name: "phase", strong });
   if (running && progress.message) stats.push({ name: "message", strong: "", after: progress.message });
   const planned = progress.budget > 0 && progress.calls !== progress.budget ? `/ ${count(progress.budget)}` : "";
   stats.push({
@@ -93,8 +91,8 @@ export function createTrust({ document }: Place, ...more: readonly Element[]): T
   };
 }
 
-function statElement(document: Document, { name, before, strong, after, tone, about }: Stat): HTMLElement {
-  const made = element(document, "span", { "data-stat": name, "data-tone": tone, title: about });
+function statElement(document: Document, { name, before, strong, after, about }: Stat): HTMLElement {
+  const made = element(document, "span", { "data-stat": name, title: about });
   const words = [before, strong ? element(document, "b", {}, strong) : "", after].filter(
     (part) => part !== undefined && part !== "",
   );

@@ -102,7 +102,8 @@ export function createBeside(place: Place, actions: BesideActions): Beside {
       const all = runsOf(live);
       runs.update({ runs: all, names: live.names, shown: comparison ? null : (chart?.run ?? null) });
       compare.update({ comparison, runs: all, names: live.names, side: selection.side });
-      what.hidden = !chart?.askable;
+      what.hidden = live.absent || !chart?.askable;
+      if (live.absent && drawer.open === "what_if") drawer.toggle("what_if");
       setAttributes(what, { "aria-pressed": String(drawer.open === "what_if") });
       // While numbers stream it is not reckoned anew with each of them: that takes longer than to read it.
       const fresh = shown !== settled.shown && (!busy || Date.now() - settled.at > SETTLED_MS);
@@ -113,6 +114,7 @@ export function createBeside(place: Place, actions: BesideActions): Beside {
       steps.update({
         chart: comparison ? null : chart,
         phase: state.phase,
+        absent: live.absent,
         busy,
         verdict: found,
         checking: chart !== null && state.checking === chart.run,

@@ -5,6 +5,8 @@ import type { Chart, Phase, Verdict } from "../../wire/protocol";
 export interface StepsData {
   readonly chart: Chart | null;
   readonly phase: Phase;
+  /** No kernel answers: what needs one is not offered. */
+  readonly absent: boolean;
   readonly busy: boolean;
   readonly verdict: Verdict | null;
   readonly checking: boolean;
@@ -40,7 +42,7 @@ export function createSteps({ document }: Place, actions: StepsActions): Steps {
     element: root,
     update(now) {
       data = now;
-      const { chart, busy, phase, verdict, checking } = now;
+      const { chart, absent, busy, phase, verdict, checking } = now;
       root.hidden = chart === null;
       const known = chart?.sampled === true && Number.isFinite(now.settled);
       settled.hidden = !known;
@@ -50,11 +52,11 @@ export function createSteps({ document }: Place, actions: StepsActions): Steps {
         settled.replaceChildren(`top ${now.top} settled `, element(document, "b", {}, share));
         settled.dataset["share"] = share;
       }
-      more.hidden = !chart?.extendable;
+      more.hidden = absent || !chart?.extendable;
       setText(more, phase === "stopped" ? "Continue" : "+25%");
       more.title =
         phase === "stopped" ? "Play the rest of this run" : "A quarter more model calls: what was played is kept";
-      check.hidden = !verdict && (busy || !chart?.askable);
+      check.hidden = !verdict && (absent || busy || !chart?.askable);
       check.disabled = checking;
       setAttributes(check, { "data-tone": verdict ? (verdict.trusted ? "ok" : "warn") : null });
       setText(

@@ -8,6 +8,7 @@ export interface EditorData {
   readonly settings: Settings;
   readonly busy: boolean;
   readonly waiting: Waiting;
+  readonly has_model: boolean;
 }
 
 export interface EditorActions {
@@ -67,7 +68,8 @@ export function createEditor({ document }: Place, actions: EditorActions): Edito
   root.append(heading("Prompt"), prompt, heading("Answer", write), target, heading("Why not"), against);
   return {
     element: root,
-    update({ settings, busy, waiting }) {
+    update({ settings, busy, waiting, has_model }) {
+      write.hidden = !has_model;
       if (prompt.value !== settings.prompt) prompt.value = settings.prompt;
       const text = settings.target ?? "";
       if (target.value !== text) target.value = text;

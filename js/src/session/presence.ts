@@ -1,0 +1,54 @@
+/** Whether a kernel is there: it is asked with a hello, known by any word of it, and given up in silence. */
+import type { Timers } from "./timers";
+
+/** ms of silence: after a hello, in a run before hello is said again, and before the second hello. */
+const ANSWER_MS = 6_000;
+const QUIET_MS = 15_000;
+const SECOND_HELLO_MS = 1_500;
+
+export interface PresenceActions {
+  /** Sends a hello, which may throw. */
+  send(): void;
+  /** The kernel is gone (or busy with something else), or it is there. */
+  tell(absent: boolean): void;
+  isBusy(): boolean;
+}
+
+export interface Presence {
+  /** Asks for everything, and finds out whether anyone is there. */
+  hello(): void;
+  /** A word came, whatever it says. In a run more are due. */
+  heard(): void;
+  /** Does what needs a kernel. Hosts throw what they like where the way to it is gone. */
+  attempt(act: () => void): void;
+}
+
+export function createPresence(timers: Timers, { send, tell, isBusy }: PresenceActions): Presence {
+  const lost = () => {
+    timers.cancel("answer", "quiet");
+    tell(true);
+  };
+  const attempt = (act: () => void) => {
+    try {
+      act();
+    } catch {
+      timers.cancel("silence");
+      lost();
+    }
+  };
+  const hello = () => {
+    timers.after("answer", ANSWER_MS, lost);
+    // A second hello reaches the kernel through a subshell where there is one, and opens the way for Stop (JupyterLab).
+    timers.after("hello", SECOND_HELLO_MS, () => attempt(send));
+    attempt(send);
+  };
+  return {
+    hello,
+    heard() {
+      timers.cancel("answer");
+      tell(false);
+      timers.after("quiet", QUIET_MS, () => isBusy() && hello());
+    },
+    attempt,
+  };
+}
