@@ -47,13 +47,17 @@ def kind_of(message: type[Any]) -> str:
     return get_args(next(field.hint for field in fields_of(message) if field.name == "kind"))[0]
 
 
-def decode(record: type[Record], message: Mapping[str, object]) -> Record:
+def decode(record: type[Record], message: object) -> Record:
     """One record from JSON values.
 
-    Raises ProtocolError for missing, unknown and mistyped fields, and what the record raises for values it cannot have.
+    Raises ProtocolError for what is no object, for missing, unknown and mistyped fields and text that is half a
+    surrogate pair, and what the record raises for values it cannot have.
     """
+    if not isinstance(message, Mapping):
+        raise ProtocolError(f"{record.__name__}: expected an object, got {message!r:.80}.")
+    message = cast("Mapping[str, object]", message)
     hints = {field.name: field.hint for field in fields_of(record)}
-    unknown = sorted(set(message) - set(hints))
+    unknown = sorted(set(message) - set(hints), key=repr)
     missing = [name for name in hints if name not in message]
     if unknown or missing:
         raise ProtocolError(f"{record.__name__}: missing fields {missing}, unknown fields {unknown}.")
@@ -77,11 +81,15 @@ def decode_value(hint: Any, value: Any, where: str) -> Any:
             raise ProtocolError(f"{where}: expected a list, got {type(value).__name__}.")
         return tuple(decode_value(args[0], item, where) for item in cast("list[object]", value))
     if is_dataclass(hint):
-        if not isinstance(value, Mapping):
-            raise ProtocolError(f"{where}: expected an object, got {value!r}.")
-        return decode(cast("type[Any]", hint), cast("Mapping[str, object]", value))
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return decode(cast("type[Any]", hint), value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**1000:
         return float(value)
+    if hint is str and isinstance(value, str) and _halves(value):
+        raise ProtocolError(f"{where}: expected text, got half of a surrogate pair in it, which no message can hold.")
     if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
         return value
     raise ProtocolError(f"{where}: expected {hint.__name__}, got {value!r}.")
+
+
+def _halves(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
