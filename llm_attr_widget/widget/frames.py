@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import traceback
 from collections.abc import Iterator
 from dataclasses import replace
@@ -143,7 +144,19 @@ def told(error: BaseException, what: str) -> tuple[str, str]:
     """An error for people, and its traceback. what: what failed, for errors that are not of this package."""
     known = isinstance(error, AttributionError)
     message = str(error) if known else f"{what}: {type(error).__name__}: {error}"
-    return message, "".join(traceback.format_exception(error))
+    return discreet(message), discreet("".join(traceback.format_exception(error)))
+
+
+_CREDENTIALS = re.compile(r"(?<=://)[^\s/@'\"]+@")
+_KEY = re.compile(r"(?i)\b(?:sk-[\w-]{8,}|hf_\w{8,}|(?<=bearer )[\w.~+/=-]{8,})")
+_FOLDERS = re.compile(r'(?<=File ")[^"\n]*[/\\](?=[^/\\"\n]+[/\\][^/\\"\n]+")')
+
+
+def discreet(text: str) -> str:
+    """Text as it may be shown and saved with a notebook: no credentials of addresses, no keys, no folders of files but
+    the last.
+    """
+    return _FOLDERS.sub("…/", _KEY.sub("…", _CREDENTIALS.sub("…@", text)))
 
 
 def failure(before: Progress, message: str, trace: str) -> Progress:

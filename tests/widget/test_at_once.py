@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -218,3 +219,22 @@ def test_a_flood_of_questions_is_bounded_and_stop_drops_them() -> None:
     asked(w, front, 1)
     w._questions.wait(60)
     assert front.events[-1][0]["kind"] == "what_if"
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["https://me:hunter22@models.example/v1", "Bearer abcdefgh12345678", "bad key sk-abcdefgh1234", "hf_abcdefghijk"],
+)
+def test_no_secret_of_an_error_is_shown_and_no_local_folder(secret: str) -> None:
+    model = Raising()
+    w = widget(model)
+    Front(w)
+    model.error = RuntimeError(f"cannot reach {secret}")
+    w.run()
+    w.wait(60)
+    shown = w.progress["message"] + w.progress["traceback"]
+    assert "cannot reach" in shown
+    for part in ("hunter22", "abcdefgh"):
+        assert part not in shown
+    assert str(Path(__file__).parents[2]) not in shown
+    assert "widget.py" in shown
