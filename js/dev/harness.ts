@@ -145,7 +145,7 @@ const at = (done: number, phase: Progress["phase"]) =>
     said: {
       sentence: `Shapley value, nats: ${phase}; standard error up to 0.09 nats; rows add up`,
       doubts: [],
-      unspread: phase === "finished" ? "exact" : "error not known until the run is played to its end",
+      unspread: phase === "finished" ? "exact" : "error not known, run not finished",
       sound: phase === "finished",
     },
   });

@@ -14,7 +14,7 @@ from llm_attr_widget.result.provenance import Phase
 EXACT = "exact"
 UNSAMPLED = "no sampling error"
 ONE_DRAW = "of one draw of the baselines: give trials=2 or more to know its error"
-UNFINISHED = "error not known until the run is played to its end"
+UNFINISHED = "error not known, run not finished"
 
 # A gap is rounding where it is no more than so much of the largest |v(all) - v(none)|, or of the values themselves,
 # which models score in float32.

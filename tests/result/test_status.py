@@ -53,7 +53,7 @@ def test_a_run_under_way_and_a_stopped_one_say_so() -> None:
 
 def test_errors_of_zero_in_an_unfinished_run_are_no_promise() -> None:
     result = replace(finished(ExactShapley()), phase="stopped")
-    assert "; error not known until the run is played to its end; " in str(result.status)
+    assert "; error not known, run not finished; " in str(result.status)
 
 
 def test_one_draw_of_the_baselines_is_not_exact() -> None:

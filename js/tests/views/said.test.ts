@@ -13,7 +13,7 @@ import { CASES, type Case, keptOf, shownOf } from "../said";
 
 const place = { document, signal: new AbortController().signal };
 const UNKNOWN = "error not known, play more";
-const UNFINISHED = "error not known until the run is played to its end";
+const UNFINISHED = "error not known, run not finished";
 
 function strip(name: Case): HTMLElement {
   const { matrix, progress } = keptOf(name);
