@@ -15,12 +15,13 @@ from torch import nn
 
 from llm_attr_widget.captum.future import finished, in_background
 from llm_attr_widget.captum.positions import positions_of
-from llm_attr_widget.captum.prompts import SkipTokens, TargetLike, allowed, to_target
+from llm_attr_widget.captum.prompts import AnyTarget, SkipTokens, allowed, over_model, to_target
 from llm_attr_widget.captum.slopes import Ask, GradientJob, Path, Visit
 from llm_attr_widget.captum.writing import written
 from llm_attr_widget.errors import CapabilityError, MethodError
 from llm_attr_widget.methods.gradients import Along, Rule, Side, quadrature
 from llm_attr_widget.models.huggingface.layers import name_of
+from llm_attr_widget.models.huggingface.model import HuggingFaceModel
 from llm_attr_widget.types import Line, Prompt
 
 SHARED = ("attribute_to_layer_input", "grad_kwargs")
@@ -40,10 +41,17 @@ KNOWN: tuple[tuple[type, tuple[str, ...]], ...] = (
 class LLMGradientAttribution(CaptumLLMGradientAttribution):
     """Captum's class of this name: same arguments, same numbers. See docs/captum.md for what differs."""
 
+    def __init__(self, attr_method: Any, tokenizer: Any) -> None:
+        """Captum's arguments; the method may also be over a pipeline, whose model and tokenizer (for None) are taken.
+
+        Raises CapabilityError for what is no model or no tokenizer.
+        """
+        super().__init__(*over_model(attr_method, tokenizer))
+
     def _job(
         self,
         inp: Any,
-        target: TargetLike = None,
+        target: AnyTarget | None = None,
         gen_args: dict[str, Any] | None = None,
         skip_tokens: SkipTokens = None,
         **kwargs: Any,
@@ -64,6 +72,7 @@ class LLMGradientAttribution(CaptumLLMGradientAttribution):
             skip_tokens,
             self.tokenizer,
             lambda: written(self.model, self.tokenizer, positions.whole, gen_args),
+            vocabulary=HuggingFaceModel(self.model, self.tokenizer).vocabulary,
         )
         target_ids = tuple(ids.tolist())
         ask = Ask(self.model, self.tokenizer, inp, positions, target_ids, self.attr_method, torch.device(self.device))

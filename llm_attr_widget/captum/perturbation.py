@@ -14,11 +14,12 @@ from captum.attr import LLMAttribution as CaptumLLMAttribution
 from llm_attr_widget.captum.future import finished, in_background
 from llm_attr_widget.captum.groups import Groups, groups_of
 from llm_attr_widget.captum.prompts import (
+    AnyTarget,
     SkipTokens,
-    TargetLike,
     allowed,
     may_draw,
     model_input_of,
+    over_model,
     to_prompt,
     to_target,
 )
@@ -39,10 +40,17 @@ MOST_ORDERS = 8
 class LLMAttribution(CaptumLLMAttribution):
     """Captum's class of this name: same arguments, same result type. See docs/captum.md for what differs."""
 
+    def __init__(self, attr_method: Any, tokenizer: Any, attr_target: str = "log_prob") -> None:
+        """Captum's arguments; the method may also be over a pipeline, whose model and tokenizer (for None) are taken.
+
+        Raises CapabilityError for what is no model or no tokenizer.
+        """
+        super().__init__(*over_model(attr_method, tokenizer), attr_target)
+
     def _job(
         self,
         inp: Any,
-        target: TargetLike = None,
+        target: AnyTarget | None = None,
         num_trials: int = 1,
         gen_args: dict[str, Any] | None = None,
         use_cached_outputs: bool = True,
@@ -64,7 +72,14 @@ class LLMAttribution(CaptumLLMAttribution):
             raise InputError("The input has no feature to explain. Skip fewer tokens, or give it values.")
         groups = groups_of(inp.n_itp_features, kwargs.get("feature_mask"))
         options = self._checked(groups, kwargs)
-        ids = to_target(target, gen_args, skip_tokens, self.tokenizer, lambda: self._written(inp, gen_args))
+        ids = to_target(
+            target,
+            gen_args,
+            skip_tokens,
+            self.tokenizer,
+            lambda: self._written(inp, gen_args),
+            vocabulary=self._vocabulary(),
+        )
         features = self._features(inp)
         asked = [self._asked(inp, features, groups, ids, options) for _ in range(num_trials)]
         return PerturbationJob(
@@ -111,6 +126,10 @@ class LLMAttribution(CaptumLLMAttribution):
 
     def _scorer(self, forward_in_tokens: bool) -> Scorer:
         return HuggingFaceModel(self.model, self.tokenizer, scoring="stepwise" if forward_in_tokens else "one_pass")
+
+    def _vocabulary(self) -> int | None:
+        """How many token ids the model knows, if that is known."""
+        return HuggingFaceModel(self.model, self.tokenizer).vocabulary
 
     def _written(self, inp: Any, gen_args: Mapping[str, Any] | None) -> Sequence[int]:
         return written(self.model, self.tokenizer, to_prompt(inp.to_model_input(), self.tokenizer), gen_args)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import Any, TypeAlias, cast
 
 import torch
 from captum.attr import TextTemplateInput, TextTokenInput
 
-from llm_attr_widget.errors import InputError, TargetError
+from llm_attr_widget.errors import CapabilityError, InputError, TargetError
+from llm_attr_widget.game.targets import Target, TargetLike, make_target
+from llm_attr_widget.inputs.text.ids import ids_in
 from llm_attr_widget.models.huggingface.fingerprint import fingerprint
-from llm_attr_widget.tokens import encode, token_id, token_texts
+from llm_attr_widget.models.huggingface.model import HuggingFaceModel
+from llm_attr_widget.models.making import unpacked
+from llm_attr_widget.tokens import encode, token_id, token_texts, tokenizer_of
 from llm_attr_widget.types import Prompt
 
-TargetLike: TypeAlias = "str | torch.Tensor | Sequence[int] | None"
+AnyTarget: TypeAlias = "torch.Tensor | TargetLike"
+"""What `make_target` takes, captum's tensors among it."""
 SkipTokens: TypeAlias = "Sequence[int] | Sequence[str] | None"
 
 
@@ -34,10 +40,10 @@ def to_prompt(model_input: Any, tokenizer: Any) -> Prompt:
     if isinstance(model_input, str):
         return Prompt(encode(tokenizer, [model_input])[0])
     if isinstance(model_input, torch.Tensor):
-        return Prompt(tuple(int(i) for i in model_input.reshape(-1).tolist()))
+        return Prompt(_ids(model_input, tokenizer))
     if isinstance(model_input, Mapping) and "input_ids" in model_input:
         given = cast("Mapping[str, Any]", model_input)
-        ids = tuple(int(i) for i in given["input_ids"].reshape(-1).tolist())
+        ids = _ids(given["input_ids"], tokenizer)
         extras = {name: value for name, value in given.items() if name not in ("input_ids", "attention_mask")}
         return Prompt(ids, extras, fingerprint(extras)) if extras else Prompt(ids)
     raise InputError(
@@ -46,36 +52,61 @@ def to_prompt(model_input: Any, tokenizer: Any) -> Prompt:
     )
 
 
+def _ids(given: Any, tokenizer: Any) -> tuple[int, ...]:
+    return ids_in(given, tokenizer, what="the input's prompt", error=InputError)
+
+
 def to_target(
-    target: TargetLike,
+    target: AnyTarget | None,
     gen_args: Mapping[str, Any] | None,
     skip_tokens: SkipTokens,
     tokenizer: Any,
     write: Callable[[], Sequence[int]],
+    *,
+    vocabulary: int | None = None,
 ) -> torch.Tensor:
     """Target ids `(tokens,)`, on the CPU. write: has the model write them, where none is given.
 
-    skip_tokens: ids or texts of tokens to leave out of a target that is given, as captum 0.8 did.
-    Raises TargetError where no token is left.
+    target: as of `attribute`. skip_tokens: ids or texts of tokens to leave out of a target that is given, as captum 0.8
+    did. vocabulary: how many ids the model knows, if that is known.
+    Raises TargetError as `attribute` does, and where no token is left.
     """
     if target is None:
-        ids = list(write())
+        ids = make_target(tokenizer, list(write())).ids
     elif gen_args is not None:
         raise TargetError("Expected gen_args only where no target is given. Leave out one of the two.")
-    elif isinstance(target, str):
-        ids = _without(encode(tokenizer, [target], add_special_tokens=False)[0], skip_tokens, tokenizer)
-    elif isinstance(target, torch.Tensor | list | tuple):
-        ids = _without(torch.as_tensor(target).reshape(-1).tolist(), skip_tokens, tokenizer)
     else:
-        raise TypeError(f"Expected target as str, Tensor or a list of token ids, got {type(target).__name__}.")
-    if not ids:
-        raise TargetError("The target is empty: there is no token to explain. Give a target with at least one token.")
-    return torch.tensor([int(i) for i in ids], dtype=torch.long)
+        ids = _without(make_target(tokenizer, cast(Any, target), vocabulary=vocabulary), skip_tokens, tokenizer)
+    return torch.tensor(ids, dtype=torch.long)
 
 
-def _without(ids: Sequence[int], skip_tokens: SkipTokens, tokenizer: Any) -> list[int]:
+def _without(target: Target, skip_tokens: SkipTokens, tokenizer: Any) -> tuple[int, ...]:
     skipped = {token_id(tokenizer, t) if isinstance(t, str) else int(t) for t in skip_tokens or ()}
-    return [i for i in ids if i not in skipped]
+    left = [(i, text) for i, text in zip(target.ids, target.texts, strict=True) if i not in skipped]
+    return Target(tuple(i for i, _ in left), tuple(text for _, text in left)).ids
+
+
+def over_model(method: Any, tokenizer: Any) -> tuple[Any, Any]:
+    """Captum's method over the model itself, and its tokenizer: out of a pipeline, or of a HuggingFaceModel.
+
+    The method that was given stays as it is. Raises CapabilityError as `attribute` for what is no model or tokenizer,
+    and for a Scorer that is no module: captum's classes ask for one.
+    """
+    given = method.forward_func
+    if isinstance(given, HuggingFaceModel):
+        given, tokenizer = given.model, given.tokenizer if tokenizer is None else tokenizer
+    model, words = unpacked(given, tokenizer)
+    if not hasattr(model, "parameters") and not hasattr(model, "device"):
+        raise CapabilityError(
+            f"Expected captum's method over a model of torch, got one over {type(model).__name__}. "
+            "For a Scorer use llm_attr_widget.attribute, for a server RemoteLLMAttribution."
+        )
+    if words is None:
+        raise CapabilityError("Expected the model's tokenizer after the method, got None. Give the model's own.")
+    if model is not method.forward_func:
+        method = copy(method)
+        method.forward_func = model
+    return method, tokenizer_of(words)
 
 
 def shown_tokens(ids: torch.Tensor, tokenizer: Any) -> list[str]:

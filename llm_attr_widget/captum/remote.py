@@ -16,6 +16,7 @@ from llm_attr_widget.captum.perturbation import LLMAttribution
 from llm_attr_widget.captum.prompts import model_input_of, to_prompt
 from llm_attr_widget.errors import CapabilityError, ScoreError
 from llm_attr_widget.models.huggingface.fingerprint import fingerprint
+from llm_attr_widget.models.making import check_tokenizer
 from llm_attr_widget.models.openai import OpenAIModel
 from llm_attr_widget.tokens import decode, encode
 from llm_attr_widget.types import Prompt, Scored, Scorer
@@ -53,11 +54,16 @@ class RemoteLLMAttribution(LLMAttribution, CaptumRemote):
     def __init__(
         self, attr_method: Any, tokenizer: Any, provider: RemoteLLMProvider, attr_target: str = "log_prob"
     ) -> None:
+        """Captum's arguments. Raises CapabilityError for what is no tokenizer."""
+        check_tokenizer(tokenizer)
         CaptumRemote.__init__(self, attr_method, tokenizer, provider, attr_target)
 
     def _scorer(self, forward_in_tokens: bool) -> Scorer:
         del forward_in_tokens  # how a target is decoded is the provider's business
         return self._server() or ProviderScorer(self.provider, self.tokenizer)
+
+    def _vocabulary(self) -> None:
+        """Providers don't say."""
 
     def _server(self) -> OpenAIModel | None:
         """What is behind captum's own VLLMProvider, which can be asked by token ids, many prompts at once."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from captum.attr import LLMAttributionResult as CaptumResult
 
+from llm_attr_widget.captum.view import attribution_of, error_of_one_trial
 from llm_attr_widget.export.figures import sequence_figure, token_figure
+from llm_attr_widget.result.certainty import named
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from llm_attr_widget.result.attribution import Attribution
@@ -58,8 +60,6 @@ class LLMAttributionResult(CaptumResult):
 
     def to_attribution(self) -> Attribution:
         """This result as an Attribution, for `AttrWidget.from_result`, tables and files."""
-        from llm_attr_widget.captum.view import attribution_of
-
         return attribution_of(self)
 
     @property
@@ -79,13 +79,14 @@ class LLMAttributionResult(CaptumResult):
         """Captum's plot; beyond 40 columns one that stays readable. Returns (figure, axes), or None if shown."""
         if self.token_attr is None or self._fits_captums(self.token_attr):
             return super().plot_token_attr(show)
-        errors = None if self.token_errors is None else self.token_errors.cpu().double().numpy()
+        values = self.token_attr.cpu().double().numpy()
+        errors = self._errors(self.token_errors, values)
         figure = token_figure(
-            values := self.token_attr.cpu().double().numpy(),
-            values * 0 if errors is None else errors,
+            values,
+            errors,
             tuple(self.input_tokens),
             tuple(self.output_tokens),
-            name="Token Attribution",
+            name=named("Token Attribution", errors),
             unit="",
             write=False,
         )
@@ -98,11 +99,18 @@ class LLMAttributionResult(CaptumResult):
         if self._fits_captums(self.seq_attr):
             return super().plot_seq_attr(show)
         values = self.seq_attr.cpu().double().numpy()
-        errors = values * 0 if self.seq_errors is None else self.seq_errors.cpu().double().numpy()
-        figure = sequence_figure(values, errors, tuple(self.input_tokens), name="Sequence Attribution", unit="")
+        errors = self._errors(self.seq_errors, values)
+        name = named("Sequence Attribution", errors)
+        figure = sequence_figure(values, errors, tuple(self.input_tokens), name=name, unit="")
         for bar, value in zip(figure.axes[0].patches, values, strict=False):
             bar.set_facecolor(FOR if value > 0 else AGAINST)
         return _shown(figure, show=show)
+
+    def _errors(self, measured: torch.Tensor | None, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Standard errors of these values: measured over trials, else zero or not known."""
+        if measured is not None:
+            return measured.cpu().double().numpy()
+        return np.full(values.shape, error_of_one_trial(self.method, self.inp))
 
     def _fits_captums(self, drawn: torch.Tensor) -> bool:
         """Whether captum's plot is the one to draw: it has no scale for numbers that are not known yet (NaN)."""

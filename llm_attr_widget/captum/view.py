@@ -65,9 +65,8 @@ def attribution_of(result: Any) -> Attribution:
     method = _method(result.method)
     value = Prob() if result.attr_target == "prob" else LogProb()
     values = _numbers(result.token_attr)[:, firsts]
-    random = callable(getattr(result.inp, "baselines", None))
-    # One trial of what is drawn says nothing of its error.
-    unknown = np.full(len(order), np.nan if method.sampled or random else 0.0)
+    random = _draws(result.inp)
+    unknown = np.full(len(order), error_of_one_trial(result.method, result.inp))
     errors = unknown + 0 * values if result.token_errors is None else _numbers(result.token_errors)[:, firsts]
     whole = unknown if result.seq_errors is None else _numbers(result.seq_errors)[firsts]
     ledger = _ledger(result, order, len(values))
@@ -111,6 +110,19 @@ def attribution_of(result: Any) -> Attribution:
             seconds=0.0,
         ),
     )
+
+
+def error_of_one_trial(method: Any, inp: Any) -> float:
+    """The standard error where none was measured. One trial of what is drawn says nothing of it: NaN; else 0.
+
+    method: captum's, None where it is not known.
+    """
+    return float("nan") if method is None or _method(method).sampled or _draws(inp) else 0.0
+
+
+def _draws(inp: Any) -> bool:
+    """Whether an input's baselines are drawn."""
+    return callable(getattr(inp, "baselines", None))
 
 
 def _numbers(found: Any) -> NDArray[np.float64]:

@@ -15,17 +15,26 @@ def as_model(model: Any, tokenizer: Any) -> tuple[Scorer, Any]:
     model: a Scorer, a Hugging Face (or similar torch) model, or a transformers pipeline, whose model and tokenizer are
     taken. Raises CapabilityError for anything else: a name, a class, a tokenizer in the model's place.
     """
-    if _is_pipeline(model):
-        own = getattr(model, "processor", None) or model.tokenizer
-        return as_model(model.model, own if tokenizer is None else tokenizer)
-    _check_model(model)
-    if tokenizer is not None:
-        _check_tokenizer(tokenizer)
+    model, tokenizer = unpacked(model, tokenizer)
     if _is_scorer(model):
         return model, tokenizer if tokenizer is not None else getattr(model, "tokenizer", None)
     from llm_attr_widget.models.huggingface.model import HuggingFaceModel
 
     return HuggingFaceModel(model, tokenizer_of(tokenizer)), tokenizer
+
+
+def unpacked(model: Any, tokenizer: Any) -> tuple[Any, Any]:
+    """The model and the tokenizer that goes with it as they are, out of the pipeline where it is one.
+
+    Raises CapabilityError as `as_model`.
+    """
+    if _is_pipeline(model):
+        own = getattr(model, "processor", None) or model.tokenizer
+        return unpacked(model.model, own if tokenizer is None else tokenizer)
+    _check_model(model)
+    if tokenizer is not None:
+        check_tokenizer(tokenizer)
+    return model, tokenizer
 
 
 def _is_pipeline(model: Any) -> bool:
@@ -70,7 +79,8 @@ def _encodes(given: Any) -> bool:
     return callable(given) or callable(getattr(given, "encode", None))
 
 
-def _check_tokenizer(tokenizer: Any) -> None:
+def check_tokenizer(tokenizer: Any) -> None:
+    """Raises CapabilityError for what is no tokenizer and no processor."""
     if isinstance(tokenizer, str):
         raise CapabilityError(
             f"Expected a tokenizer, got the text {tokenizer!r:.60}. Give the model, then its tokenizer, then the "

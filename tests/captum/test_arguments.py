@@ -190,13 +190,14 @@ def test_targets(model):
     expected = attribution.attribute(tokens(), torch.tensor(TARGET)).token_attr
     for target in (Tok().decode(TARGET), list(TARGET), TARGET, torch.tensor([TARGET])):
         assert torch.allclose(attribution.attribute(tokens(), target).token_attr, expected, atol=1e-4)
-    with pytest.raises(TypeError, match="int"):
-        attribution.attribute(tokens(), 3)
+    assert attribution.attribute(tokens(), TARGET[0]).target.tolist() == [TARGET[0]]
     started = ours.LLMAttribution(ca.FeatureAblation(model), Starting()).attribute(tokens(), "xy")
     assert started.target.tolist() == Tok().encode("xy")
     for empty in ("", [], torch.tensor([], dtype=torch.long)):
-        with pytest.raises(TargetError, match="empty"):
+        with pytest.raises(TargetError, match="at least one target token"):
             attribution.attribute(tokens(), empty)
+    with pytest.raises(TargetError, match="at least one target token"):
+        attribution.attribute(tokens(), list(TARGET), skip_tokens=list(TARGET))
     with pytest.raises(TargetError, match="gen_args"):
         attribution.attribute(tokens(), torch.tensor(TARGET), gen_args={})
     with pytest.raises(TargetError, match="vocabulary"):

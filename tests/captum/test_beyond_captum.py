@@ -193,7 +193,7 @@ def test_mistakes_are_named(model):
         ours.LLMGradientAttribution(ca.LayerIntegratedGradients(model, model.model.embed_tokens), Tok()).attribute(
             prompt(), torch.tensor(TARGET), steps=3
         )
-    with pytest.raises(TargetError, match="empty"):
+    with pytest.raises(TargetError, match="at least one target token"):
         attribution(model).attribute(prompt(), "")
     slopes = ours.LLMGradientAttribution(ca.LayerIntegratedGradients(model, model.model.embed_tokens), Tok())
     with pytest.raises(CapabilityError, match="grad_kwargs"):

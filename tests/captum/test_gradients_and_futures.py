@@ -276,10 +276,15 @@ def test_waiting_ends_where_it_was_said_to_end_and_cancelling_ends_the_work(smal
 
 
 def test_what_went_wrong_in_the_background_is_raised_by_result(small):
-    future = ours.LLMAttribution(ca.FeatureAblation(small), Tok()).attribute_future(prompt(), torch.tensor([97]))
-    with pytest.raises(TargetError, match="97"):
+    broken = build("gpt2")
+    broken.lm_head.register_forward_hook(lambda *_: 1 / 0)
+    future = ours.LLMAttribution(ca.FeatureAblation(broken), Tok()).attribute_future(prompt(), torch.tensor([3]))
+    with pytest.raises(ZeroDivisionError):
         future.result(60)
-    with pytest.raises(TypeError, match="n_sample'"):  # what can be told at once is
+    # What can be told at once is.
+    with pytest.raises(TargetError, match="97"):
+        ours.LLMAttribution(ca.FeatureAblation(small), Tok()).attribute_future(prompt(), torch.tensor([97]))
+    with pytest.raises(TypeError, match="n_sample'"):
         ours.LLMAttribution(ca.FeatureAblation(small), Tok()).attribute_future(prompt(), "x", n_sample=3)
 
 

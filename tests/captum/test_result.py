@@ -117,6 +117,24 @@ def test_numbers_of_nothing_can_be_drawn():
             plt.close(figure)
 
 
+@pytest.mark.parametrize("plot", ["plot_token_attr", "plot_seq_attr"])
+def test_an_error_that_nobody_measured_is_said_to_be_unknown(plot):
+    result = made(ours.LLMAttributionResult, 50)
+
+    def said():
+        figure, _ = getattr(result, plot)()
+        texts = [text.get_text() for axes in figure.axes for text in (axes.yaxis.label, axes.title)]
+        plt.close(figure)
+        return any("error not known" in text for text in texts)
+
+    assert said()  # by no method that is known
+    for method, drawn in ((ca.FeatureAblation, False), (ca.ShapleyValues, False), (ca.ShapleyValueSampling, True)):
+        result.method = method(len)
+        assert said() == drawn
+    result.seq_errors, result.token_errors = result.seq_attr.abs() / 10, result.token_attr.abs() / 10
+    assert not said()
+
+
 def test_a_result_made_by_hand_is_not_shown_as_if_it_was_measured():
     with pytest.raises(InputError, match="made by hand"):
         made(ours.LLMAttributionResult, 3).to_attribution()
