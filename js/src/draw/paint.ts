@@ -238,7 +238,7 @@ function paintPin(to: Context, scene: Scene, pin: { letter: string; row: number;
 }
 
 /** The box around the cells from one to another. */
-export function boxOf(layout: Layout, first: Cell, last: Cell): Box {
+function boxOf(layout: Layout, first: Cell, last: Cell): Box {
   const [from, to] = [cellBox(layout, first), cellBox(layout, last)];
   return { x: from.x, y: from.y, width: to.x + to.width - from.x, height: to.y + to.height - from.y };
 }

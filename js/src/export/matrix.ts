@@ -21,7 +21,7 @@ export function filePalette(theme: Theme, hatched: boolean): Palette {
 }
 
 /** The whole matrix, at a size that depends on nothing but its own. */
-export function fileScene(shown: Shown, palette: Palette): Scene {
+function fileScene(shown: Shown, palette: Palette): Scene {
   const labels = labelsOf(shown.table);
   const shape = sizeFor(
     widest(["total", ...labels.rows]),

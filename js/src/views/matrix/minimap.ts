@@ -6,7 +6,7 @@ import { createPyramid, type Pyramid } from "../../draw/pyramid";
 import { element, listen, type Place } from "../../style/dom";
 
 /** From this many rows or columns on, a zoomed matrix has a minimap. */
-export const MINIMAP_FROM = 200;
+const MINIMAP_FROM = 200;
 const SIZE = 120;
 
 export interface Minimap {
