@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.util
 import json
 import os
 import re
@@ -106,39 +107,63 @@ class Toy(LeaveOneOut):
     label = "Toy"
 """,
     "llm_attr_widget/inputs/toy.py": """
-from dataclasses import dataclass
-from tests.support import BitsInput
-class ToyInput(BitsInput):
-    baseline = "toys put away"
+from llm_attr_widget.types import Piece, Prompt
+class ToyInput:
+    baseline, random = "toys put away", False
+    features = (" bear", " ball", " kite")
+    pieces = tuple(Piece(text, at) for at, text in enumerate(features))
+    def render(self, coalitions, rng):
+        return [Prompt(tuple(at for at, there in enumerate(row) if there)) for row in coalitions]
 """,
     "llm_attr_widget/models/toy.py": """
-from tests.support import table, table_model
-def toy_model():
-    return table_model(table(3, 2), 3)
+import numpy as np
+from llm_attr_widget.types import Scored
+class ToyModel:
+    name = "toy"
+    def score(self, prompts, target):
+        sums = [[-9.0 + (1 + at) * sum(prompt.ids) for at in range(len(target))] for prompt in prompts]
+        yield Scored(range(len(prompts)), np.array(sums, dtype=np.float32))
 """,
 }
 LINES = {
-    "llm_attr_widget/methods/registry.py": (
-        "COALITION_METHODS: tuple[Entry, ...] = (\n",
-        '    Entry("toy", "For play.", lambda _: importlib.import_module("llm_attr_widget.methods.toy").Toy()),\n',
-    ),
-    "llm_attr_widget/widget/protocol.py": (
-        '    locked_stretches: Annotated[tuple[str, ...], Formerly("locked")] = ()\n',
-        "    loudness: int = 3\n",
-    ),
+    "llm_attr_widget/methods/registry.py": {
+        "from llm_attr_widget.methods.sparse import Sparse\n": "from llm_attr_widget.methods.toy import Toy\n",
+        "COALITION_METHODS: tuple[Entry, ...] = (\n": (
+            '    Entry("toy", "For play.", "n + 1", "At play.", lambda _: Toy(), takes_budget=False),\n'
+        ),
+    },
+    "llm_attr_widget/inputs/__init__.py": {
+        "from llm_attr_widget.inputs.text.tokens import TokenInput\n": (
+            "from llm_attr_widget.inputs.toy import ToyInput as ToyInput\n"
+        )
+    },
+    "llm_attr_widget/models/__init__.py": {
+        "from llm_attr_widget.models.making import as_model\n": (
+            "from llm_attr_widget.models.toy import ToyModel as ToyModel\n"
+        )
+    },
+    "llm_attr_widget/widget/protocol.py": {
+        '    locked_stretches: Annotated[tuple[str, ...], Formerly("locked")] = ()\n': "    loudness: int = 3\n"
+    },
+    "js/src/views/parts.ts": {
+        'import { createSaved } from "./around/saved";\n': 'import { createToy } from "./around/toy";\n',
+        "const VIEWS: readonly MakeView[] = [": "createToy, ",
+    },
 }
+"""What is added to files that are there: after a line of each, another one."""
 PLAYED = """
 from llm_attr_widget import AttrWidget, attribute
-from llm_attr_widget.inputs.toy import ToyInput
-from llm_attr_widget.models.toy import toy_model
+from llm_attr_widget.inputs import ToyInput
+from llm_attr_widget.models import ToyModel
 from llm_attr_widget.game.targets import Target
 from llm_attr_widget.widget.typescript import typescript
 target = Target((0, 1), ("a", "b"))
-found = attribute(toy_model(), None, ToyInput(3), target, method="toy", progress=False)
-plain = attribute(toy_model(), None, ToyInput(3), target, method="leave_one_out", progress=False)
+found = attribute(ToyModel(), None, ToyInput(), target, method="toy", progress=False)
+plain = attribute(ToyModel(), None, ToyInput(), target, method="leave_one_out", progress=False)
 assert abs(found.values - plain.values).max() < 1e-9
+assert abs(found.values - [[0, 1, 2], [0, 2, 4]]).max() < 1e-5
 assert found.provenance.baseline == "toys put away"
-w = AttrWidget(toy_model(), None, ToyInput(3), target, method="toy")
+w = AttrWidget(ToyModel(), None, ToyInput(), target, method="toy")
 assert "toy" in [choice["name"] for choice in w.choices["methods"]]
 w.run()
 assert abs(w.wait(60).values - plain.values).max() < 1e-9
@@ -146,12 +171,19 @@ assert w.loudness == 3 and w.trait_metadata("loudness", "sync")
 print(typescript(), end="")
 """
 VIEW = """
-import { element, type Place } from "../../style/dom";
-import type { Settings } from "../../wire/protocol";
+import "./toy.css";
+import { element } from "../../style/dom";
+import type { MakeView } from "../view";
 
-export function createToy(place: Place, settings: Pick<Settings, "loudness">) {
-  return { element: element(place.document, "p", { class: "law-toy" }, String(settings.loudness)) };
-}
+export const createToy: MakeView = ({ document }) => {
+  const root = element(document, "p", { class: "law-toy" });
+  return {
+    element: root,
+    update({ state }) {
+      root.textContent = String(state.settings.loudness);
+    },
+  };
+};
 """
 
 
@@ -160,8 +192,7 @@ def copied(folder: Path) -> Path:
     ignored = shutil.ignore_patterns("__pycache__", "*.safetensors")
     for tree in TREES:
         shutil.copytree(ROOT / tree, folder / tree, ignore=ignored)
-    (folder / "tests").mkdir()
-    for name in ("tests/support.py", "js/package.json", "js/package-lock.json", "js/tsconfig.json"):
+    for name in ("js/package.json", "js/package-lock.json", "js/tsconfig.json"):
         shutil.copy(ROOT / name, folder / name)
     (folder / "js" / "node_modules").symlink_to(ROOT / "js" / "node_modules", target_is_directory=True)
     return folder
@@ -174,17 +205,13 @@ def change(path: Path, before: str, after: str) -> None:
 
 
 def test_a_method_an_input_a_back_end_a_setting_and_a_view_take_what_the_page_says(tmp_path: Path) -> None:
-    """A file each; a line in the registry; a line in the protocol; and for the view a style sheet and its place."""
+    """A file each, its style sheet beside a view, and a line; a setting is a line in the protocol, and its use."""
     house = copied(tmp_path)
     for name, code in TOYS.items():
         (house / name).write_text(code, encoding="utf-8")
-    for name, (before, line) in LINES.items():
-        change(house / name, before, before + line)
-    change(
-        house / "llm_attr_widget/methods/registry.py",
-        "from __future__ import annotations\n",
-        ("from __future__ import annotations\n\nimport importlib\n"),
-    )
+    for name, lines in LINES.items():
+        for before, line in lines.items():
+            change(house / name, before, before + line)
     played = subprocess.run(
         [sys.executable, "-c", PLAYED],
         cwd=house,
@@ -199,20 +226,22 @@ def test_a_method_an_input_a_back_end_a_setting_and_a_view_take_what_the_page_sa
     assert "readonly loudness: number;" in played.stdout
     (source / "views" / "around" / "toy.css").write_text(".law-toy { color: red; }\n", encoding="utf-8")
     (source / "views" / "around" / "toy.ts").write_text(VIEW, encoding="utf-8")
-    parts = source / "views" / "parts.ts"
-    change(
-        parts,
-        "      milestones.element,\n",
-        "      milestones.element,\n      createToy(place, { loudness: 3 }).element,\n",
-    )
-    change(
-        parts,
-        'import { createTrust } from "./around/trust";\n',
-        ('import { createToy } from "./around/toy";\nimport { createTrust } from "./around/trust";\n'),
-    )
-    change(
-        source / "index.css",
-        '@import "./views/around/trust.css";\n',
-        ('@import "./views/around/trust.css";\n@import "./views/around/toy.css";\n'),
-    )
     npm(house, "exec", "--", "tsc", "--project", ".")
+
+
+PACKAGES = sorted(
+    ".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "llm_attr_widget").rglob("__init__.py")
+)
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_package_says_what_it_offers_and_has_it(name: str) -> None:
+    package = importlib.import_module(name)
+    assert (package.__doc__ or "").strip(), f"{name} says nothing of itself"
+    offered = list(getattr(package, "__all__", ()))
+    assert sorted(set(offered)) == sorted(offered)
+    assert [one for one in offered if not hasattr(package, one)] == []
+    assert set(offered) <= set(dir(package))
+    # A function may not hide the file of its name.
+    hidden = [one for one in offered if importlib.util.find_spec(f"{name}.{one}") and callable(getattr(package, one))]
+    assert hidden == []

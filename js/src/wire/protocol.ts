@@ -131,7 +131,7 @@ export interface Said {
 }
 
 /**
- * Where a run stands. calls: prompts scored for it so far, of `budget` planned; times in seconds.
+ * Where a run stands. calls: coalitions (or points of a line) played so far, of `budget` planned; times in seconds.
  *
  * message: in plain words, what went wrong or what is being done. said: null while there are no numbers, and in what
  * earlier versions saved.

@@ -1,0 +1,1 @@
+"""Images as inputs: read, segmented, filled in; `llm_attr_widget.inputs` offers them."""
