@@ -113,6 +113,7 @@ export const EMPTY: State = {
   comparing: [],
   checks: [],
   pictures: [],
+  fields: null,
 };
 
 export function makeChart(run: number, features: readonly string[], outputs: readonly string[]): Chart {

@@ -7,6 +7,7 @@ the widget. What more it can do it says by further members; `inputs.members` lis
 from __future__ import annotations
 
 from llm_attr_widget.inputs.changed.locked import locked_in
+from llm_attr_widget.inputs.changed.rewritten import rewritten
 from llm_attr_widget.inputs.image.prompt import ImageInput
 from llm_attr_widget.inputs.image.segmentation import Boxes, Grid, Labels, Masks, Slic
 from llm_attr_widget.inputs.making import PromptLike, make_input
@@ -31,4 +32,5 @@ __all__ = [
     "TokenInput",
     "locked_in",
     "make_input",
+    "rewritten",
 ]

@@ -66,6 +66,18 @@ def feature_texts(pieces: Sequence[Piece]) -> tuple[str, ...]:
     return tuple(texts)
 
 
+def features_at(pieces: Sequence[Piece], letters: Sequence[bool]) -> frozenset[int]:
+    """Features with one of these letters of the pieces' text; whitespace does not count."""
+    found: set[int] = set()
+    position = 0
+    for piece in pieces:
+        here = zip(piece.text, letters[position : position + len(piece.text)], strict=True)
+        position += len(piece.text)
+        if piece.feature is not None and any(held and not letter.isspace() for letter, held in here):
+            found.add(piece.feature)
+    return frozenset(found)
+
+
 def freed(prompt: Kind, features: Collection[int]) -> tuple[Kind, tuple[int, ...]]:
     """An input without locks, and its numbers of what was locked in it before or is one of these features now.
 

@@ -4,6 +4,8 @@
     tree() -> Tree                   its features in nested groups
     holding(features) -> Input       itself with these features always present
     reworded(words) -> Input         itself with other words in the place of some features' texts
+    fields: tuple[Field, ...]        its text in fields that are edited each on its own, and
+    rewritten(texts) -> Input        itself with these texts in them, one for each
     picture: Picture                 its image, and where features lie in it
     in_place(tokenizer, rng)         its prompts made of one length, for gradients: (Input, owners)
     image_differences()              what its image changes in pixel values, for gradients (`types.PixelInput`)
@@ -12,7 +14,8 @@
     doubts: tuple[str, ...]          in words, what is odd about it, told with every result
     plain: bool                      whether its text alone gives it back, cut in another way
 
-An input of your own that has none of them works everywhere but where nothing can be done without (`reworded`, `split`).
+An input of your own that has none of them works everywhere but where nothing can be done without (`reworded`,
+`rewritten`, `split`).
 """
 
 from __future__ import annotations

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
 import numpy as np
 
+from llm_attr_widget.errors import InputError
 from llm_attr_widget.game.targets import TargetLike, make_target
 from llm_attr_widget.game.values import VALUES, Value, ValueLike, value_alone
 from llm_attr_widget.inputs import ImageInput, PromptLike, make_input
+from llm_attr_widget.inputs.changed.rewritten import fields_of, rewritten
+from llm_attr_widget.inputs.fields import fits, joined, texts_in
 from llm_attr_widget.inputs.image.prompt import segmented
 from llm_attr_widget.inputs.image.reading import ImageLike, read_image
 from llm_attr_widget.inputs.image.segmentation import Segments
+from llm_attr_widget.inputs.image.words import fields_about, rewritten_about
 from llm_attr_widget.inputs.making import is_chat
 from llm_attr_widget.inputs.members import is_plain
 from llm_attr_widget.methods.registry import METHODS, MethodLike, budget_of, make_method, with_budget
@@ -20,7 +25,7 @@ from llm_attr_widget.picture import Picture
 from llm_attr_widget.result.attribution import Attribution
 from llm_attr_widget.tokens import tokenizer_of
 from llm_attr_widget.types import GradientMethod, Granularity, Method
-from llm_attr_widget.widget.protocol import CUSTOM, Choice, Choices, ValueName
+from llm_attr_widget.widget.protocol import CUSTOM, Choice, Choices, FieldText, Settings, ValueName
 
 
 @dataclass(frozen=True)
@@ -68,9 +73,10 @@ class Given:
         value: ValueLike = "log_prob",
         budget: int | None = None,
     ) -> None:
+        self._tokenizer = tokenizer
         self._prompt = _kept(prompt, tokenizer)
         self._image = image
-        self.prompt_text = _text_of(self._prompt)
+        self.fields = fields_of(self._prompt) if image is None else fields_about(image.processor, self._prompt)
         self.target_text = _target_text(target, tokenizer)
         self.against_text = _target_text(against, tokenizer)
         self._targets = {self.target_text: target, self.against_text: against}
@@ -80,14 +86,65 @@ class Given:
         self.value_name: ValueName = cast("ValueName", value) if self._value is None else name_of(self._value)
         self.budget = budget if self._method is None else budget_of(self._method)[1]
 
+    def with_result(self, result: Attribution) -> Given:
+        """What a result was made from, as far as it still knows: a text alone where it was loaded from a file."""
+        made = None if result.game is None else result.game.input
+        text = "".join(piece.text for piece in result.pieces)
+        given = Given(text if made is None or is_plain(made) else made, result.target, result.against, self._tokenizer)
+        given._method, given._value = self._method, self._value
+        return given
+
+    def field_texts(self) -> tuple[FieldText, ...] | None:
+        """The prompt's fields as the wire carries them; None for a text."""
+        return (
+            None if self.plain else tuple(FieldText(one.text, one.label, one.fixed, one.repeats) for one in self.fields)
+        )
+
     def picture(self) -> Picture | None:
         """The prompt's image, where it has one: shown before there are numbers about it."""
         return getattr(self._prompt, "picture", None) if self._image is None else self._image.picture()
 
-    def prompt(self, text: str, granularity: Granularity) -> PromptLike:
-        """What to explain for this text: with the image, where one was given."""
-        prompt = self._prompt if text == self.prompt_text else text
-        return prompt if self._image is None else self._image.with_prompt(prompt, granularity)
+    @property
+    def plain(self) -> bool:
+        """Whether the prompt is a text, and nothing else."""
+        return isinstance(self._prompt, str) and self._image is None
+
+    @property
+    def prompt_text(self) -> str:
+        """The prompt as one text."""
+        return joined(self.fields)
+
+    def texts(self, prompt: str, texts: Sequence[str] | None = None) -> tuple[str, ...]:
+        """The text of each of the prompt's fields, for an edited prompt.
+
+        texts: those, where they are known; of another prompt they do not count. Raises InputError for a prompt that
+        this one cannot be made by editing its fields.
+        """
+        known = texts is not None and "".join(texts) == prompt and fits(self.fields, texts)
+        return tuple(texts) if known and texts is not None else texts_in(self.fields, prompt)
+
+    def edited(self, settings: Settings) -> Settings:
+        """The settings with the texts of the prompt's fields, where it is more than a text. Raises as `texts`."""
+        texts = self.texts(settings.prompt, settings.texts)
+        return replace(settings, texts=None if self.plain else texts)
+
+    def prompt(self, settings: Settings) -> PromptLike:
+        """What to explain: what was given, or the same kind of it with other texts; with the image, where there is one.
+
+        Raises as `texts`, and what the kind of prompt raises for a text that it cannot have.
+        """
+        texts, prompt = self.texts(settings.prompt, settings.texts), self._prompt
+        if list(texts) != [one.text for one in self.fields]:
+            prompt = rewritten(prompt, texts) if self._image is None else rewritten_about(prompt, texts)
+        return prompt if self._image is None else self._image.with_prompt(prompt, settings.granularity)
+
+    def has_pieces(self, text: str, settings: Settings) -> bool:
+        """Whether the text is that of the pieces of these settings' prompt: of a chat it has the template's, too."""
+        try:
+            made = make_input(self._tokenizer, self.prompt(settings), granularity=settings.granularity)
+        except InputError:
+            return False
+        return text == "".join(piece.text for piece in made.pieces)
 
     def target(self, text: str | None) -> TargetLike | None:
         return self._targets.get(text, text)
@@ -125,26 +182,9 @@ def name_of(value: Value) -> ValueName:
     return CUSTOM
 
 
-def given_of(result: Attribution) -> Given:
-    """What a result was made from, as far as it still knows."""
-    text = "".join(piece.text for piece in result.pieces)
-    if result.game is None:
-        return Given(text, result.target, result.against, None)
-    made = result.game.input
-    return Given(text if is_plain(made) else made, result.target, result.against, None)
-
-
 def _kept(prompt: PromptLike, tokenizer: Any) -> PromptLike:
     """A text or chat messages as they are, for they are cut anew at each granularity; anything else as an Input."""
     return prompt if isinstance(prompt, str) or is_chat(prompt) else make_input(tokenizer, prompt)
-
-
-def _text_of(prompt: Any) -> str:
-    if isinstance(prompt, str):
-        return prompt
-    if is_chat(prompt):
-        return "\n".join(str(message.get("content", "")) for message in prompt)
-    return "".join(piece.text for piece in prompt.pieces)
 
 
 def _target_text(target: TargetLike | None, tokenizer: Any) -> str | None:

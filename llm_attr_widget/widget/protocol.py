@@ -73,6 +73,7 @@ class Settings:
     user's own, given in Python.
 
     against: a second answer, to explain why the target rather than this; null: no contrast.
+    texts: the prompt, cut into a text for each of its fields; those of another prompt do not count. Null for a text.
     locked_stretches: the prompt's pieces joined, cut where a stretch that is always present begins and ends: every
     second text, from the second on, is such a stretch; empty: none is.
 
@@ -90,6 +91,7 @@ class Settings:
     )
     trials: Annotated[int, check_trials, Option("Trials", "independent repetitions, for standard errors", least=1)] = 1
     seed: Annotated[int, check_seed, Option("Seed", "the same seed gives the same numbers", least=0)] = 0
+    texts: tuple[str, ...] | None = None
     locked_stretches: Annotated[tuple[str, ...], Formerly("locked")] = ()
 
     def __post_init__(self) -> None:
@@ -98,6 +100,20 @@ class Settings:
             make_method(self.method, budget=self.budget)
         if self.against is not None:
             check_contrast(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldText:
+    """A stretch of the prompt as it was given that is edited on its own. Joined, the texts give the prompt back.
+
+    label: whose words these are, or which slot's; "". fixed: why it cannot be edited; "" where it can. repeats: the
+    field whose text stands here once more.
+    """
+
+    text: str
+    label: str
+    fixed: str
+    repeats: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -467,7 +483,8 @@ class Beside:
     """What stands beside the newest run.
 
     choices: what the controls offer. has_model: new runs can be made. records: the runs before it that are kept, oldest
-    first. comparing: none, or the two runs that are compared.
+    first. comparing: none, or the two runs that are compared. fields: of the prompt as it was given; null for a
+    text, and in what earlier versions saved.
     """
 
     choices: Choices = Choices()
@@ -477,6 +494,7 @@ class Beside:
     comparing: tuple[int, ...] = ()
     checks: tuple[Verdict, ...] = ()
     pictures: tuple[Picture, ...] = ()
+    fields: tuple[FieldText, ...] | None = None
 
 
 TRAITS: tuple[type[Any], ...] = (Settings, Ending, Beside)

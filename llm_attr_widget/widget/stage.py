@@ -15,7 +15,6 @@ from llm_attr_widget.widget.frames import (
     numbers_of,
     picture_of,
     progress_at_end,
-    settings_of,
 )
 from llm_attr_widget.widget.protocol import Ending, Frame, RunName, Settings, Verdict
 from llm_attr_widget.widget.publisher import Publisher
@@ -71,9 +70,8 @@ class Stage:
             self.show(shown)
         return shown
 
-    def add(self, result: Attribution, name: str) -> None:
+    def add(self, result: Attribution, settings: Settings, name: str) -> None:
         """Put a result that was made elsewhere on stage, as an ended run."""
-        settings = settings_of(result)
         shown = self.begin(settings, "")
         shown.stands = Standing(progress_at_end(result, shown.run), result, chart_of(result, shown.run, settings))
         self.send_picture(shown)
@@ -137,8 +135,9 @@ class Stage:
     def _set_beginning(self, shown: Shown) -> None:
         traits = self._traits
         with traits.hold_sync():
-            for name, value in encode(shown.settings).items():
-                setattr(traits, name, value)
+            with traits.hold_trait_notifications():  # a prompt and its texts belong together
+                for name, value in encode(shown.settings).items():
+                    setattr(traits, name, value)
             traits.records = records_of(self._kept)
             traits.names = [*traits.names, encode(RunName(shown.run, shown.name()))]
             traits.comparing = []

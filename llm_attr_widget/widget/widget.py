@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import traitlets
 from IPython.display import HTML
 
 from llm_attr_widget.engine.autosave import PathLike, autosave_path, ledger_of
@@ -29,21 +28,20 @@ from llm_attr_widget.types import Granularity, Scorer, Tokenizer
 from llm_attr_widget.widget import protocol
 from llm_attr_widget.widget.cells import made_here
 from llm_attr_widget.widget.choices import CHOICES
-from llm_attr_widget.widget.frames import failure, nothing_yet, picture_of, told
-from llm_attr_widget.widget.given import Given, HasAttribution, Pictured, given_of
+from llm_attr_widget.widget.editing import Edited
+from llm_attr_widget.widget.frames import failure, nothing_yet, picture_of, settings_of, told
+from llm_attr_widget.widget.given import Given, HasAttribution, Pictured
 from llm_attr_widget.widget.page import still
 from llm_attr_widget.widget.protocol import Beside, Failed, Generated, Settings
 from llm_attr_widget.widget.publisher import Pace, Publisher
 from llm_attr_widget.widget.questions import Writing, require_asked, verdict_of, what_if
 from llm_attr_widget.widget.runs import Kept, Shown, updates
 from llm_attr_widget.widget.stage import Stage
-from llm_attr_widget.widget.table import fields_of
-from llm_attr_widget.widget.traits import Traits
-from llm_attr_widget.widget.wire import decode, decode_command, encode
+from llm_attr_widget.widget.wire import decode_command, encode
 from llm_attr_widget.widget.worker import CLOSING, Control, Worker, turn_on
 
 
-class AttrWidget(Traits):
+class AttrWidget(Edited):
     """Which parts of the prompt made the model say this: edit, run, watch, stop, hover, ask what if, compare.
 
     model: as of `attribute`; None shows results only.
@@ -101,6 +99,7 @@ class AttrWidget(Traits):
         self._given = Given(
             prompt, target, against, self._tokenizer, pictured, method=method, value=value, budget=budget
         )
+        self._earlier: list[Given] = []
         self._max_new_tokens, self._gen_args = max_new_tokens, generation_options(gen_args)
         check_rule(stop_when)
         self._resume, self._stop_when = ledger_of(resume), stop_when
@@ -109,7 +108,7 @@ class AttrWidget(Traits):
         turn = turn_on(getattr(self._model, "model", self._model))
         self._worker, self._questions = Worker(turn), Worker(turn, quick=True)
         self._publisher = Publisher(lambda message, buffers: self.send(message, buffers))  # noqa: PLW0108  (late: `send` may be replaced)
-        self._first = Settings(
+        settings = Settings(
             prompt=self._given.prompt_text,
             target=self._given.target_text,
             against=self._given.against_text,
@@ -120,10 +119,13 @@ class AttrWidget(Traits):
             trials=trials,
             seed=seed,
         )
+        self._first = self._given.edited(settings)
         self._stage = Stage(self, self._publisher, self._worker, self._first)
         shown = self._given.picture()
         pictures = [] if shown is None else [encode(picture_of(shown))]
-        beside = Beside(self._given.choices(CHOICES), has_model=self._model is not None)
+        beside = Beside(
+            self._given.choices(CHOICES), has_model=self._model is not None, fields=self._given.field_texts()
+        )
         super().__init__(**{**encode(self._first), **encode(beside), "pictures": pictures})
         self._own_layout: Any = self.layout
         self._closed = False
@@ -139,15 +141,19 @@ class AttrWidget(Traits):
         result = result if isinstance(result, Attribution) else result.to_attribution()
         model = None if result.game is None else result.game.scorer
         widget = cls(model, getattr(model, "tokenizer", None))
-        widget._given = given_of(result)
-        widget._stage.add(result, name)
+        widget._show(result, name)
         return widget
 
     def add(self, result: Attribution, *, name: str = "") -> None:
         """Show one more result, and keep what was shown before it in the history. name: what it is called."""
         self._worker.stop()
         self._worker.wait()
-        self._stage.add(result, name)
+        self._show(result, name)
+
+    def _show(self, result: Attribution, name: str) -> None:
+        self._go_on_with(self._given.with_result(result))
+        settings = replace(settings_of(result), prompt=self._given.prompt_text)
+        self._stage.add(result, self._given.edited(settings), name)
 
     @property
     def result(self) -> Attribution | None:
@@ -159,22 +165,13 @@ class AttrWidget(Traits):
         """Every run that has a result, oldest first, with its number and name."""
         return self._stage.history
 
-    @property
-    def locked(self) -> list[str]:
-        """The parts of the prompt that are locked, always present from the next run on, in their order.
-
-        A part may stand in the prompt more than once: to lock one, set `locked_stretches`, whose second, fourth, …
-        texts these are.
-        """
-        return self.locked_stretches[1::2]
-
     def run(self) -> None:
         """Start a run with the settings as they stand, and return at once. A run in progress is stopped first.
 
         Raises CapabilityError for a widget that shows a result without its model, and what `attribute` raises for
         settings that do not go together.
         """
-        self._run(decode(Settings, {field.name: getattr(self, field.name) for field in fields_of(Settings)}))
+        self._run(self._settings())
 
     def pause(self) -> None:
         """Hold the run in progress after its next batch. Returns at once; the model is free for others meanwhile."""
@@ -247,12 +244,6 @@ class AttrWidget(Traits):
         if bundle is not None and self.result is not None and self.status not in ("running", "paused"):
             bundle[0]["text/html"] = still(self.result)
         return bundle
-
-    @traitlets.observe("prompt")
-    def _unlock(self, change: Mapping[str, Any]) -> None:
-        # What was locked in another text is nowhere in this one. (The object that was given has a text of its own.)
-        if change["new"] not in ("".join(self.locked_stretches), self._given.prompt_text):
-            self.locked_stretches = []
 
     # Commands
 
@@ -329,7 +320,7 @@ class AttrWidget(Traits):
 
     def _plan(self, settings: Settings) -> Plan:
         model = self._require_model()
-        prompt = self._given.prompt(settings.prompt, settings.granularity)
+        prompt = self._given.prompt(settings)
         method, budget = self._given.method(settings.method, settings.budget)
         if settings.locked_stretches:
             prompt = locked_in(
@@ -356,6 +347,8 @@ class AttrWidget(Traits):
 
     def _run(self, settings: Settings) -> None:
         self._require_model()
+        self._take_up(settings.prompt)
+        settings = self._given.edited(settings)
         self._start(settings, lambda: self._plan(settings))
 
     def _start(self, settings: Settings, ready: Callable[[], Plan], continues: int | None = None) -> None:

@@ -48,7 +48,7 @@ def kind_of(message: type[Any]) -> str:
 
 
 def decode(record: type[Record], message: object) -> Record:
-    """One record from JSON values.
+    """One record from JSON values. What can be null may be left out.
 
     Raises ProtocolError for what is no object, for missing, unknown and mistyped fields and text that is half a
     surrogate pair, and what the record raises for values it cannot have.
@@ -58,10 +58,15 @@ def decode(record: type[Record], message: object) -> Record:
     message = cast("Mapping[str, object]", message)
     hints = {field.name: field.hint for field in fields_of(record)}
     unknown = sorted(set(message) - set(hints), key=repr)
-    missing = [name for name in hints if name not in message]
+    missing = [name for name, hint in hints.items() if name not in message and not _nullable(hint)]
     if unknown or missing:
         raise ProtocolError(f"{record.__name__}: missing fields {missing}, unknown fields {unknown}.")
-    return record(**{name: decode_value(hints[name], message[name], f"{record.__name__}.{name}") for name in hints})
+    values = {name: message.get(name) for name in hints}
+    return record(**{name: decode_value(hints[name], values[name], f"{record.__name__}.{name}") for name in hints})
+
+
+def _nullable(hint: Any) -> bool:
+    return get_origin(hint) in (Union, types.UnionType) and type(None) in get_args(hint)
 
 
 def decode_value(hint: Any, value: Any, where: str) -> Any:

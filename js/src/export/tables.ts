@@ -106,20 +106,22 @@ function latex(text: string): string {
   return text.replace(/./gu, (char) => escapes[char] ?? char).replace(/ (?= )/g, "\\ ");
 }
 
-/** The call that makes this result again. */
+/** The call that makes this result again; `prompt` in it is what the widget was given, where that was no text. */
 export function toPython(settings: Settings): string {
-  const text = (value: string | number) => JSON.stringify(value);
-  const { prompt, target, locked_stretches: locked, ...options } = settings;
+  const text = (value: string | number | readonly string[]) => JSON.stringify(value);
+  const { prompt, texts, target, locked_stretches: locked, ...options } = settings;
   const locks = locked.length > 0;
-  const made = `make_input(tokenizer, ${text(prompt)}, granularity=${text(settings.granularity)})`;
+  const given = texts ? `rewritten(prompt, ${text(texts)})` : text(prompt);
+  const made = `make_input(tokenizer, ${given}, granularity=${text(settings.granularity)})`;
+  const names = [...(locks ? ["locked_in", "make_input"] : []), ...(texts ? ["rewritten"] : [])];
   return [
     "from llm_attr_widget import attribute",
-    ...(locks ? ["from llm_attr_widget.inputs import locked_in, make_input"] : []),
+    ...(names.length > 0 ? [`from llm_attr_widget.inputs import ${names.join(", ")}`] : []),
     "",
     "result = attribute(",
     "    model,",
     "    tokenizer,",
-    `    ${locks ? `locked_in(${made}, ${JSON.stringify(locked)})` : text(prompt)},`,
+    `    ${locks ? `locked_in(${made}, ${text(locked)})` : given},`,
     `    ${target === null ? "None" : text(target)},`,
     ...Object.entries(options).flatMap(([name, value]) => (value === null ? [] : [`    ${name}=${text(value)},`])),
     ")",

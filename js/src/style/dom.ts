@@ -20,6 +20,27 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
+/** A box with what is in it; `look`: its class, without the "law-". */
+export function boxOf(document: Document, look: string, ...children: readonly (Node | string)[]): HTMLDivElement {
+  return element(document, "div", { class: `law-${look}` }, ...children);
+}
+
+/** The same, in a line of text. */
+export function spanOf(document: Document, look: string, ...children: readonly (Node | string)[]): HTMLSpanElement {
+  return element(document, "span", { class: `law-${look}` }, ...children);
+}
+
+/** A box under a name that is read out, but no landmark: the host's page has its own. */
+export function groupOf(document: Document, look: string, label: string, ...children: readonly (Node | string)[]) {
+  return element(document, "div", { class: `law-${look}`, role: "group", "aria-label": label }, ...children);
+}
+
+/** Where a longer text is written. */
+export function areaOf(document: Document, label: string, rows: number, placeholder: string): HTMLTextAreaElement {
+  const more = { "aria-label": label, dir: "auto", spellcheck: "false" };
+  return element(document, "textarea", { rows, placeholder, ...more });
+}
+
 /** true: present; false, null and undefined: absent. */
 export function setAttributes(target: Element, attributes: Attributes): void {
   for (const [name, value] of Object.entries(attributes)) {

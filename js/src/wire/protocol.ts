@@ -42,6 +42,7 @@ export interface Choices {
  * user's own, given in Python.
  *
  * against: a second answer, to explain why the target rather than this; null: no contrast.
+ * texts: the prompt, cut into a text for each of its fields; those of another prompt do not count. Null for a text.
  * locked_stretches: the prompt's pieces joined, cut where a stretch that is always present begins and ends: every
  * second text, from the second on, is such a stretch; empty: none is.
  *
@@ -57,7 +58,21 @@ export interface Settings {
   readonly budget: number | null;
   readonly trials: number;
   readonly seed: number;
+  readonly texts: readonly string[] | null;
   readonly locked_stretches: readonly string[];
+}
+
+/**
+ * A stretch of the prompt as it was given that is edited on its own. Joined, the texts give the prompt back.
+ *
+ * label: whose words these are, or which slot's; "". fixed: why it cannot be edited; "" where it can. repeats: the
+ * field whose text stands here once more.
+ */
+export interface FieldText {
+  readonly text: string;
+  readonly label: string;
+  readonly fixed: string;
+  readonly repeats: number | null;
 }
 
 /**
@@ -367,7 +382,8 @@ export interface Ending extends Numbers {
  * What stands beside the newest run.
  *
  * choices: what the controls offer. has_model: new runs can be made. records: the runs before it that are kept, oldest
- * first. comparing: none, or the two runs that are compared.
+ * first. comparing: none, or the two runs that are compared. fields: of the prompt as it was given; null for a
+ * text, and in what earlier versions saved.
  */
 export interface Beside {
   readonly choices: Choices;
@@ -377,6 +393,7 @@ export interface Beside {
   readonly comparing: readonly number[];
   readonly checks: readonly Verdict[];
   readonly pictures: readonly Picture[];
+  readonly fields: readonly FieldText[] | null;
 }
 
 export type Command = Hello | Run | Pause | Resume | Stop | Extend | Resend | Generate | WhatIf | CheckRun;
@@ -395,7 +412,7 @@ export const LOG_PROBS = {"before": ["tokens"], "after": ["tokens"]} as const;
 /** Fields of the options panel; empty: what an empty field stands for. */
 export const OPTIONS = [{"name": "budget", "label": "Budget", "about": "model calls; empty: the method's own", "least": 1, "empty": null}, {"name": "trials", "label": "Trials", "about": "independent repetitions, for standard errors", "least": 1, "empty": 1}, {"name": "seed", "label": "Seed", "about": "the same seed gives the same numbers", "least": 0, "empty": 0}] as const;
 
-export const DEFAULTS: Settings = {"prompt": "", "target": null, "against": null, "method": "shapley", "granularity": "word", "value": "log_prob", "budget": null, "trials": 1, "seed": 0, "locked_stretches": []};
+export const DEFAULTS: Settings = {"prompt": "", "target": null, "against": null, "method": "shapley", "granularity": "word", "value": "log_prob", "budget": null, "trials": 1, "seed": 0, "texts": null, "locked_stretches": []};
 
 const decodePhase = oneOf(...PHASES);
 const decodeValueName = oneOf(...VALUES);
@@ -412,6 +429,7 @@ export const decodeSettings = record<Settings>({
   budget: nullable(number),
   trials: number,
   seed: number,
+  texts: nullable(list(string)),
   locked_stretches: list(string),
 }, {"locked_stretches": "locked"});
 
@@ -529,6 +547,13 @@ export const decodePicture = record<Picture>({
   members: list(list(number)),
 });
 
+export const decodeFieldText = record<FieldText>({
+  text: string,
+  label: string,
+  fixed: string,
+  repeats: nullable(number),
+});
+
 export const decodeBeside = record<Beside>({
   choices: decodeChoices,
   has_model: boolean,
@@ -537,6 +562,7 @@ export const decodeBeside = record<Beside>({
   comparing: list(number),
   checks: list(decodeVerdict),
   pictures: list(decodePicture),
+  fields: nullable(list(decodeFieldText)),
 });
 
 export const decodeFrame = record<Frame>({

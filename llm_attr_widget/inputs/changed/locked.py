@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from llm_attr_widget.errors import InputError
-from llm_attr_widget.inputs.base import checked
+from llm_attr_widget.inputs.base import checked, features_at
+from llm_attr_widget.inputs.changed.kept import kept_features
 from llm_attr_widget.inputs.changed.reworded import reworded
+from llm_attr_widget.inputs.changed.rewritten import fields_of, rewritten
+from llm_attr_widget.inputs.fields import Field
 from llm_attr_widget.inputs.members import picture_of, units_of
 from llm_attr_widget.picture import Picture
 from llm_attr_widget.types import Coalitions, Input, Piece, Prompt
@@ -48,15 +52,7 @@ def holding(prompt: Input, features: Collection[int]) -> Input:
 
 def touched(pieces: Sequence[Piece], stretches: Sequence[str]) -> frozenset[int]:
     """Features with a letter in every second of the stretches, from the second on."""
-    letters = [at % 2 == 1 for at, stretch in enumerate(stretches) for _ in stretch]
-    found: set[int] = set()
-    position = 0
-    for piece in pieces:
-        here = zip(piece.text, letters[position : position + len(piece.text)], strict=True)
-        position += len(piece.text)
-        if piece.feature is not None and any(held and not letter.isspace() for letter, held in here):
-            found.add(piece.feature)
-    return frozenset(found)
+    return features_at(pieces, [at % 2 == 1 for at, stretch in enumerate(stretches) for _ in stretch])
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +103,16 @@ class HeldInput:
     def reworded(self, words: Mapping[int, str]) -> Input:
         """The whole input reworded, with the same features held."""
         return HeldInput(reworded(self.whole, {self._left[i]: text for i, text in words.items()}), self.held)
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Those of the whole input."""
+        return fields_of(self.whole)
+
+    def rewritten(self, texts: Sequence[str]) -> Input:
+        """The whole input rewritten, with the same words held where they still stand."""
+        made: Any = rewritten(self.whole, texts)
+        return holding(made, kept_features(self.whole.pieces, self.held, made.pieces))
 
     def render(self, coalitions: Coalitions, rng: np.random.Generator) -> list[Prompt]:
         """As the whole input, what is held present in each."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs.base import checked
+from llm_attr_widget.inputs.changed.rewritten import fields_of, rewritten
+from llm_attr_widget.inputs.fields import Field
 from llm_attr_widget.inputs.members import units_of
 from llm_attr_widget.inputs.text.tokens import neutral_token
 from llm_attr_widget.tokens import aligned_texts, special_ids, token_names, token_texts
@@ -62,6 +65,16 @@ class ReplacedInput:
     @property
     def random(self) -> bool:
         return False
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Those of the whole input."""
+        return fields_of(self.whole)
+
+    def rewritten(self, texts: Sequence[str]) -> ReplacedInput:
+        """The whole input rewritten, with tokens in their places."""
+        whole: Any = rewritten(self.whole, texts)
+        return replace(self, whole=whole)
 
     def render(self, coalitions: Coalitions, rng: np.random.Generator) -> list[Prompt]:
         """The whole prompt's ids, absent features' tokens replaced. Draws nothing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
-from typing import Any, Literal, Protocol, TypeAlias, cast
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +14,26 @@ from llm_attr_widget.inputs.base import checked
 from llm_attr_widget.inputs.changed.image_in_place import ImageInPlace
 from llm_attr_widget.inputs.changed.locked import HeldInput, holding
 from llm_attr_widget.inputs.changed.reworded import reworded
+from llm_attr_widget.inputs.fields import Field
 from llm_attr_widget.inputs.image.fills import Baseline, Fill, Painted, make_fill
 from llm_attr_widget.inputs.image.ground import Ground
-from llm_attr_widget.inputs.image.processing import Extras, Processing, check_processor, placeholder_in
+from llm_attr_widget.inputs.image.processing import Extras, Processing, check_processor
 from llm_attr_widget.inputs.image.quadtree import quadtree
 from llm_attr_widget.inputs.image.reading import ImageLike, read_image
 from llm_attr_widget.inputs.image.segmentation import Segmentation, Segments, make_segmenter, split
+from llm_attr_widget.inputs.image.words import (
+    FixedWords,
+    PromptLike,
+    Words,
+    asked,
+    check_one_image,
+    fields_about,
+    rewritten_about,
+    shows_image,
+)
 from llm_attr_widget.inputs.members import tree_of
 from llm_attr_widget.inputs.text.chat import ChatInput
-from llm_attr_widget.inputs.text.conversation import Conversation, Message, check
+from llm_attr_widget.inputs.text.conversation import Conversation, check
 from llm_attr_widget.inputs.text.cutting import Tree
 from llm_attr_widget.inputs.text.spans import Cut, TextInput
 from llm_attr_widget.picture import Picture
@@ -30,18 +41,6 @@ from llm_attr_widget.types import Coalitions, Input, Piece, Prompt, Tokenizer
 
 _AT_ONCE = 1 << 26
 """So many bytes of perturbed images are made before they go through the processor together."""
-
-
-class Words(Input, Protocol):
-    """The text side of the prompt."""
-
-    @property
-    def units(self) -> str: ...
-
-    def texts(self, coalitions: Coalitions) -> list[str]: ...
-
-
-PromptLike: TypeAlias = "str | Sequence[Message] | ChatInput | TextInput"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +157,15 @@ class ImageInput:
         held: Any = holding(words, [feature - first for feature in features])
         return replace(self, prompt=held, granularity=None, baseline_text="")
 
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Those of the text about the image, the image among them fixed."""
+        return fields_about(self.processor, self.prompt)
+
+    def rewritten(self, texts: Sequence[str]) -> ImageInput:
+        """The same image with these texts about it."""
+        return replace(self, prompt=rewritten_about(self.prompt, texts))
+
     def reworded(self, words: Mapping[int, str]) -> ImageInput:
         """The same input with other words in the place of these features of its text.
 
@@ -246,20 +254,20 @@ class ImageInput:
                     "them there, not to ImageInput."
                 )
             return prompt
-        if isinstance(prompt, str) and _shows_image(self.processor, prompt):
+        if isinstance(prompt, str) and shows_image(self.processor, prompt):
             if self.granularity is None:
-                return _Fixed(prompt)
+                return FixedWords(prompt)
             if self.granularity == "turn":
                 raise InputError("Expected a granularity of text, got 'turn': a text has no turns. Give messages.")
             return TextInput(
                 self.processor.tokenizer, prompt, granularity=self.granularity, baseline_text=self.baseline_text
             )
-        messages = _asked(prompt) if isinstance(prompt, str) else prompt
+        messages = asked(prompt) if isinstance(prompt, str) else prompt
         check(messages, ())
-        _check_one_image(messages)
+        check_one_image(messages)
         if self.granularity is None:
             conversation = Conversation(self.processor, messages, (), {"add_generation_prompt": True})
-            return _Fixed(conversation.rendered([slot.text for slot in conversation.slots]))
+            return FixedWords(conversation.rendered([slot.text for slot in conversation.slots]))
         return ChatInput(self.processor, messages, granularity=self.granularity, baseline_text=self.baseline_text)
 
 
@@ -273,57 +281,9 @@ def segmented(pixels: NDArray[np.uint8], segments: Segments | None) -> Segmentat
     return make_segmenter(segments).segment(pixels)
 
 
-@dataclass(frozen=True, slots=True)
-class _Fixed:
-    """A text without features."""
-
-    text: str
-    features: tuple[str, ...] = ()
-    baseline: str = ""
-    units: str = ""
-    random: bool = False
-
-    @property
-    def pieces(self) -> tuple[Piece, ...]:
-        return (Piece(self.text),)
-
-    def texts(self, coalitions: Coalitions) -> list[str]:
-        return [self.text] * len(coalitions)
-
-    def render(self, coalitions: Coalitions, rng: np.random.Generator) -> list[Prompt]:
-        """Nothing renders a text alone: the image's tokens belong into it."""
-        del coalitions, rng
-        raise InputError("A text about an image is rendered with its image: use the ImageInput.")
-
-
 def _numbered_from(first: int, groups: Tree) -> Tree:
     """The same groups of features with numbers higher by `first`."""
     return tuple(first + node if isinstance(node, int) else _numbered_from(first, node) for node in groups)
-
-
-def _asked(question: str) -> list[Message]:
-    return [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": question}]}]
-
-
-def _shows_image(processor: Any, text: str) -> bool:
-    try:
-        placeholder_in(processor, text)
-    except InputError:
-        return False
-    return True
-
-
-def _check_one_image(messages: Sequence[Message]) -> None:
-    contents = [message.get("content") for message in messages]
-    parts = [
-        part for content in contents if isinstance(content, list) for part in cast("list[Mapping[str, Any]]", content)
-    ]
-    images = sum(part.get("type") == "image" for part in parts)
-    if images != 1:
-        raise InputError(
-            f"Expected messages with one part of type 'image', got {images}. Write the content as "
-            "[{'type': 'image'}, {'type': 'text', 'text': '…'}]."
-        )
 
 
 def _in_words(segmentation: Segmentation, fill: Fill, words: Words) -> str:

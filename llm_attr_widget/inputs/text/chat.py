@@ -11,7 +11,9 @@ from typing import Any, Literal
 import numpy as np
 
 from llm_attr_widget.inputs.base import Locked, checked, feature_texts, freed, lock, reworded_pieces, with_texts
-from llm_attr_widget.inputs.text.conversation import Conversation, Message, Slot, check
+from llm_attr_widget.inputs.changed.kept import relocked
+from llm_attr_widget.inputs.fields import Field
+from llm_attr_widget.inputs.text.conversation import Conversation, Message, Slot, check, fields, slot_texts
 from llm_attr_widget.inputs.text.cutting import Level, Tree, tree
 from llm_attr_widget.inputs.text.places import places
 from llm_attr_widget.inputs.text.spans import Cut, Part, compose, cut, in_words, parts, reworded_parts
@@ -130,6 +132,16 @@ class ChatInput:
         """The same conversation with these features locked, too."""
         free, held = freed(self, features)
         return replace(free, locked=held)
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """One for each document and turn (each text part of one), and fixed ones for what else the template gets."""
+        return fields(self.messages, self.documents, self.tools)
+
+    def rewritten(self, texts: Sequence[str]) -> ChatInput:
+        """The same conversation with these texts in its fields; locks stay on words that still stand."""
+        messages, documents = self._conversation.filled(slot_texts(self.messages, self.documents, self.tools, texts))
+        return relocked(self, replace(self, messages=messages, documents=documents, locked=()))
 
     def reworded(self, words: Mapping[int, str]) -> ChatInput:
         """The same conversation with other words in the place of these features'."""

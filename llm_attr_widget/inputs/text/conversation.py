@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, cast
 from jinja2 import TemplateError
 
 from llm_attr_widget.errors import InputError
+from llm_attr_widget.inputs.fields import Field
 
 Message: TypeAlias = "Mapping[str, Any]"
 
@@ -49,6 +50,12 @@ class Conversation:
 
         Raises InputError where the tokenizer has no template, or the template refuses the conversation.
         """
+        messages, documents = self.filled(texts)
+        arguments = {**self.arguments, **({"documents": documents} if documents else {})}
+        return _apply(self.template, messages, arguments)
+
+    def filled(self, texts: Sequence[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Messages and documents with these texts in the slots, one for each."""
         messages = [dict(message) for message in self.messages]
         documents = [dict(document) for document in self.documents]
         for slot, text in zip(self.slots, texts, strict=True):
@@ -60,8 +67,7 @@ class Conversation:
                 content = [dict(part) for part in messages[slot.index]["content"]]
                 content[slot.part]["text"] = text
                 messages[slot.index]["content"] = content
-        arguments = {**self.arguments, **({"documents": documents} if documents else {})}
-        return _apply(self.template, messages, arguments)
+        return messages, documents
 
     def unseen(self) -> tuple[str, ...]:
         """In words, the messages that the template shows nothing of, and the tools, if it shows none.
@@ -110,6 +116,64 @@ def check(messages: Sequence[Message], documents: Sequence[Mapping[str, Any]]) -
     for i, document in enumerate(documents):
         if not isinstance(document.get("text"), str):
             raise InputError(f"Expected document {i} as a dict with a 'text', got {document!r:.80}.")
+
+
+_APART = Field("\n", fixed="Texts of a conversation are kept apart.")
+"""What stands between two texts of a conversation that is edited as one."""
+
+
+def fields(
+    messages: Sequence[Message], documents: Sequence[Mapping[str, Any]] = (), tools: Sequence[Any] = ()
+) -> tuple[Field, ...]:
+    """One for each text in the conversation, a line end between them, and fixed ones, without text, for all else."""
+    return tuple(field for field, _ in _fields(messages, documents, tools))
+
+
+def slot_texts(
+    messages: Sequence[Message], documents: Sequence[Mapping[str, Any]], tools: Sequence[Any], texts: Sequence[str]
+) -> list[str]:
+    """Of the texts of a conversation's fields those of its slots, as `Conversation.rendered` takes them."""
+    pairs = zip(_fields(messages, documents, tools), texts, strict=True)
+    return [text for (_, is_slot), text in pairs if is_slot]
+
+
+def rewritten(messages: Sequence[Message], texts: Sequence[str]) -> list[dict[str, Any]]:
+    """The messages with these texts in their fields."""
+    return Conversation(None, messages, (), {}).filled(slot_texts(messages, (), (), texts))[0]
+
+
+def _fields(
+    messages: Sequence[Message], documents: Sequence[Mapping[str, Any]], tools: Sequence[Any]
+) -> Iterator[tuple[Field, bool]]:
+    """The fields, each with whether it is a slot: those are in the order of `Conversation.slots`."""
+    if tools:
+        yield Field("", "tools", "Tools stay as they are given in Python."), False
+    apart = False
+    for field in (*map(_document_field, documents), *(one for message in messages for one in _message_fields(message))):
+        if apart and not field.fixed:
+            yield _APART, False
+        apart |= not field.fixed
+        yield field, not field.fixed
+
+
+def _document_field(document: Mapping[str, Any]) -> Field:
+    return Field(str(document["text"]), "document")
+
+
+def _message_fields(message: Message) -> Iterator[Field]:
+    content, role = message.get("content"), str(message["role"])
+    if isinstance(content, str):
+        yield Field(content, role)
+    elif isinstance(content, list):
+        for part in cast("list[Mapping[str, Any]]", content):
+            if part.get("type") == "text":
+                yield Field(str(part["text"]), role)
+            else:
+                kind = str(part.get("type", "part"))
+                yield Field("", role, f"The {kind} here stays as it is given in Python.")
+    for name in message:
+        if name not in ("role", "content"):
+            yield Field("", role, f"Its {name} stays as it is given in Python.")
 
 
 def _document_slots(documents: Sequence[Mapping[str, Any]]) -> Iterator[Slot]:

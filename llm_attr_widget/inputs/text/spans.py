@@ -20,6 +20,8 @@ from llm_attr_widget.inputs.base import (
     reworded_pieces,
     with_texts,
 )
+from llm_attr_widget.inputs.changed.kept import moved_spans, relocked
+from llm_attr_widget.inputs.fields import Field
 from llm_attr_widget.inputs.text import cutting
 from llm_attr_widget.tokens import added_texts, aligned_texts, encode, special_texts
 from llm_attr_widget.types import TEMPLATE, Coalitions, Granularity, Piece, Prompt, Tokenizer, check_granularity
@@ -96,6 +98,18 @@ class TextInput:
         """The same text with these features locked, too."""
         free, held = freed(self, features)
         return replace(free, locked=held)
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The whole text."""
+        return (Field(self.prompt),)
+
+    def rewritten(self, texts: Sequence[str]) -> TextInput:
+        """Another text, cut, replaced and locked in the same way; spans and locks move with the words around them."""
+        text, granularity = "".join(texts), self.granularity
+        if not isinstance(granularity, str | re.Pattern):
+            granularity = moved_spans(granularity, self.prompt, text)
+        return relocked(self, replace(self, prompt=text, granularity=granularity, locked=()))
 
     def reworded(self, words: Mapping[int, str]) -> TextInput:
         """The same text with other words in the place of these features'."""

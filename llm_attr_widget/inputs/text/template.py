@@ -10,12 +10,17 @@ import numpy as np
 
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs.base import checked, freed, new_words
+from llm_attr_widget.inputs.fields import Field
 from llm_attr_widget.inputs.text.places import places
 from llm_attr_widget.tokens import encode
 from llm_attr_widget.types import Coalitions, Piece, Prompt, Tokenizer
 
 Slots: TypeAlias = "Sequence[str] | Mapping[str, str]"
 """A text for each slot, by position or by name."""
+
+
+_OWN = "The template's own text."
+_NOT_SHOWN = "The template does not show this value as it is: edit it in Python."
 
 
 @runtime_checkable
@@ -120,6 +125,39 @@ class TemplateInput:
         """The same template with the slots of these features locked, too."""
         free, held = freed(self, features)
         return replace(free, locked=free.slots_of(held))
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The values of the slots, in the order that the template shows them, and its own text, which is fixed."""
+        whole, found = places(self._filled, _texts(self.values, self._names, "values"))
+        made: list[Field] = []
+        shown: dict[int, int] = {}
+        position = 0
+        for place in found:
+            if position < place.start:
+                made.append(Field(whole[position : place.start], fixed=_OWN))
+            text, label = whole[place.start : place.end], self._label(place.slot)
+            made.append(Field(text, label, repeats=shown.get(place.slot)))
+            shown.setdefault(place.slot, len(made) - 1)
+            position = place.end
+        if position < len(whole):
+            made.append(Field(whole[position:], fixed=_OWN))
+        hidden = [slot for slot in range(len(self._names)) if slot not in shown]
+        return (*made, *(Field("", self._label(slot), _NOT_SHOWN) for slot in hidden))
+
+    def rewritten(self, texts: Sequence[str]) -> TemplateInput:
+        """The same template with these texts in its fields as the slots' values."""
+        values = dict(zip(self._names, _texts(self.values, self._names, "values"), strict=True))
+        labels = {self._label(at): name for at, name in enumerate(self._names)}
+        for slot, text in zip(self.fields, texts, strict=True):
+            if not slot.fixed:
+                values[labels[slot.label]] = text
+        given: Any = values if isinstance(self.values, Mapping) else list(values.values())
+        return replace(self, values=given)
+
+    def _label(self, slot: int) -> str:
+        name = self._names[slot]
+        return name if isinstance(name, str) else f"slot {name + 1}"
 
     def reworded(self, words: Mapping[int, str]) -> TemplateInput:
         """The same template with other values in the slots of these features.

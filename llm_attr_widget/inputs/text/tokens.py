@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,15 @@ from numpy.typing import NDArray
 
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs.base import Locked, checked, feature_texts, freed, lock
+from llm_attr_widget.inputs.changed.kept import relocked
 from llm_attr_widget.inputs.changed.reworded import RewordedTokens
+from llm_attr_widget.inputs.fields import Field
 from llm_attr_widget.inputs.text.ids import ids_in
+from llm_attr_widget.inputs.text.spelling import respelled
 from llm_attr_widget.tokens import aligned_texts, encode, named_id, special_ids, token_names, token_texts
 from llm_attr_widget.types import TEMPLATE, Coalitions, Piece, Prompt, Tokenizer
+
+_SPECIAL = "Special tokens stay as they are."
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,32 @@ class TokenInput:
         """The same tokens with these features locked, too."""
         free, held = freed(self, features)
         return replace(free, locked=held)
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The text; of token ids what they spell, the special ones among them fixed."""
+        if isinstance(self.prompt, str):
+            return (Field(self.prompt),)
+        return tuple(
+            Field("".join(piece.text for piece in pieces), fixed=_SPECIAL if special else "")
+            for special, pieces in self._stretches()
+        )
+
+    def rewritten(self, texts: Sequence[str]) -> TokenInput:
+        """The same kind of tokens of these texts. Of token ids, those of words that were not edited stay."""
+        if isinstance(self.prompt, str):
+            return relocked(self, replace(self, prompt="".join(texts), locked=()))
+        ids: list[int] = []
+        at = 0
+        for (_, pieces), text in zip(self._stretches(), texts, strict=True):
+            own = self._ids[at : at + len(pieces)]
+            at += len(pieces)
+            ids += respelled(self.tokenizer, ids, own, [piece.text for piece in pieces], text)
+        return relocked(self, replace(self, prompt=tuple(ids), locked=()))
+
+    def _stretches(self) -> list[tuple[bool, list[Piece]]]:
+        """The pieces, special ones (True) apart from others."""
+        return [(special, list(some)) for special, some in groupby(self.pieces, lambda piece: piece.role == TEMPLATE)]
 
     def reworded(self, words: Mapping[int, str]) -> RewordedTokens:
         """The same tokens with those of other words in the place of these features'."""

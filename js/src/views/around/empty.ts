@@ -1,5 +1,5 @@
 /** What stands where the matrix will be. */
-import { element, type Place, setText } from "../../style/dom";
+import { boxOf, element, type Place, setText } from "../../style/dom";
 
 export interface Empty {
   readonly element: HTMLElement;
@@ -11,7 +11,7 @@ export function createEmpty({ document }: Place): Empty {
   const text = element(document, "p", {});
   const ghost = element(document, "div", { class: "law-ghost", "aria-hidden": "true" });
   ghost.append(...Array.from({ length: 40 }, () => element(document, "i")));
-  const root = element(document, "div", { class: "law-empty" }, ghost, title, text);
+  const root = boxOf(document, "empty", ghost, title, text);
   return {
     element: root,
     update({ absent, busy, ready }) {

@@ -1,5 +1,5 @@
 /** The list of keys, behind `?`. */
-import { closeButton, element, listen, type Place } from "../../style/dom";
+import { boxOf, closeButton, element, listen, type Place } from "../../style/dom";
 import { KEYS } from "../matrix/keys";
 
 export interface Help {
@@ -12,7 +12,7 @@ export function createHelp({ document }: Place): Help {
     element(document, "div", {}, element(document, "dt", {}, keys), element(document, "dd", {}, what)),
   );
   const close = closeButton(document);
-  const title = element(document, "div", { class: "law-heading" }, "Keys", close);
+  const title = boxOf(document, "heading", "Keys", close);
   const root = element(document, "div", { class: "law-help", role: "dialog", "aria-label": "Keys", tabindex: -1 });
   root.append(title, element(document, "dl", {}, ...lines));
   root.hidden = true;

@@ -2,7 +2,7 @@
 
 import { saidOf } from "../../data/certainty";
 import type { Waiting } from "../../session/session";
-import { element, type Place, setAttributes, setText } from "../../style/dom";
+import { boxOf, element, groupOf, type Place, setAttributes, setText, spanOf } from "../../style/dom";
 import { count, duration, rate } from "../../style/format";
 import type { Chart, Phase, Progress } from "../../wire/protocol";
 
@@ -58,19 +58,10 @@ export interface Trust {
 }
 
 export function createTrust({ document }: Place, ...more: readonly Element[]): Trust {
-  const stats = element(document, "div", { class: "law-stats" });
+  const stats = boxOf(document, "stats");
   const said = element(document, "p", { class: "law-said", "data-stat": "said" });
-  const setting = element(document, "span", { class: "law-setting" });
-  const root = element(
-    document,
-    // No landmark: the host's page has its own.
-    "div",
-    { class: "law-trust", role: "group", "aria-label": "How far to trust these numbers" },
-    stats,
-    ...more,
-    setting,
-    said,
-  );
+  const setting = spanOf(document, "setting");
+  const root = groupOf(document, "trust", "How far to trust these numbers", stats, ...more, setting, said);
   let shown = "";
   return {
     element: root,

@@ -1,7 +1,7 @@
 /** The bar above: method, granularity, value, options; Run or Stop; the progress line. */
 
 import type { Waiting } from "../../session/session";
-import { buttonOf, element, listen, type Place, setAttributes, setText } from "../../style/dom";
+import { boxOf, buttonOf, element, listen, type Place, setAttributes, setText, spanOf } from "../../style/dom";
 import { isBusy } from "../../wire/phase";
 import type { Choice, Choices, Progress, Settings } from "../../wire/protocol";
 import { createOptions } from "./options";
@@ -39,7 +39,7 @@ export function createBar(place: Place, actions: BarActions): Bar {
     actions.edit({ granularity: name as Settings["granularity"] }),
   );
   const options = createOptions(place, actions.edit);
-  const extras = element(document, "span", { class: "law-extras" });
+  const extras = spanOf(document, "extras");
   const go = buttonOf(document, "run", "Run");
   const stop = buttonOf(document, "run", "Stop");
   listen(go, "click", () => actions.run());
@@ -51,10 +51,10 @@ export function createBar(place: Place, actions: BarActions): Bar {
   });
   const done = element(document, "div", {});
   line.append(done);
-  const controls = element(document, "div", { class: "law-bar" });
-  const levels = element(document, "span", { class: "law-levels" }, granularity.element);
+  const controls = boxOf(document, "bar");
+  const levels = spanOf(document, "levels", granularity.element);
   controls.append(method.element, levels, value.element, options.element);
-  controls.append(element(document, "span", { class: "law-actions" }, extras, go, stop));
+  controls.append(spanOf(document, "actions", extras, go, stop));
   const root = element(document, "div", {}, controls, line);
   return {
     element: root,

@@ -1,5 +1,5 @@
 /** The settings that the protocol calls options, in a small panel behind one button. */
-import { element, listen, type Place } from "../../style/dom";
+import { element, groupOf, listen, type Place } from "../../style/dom";
 import { OPTIONS, type Settings } from "../../wire/protocol";
 import { createPopover } from "./popover";
 
@@ -10,7 +10,7 @@ export interface Options {
 
 export function createOptions(place: Place, edit: (patch: Partial<Settings>) => void): Options {
   const { document } = place;
-  const panel = element(document, "div", { class: "law-popover", role: "group", "aria-label": "Options" });
+  const panel = groupOf(document, "popover", "Options");
   const popover = createPopover(place, "Options", panel);
   const fields = OPTIONS.map((option) => field(document, option, edit));
   panel.append(...fields.map((made) => made.element));

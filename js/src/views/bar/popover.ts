@@ -1,5 +1,5 @@
 /** A button that opens a small panel; it closes on Escape and on a press elsewhere. */
-import { element, listen, type Place, setAttributes, uniqueId } from "../../style/dom";
+import { boxOf, element, listen, type Place, setAttributes, uniqueId } from "../../style/dom";
 
 export interface Popover {
   readonly element: HTMLElement;
@@ -17,7 +17,7 @@ export function createPopover({ document, signal }: Place, label: string, panel:
     { type: "button", class: "law-pill law-button", "aria-controls": id },
     label,
   );
-  const root = element(document, "div", { class: "law-anchor" }, button, panel);
+  const root = boxOf(document, "anchor", button, panel);
   const open = (on: boolean) => {
     panel.hidden = !on;
     setAttributes(button, { "aria-expanded": String(on) });

@@ -1,7 +1,7 @@
 /** Two runs compared: which, what of them is shown, and how far they agree. */
 import type { Comparison, Side } from "../../data/comparison";
 import type { Kept } from "../../data/matrix";
-import { closeButton, element, listen, type Place, setAttributes, setText } from "../../style/dom";
+import { closeButton, element, groupOf, listen, type Place, setAttributes, setText } from "../../style/dom";
 import type { RunName } from "../../wire/protocol";
 import { nameOf } from "./runs";
 
@@ -67,11 +67,7 @@ export function createCompare(place: Place, actions: CompareActions): Compare {
   };
   const a = choice("A", (chosen, [, other]) => [chosen, other]);
   const b = choice("B", (chosen, [other]) => [other, chosen]);
-  const group = element(document, "div", {
-    class: "law-segments law-small",
-    role: "group",
-    "aria-label": "What is shown",
-  });
+  const group = groupOf(document, "segments law-small", "What is shown");
   const buttons = SIDES.map(([side, text]) => {
     const made = element(document, "button", { type: "button", "aria-label": `Show ${text}` }, text);
     listen(made, "click", () => {
@@ -89,16 +85,7 @@ export function createCompare(place: Place, actions: CompareActions): Compare {
     blinking(false);
     actions.compare(null);
   });
-  const root = element(
-    document,
-    "div",
-    { class: "law-compare", role: "group", "aria-label": "Compare" },
-    a.pill,
-    b.pill,
-    group,
-    says,
-    close,
-  );
+  const root = groupOf(document, "compare", "Compare", a.pill, b.pill, group, says, close);
   return {
     element: root,
     update(now) {

@@ -1,6 +1,6 @@
 /** How the pinned cells settled over the run, each with its 95% band. */
 import { spreadOf } from "../../data/certainty";
-import { drawn, element, type Place, setText } from "../../style/dom";
+import { boxOf, drawn, element, type Place, setText } from "../../style/dom";
 import { count, decimalsOf, signed } from "../../style/format";
 import { UNKNOWN_ERROR } from "../../wire/protocol";
 import { type Point, type Scales, tracePaths } from "./course";
@@ -52,7 +52,7 @@ export function createConvergence({ document }: Place): Convergence {
   const plot = drawn(document, "svg", { viewBox: `0 0 ${SIZE.width} ${SIZE.height}`, role: "img" });
   const legend = element(document, "ul", {});
   const says = element(document, "p", { class: "law-say" });
-  const root = element(document, "div", { class: "law-convergence" });
+  const root = boxOf(document, "convergence");
   root.append(plot, legend, says);
   let shown = "";
   return {

@@ -1,5 +1,5 @@
 /** A place below the matrix for one thing at a time: what if, the course of the run, the figures of a check. */
-import { closeButton, element, listen, type Place, setText } from "../../style/dom";
+import { boxOf, closeButton, element, listen, type Place, setText } from "../../style/dom";
 
 export type Drawn = "what_if" | "course" | "check";
 
@@ -20,7 +20,7 @@ export function createDrawer(
   views: Readonly<Record<Drawn, HTMLElement>>,
   redraw: () => void,
 ): Drawer {
-  const title = element(document, "div", { class: "law-heading" });
+  const title = boxOf(document, "heading");
   const close = closeButton(document);
   const root = element(document, "section", { class: "law-drawer" }, title, close, ...Object.values(views));
   let open: Drawn | null = null;

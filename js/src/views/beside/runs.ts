@@ -1,7 +1,7 @@
 /** The runs that are kept: shown again, named, or put beside the one on show. */
 
 import type { Kept } from "../../data/matrix";
-import { buttonOf, element, listen, type Place, setText } from "../../style/dom";
+import { buttonOf, element, groupOf, listen, type Place, setText, spanOf } from "../../style/dom";
 import { count } from "../../style/format";
 import type { RunName } from "../../wire/protocol";
 import { createPopover } from "../bar/popover";
@@ -31,7 +31,7 @@ export function nameOf(names: readonly RunName[], run: number): string {
 
 export function createRuns(place: Place, actions: RunsActions): Runs {
   const { document } = place;
-  const panel = element(document, "div", { class: "law-popover law-runs", role: "group", "aria-label": "Runs" });
+  const panel = groupOf(document, "popover law-runs", "Runs");
   const { element: root, button, open } = createPopover(place, "Runs", panel);
   // The notebook must not take what is typed here for its own shortcuts.
   listen(root, "keydown", (event) => event.stopPropagation());
@@ -87,7 +87,7 @@ function line(
     "div",
     { class: "law-kept", "data-run": chart.run, "data-on": on },
     input,
-    element(document, "span", { class: "law-acts" }, ...buttons),
+    spanOf(document, "acts", ...buttons),
     element(document, "small", {}, about),
   );
 }

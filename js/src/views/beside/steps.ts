@@ -1,5 +1,5 @@
 /** What can be done about trust: more calls, and a check of the run on show. */
-import { buttonOf, element, listen, type Place, setAttributes, setText } from "../../style/dom";
+import { buttonOf, element, listen, type Place, setAttributes, setText, spanOf } from "../../style/dom";
 import type { Chart, Phase, Verdict } from "../../wire/protocol";
 
 export interface StepsData {
@@ -37,7 +37,7 @@ export function createSteps({ document }: Place, actions: StepsActions): Steps {
   const settled = element(document, "span", { "data-stat": "settled" });
   const more = button(actions.extend);
   const check = button((run) => (data?.verdict ? actions.figures() : actions.check(run)));
-  const root = element(document, "span", { class: "law-steps" }, settled, more, check);
+  const root = spanOf(document, "steps", settled, more, check);
   return {
     element: root,
     update(now) {

@@ -1,5 +1,5 @@
 /** The verdict of a check, with its figures and the two curves behind it. */
-import { drawn, element, type Place, setText } from "../../style/dom";
+import { boxOf, drawn, element, type Place, setText } from "../../style/dom";
 import { count, plain } from "../../style/format";
 import type { CurvePoint, Verdict } from "../../wire/protocol";
 
@@ -13,8 +13,8 @@ const SIZE = { width: 220, height: 110 };
 export function createVerdict({ document }: Place): VerdictView {
   const says = element(document, "p", {});
   const figures = element(document, "dl", {});
-  const curves = element(document, "div", { class: "law-curves" });
-  const root = element(document, "div", { class: "law-verdict" }, says, figures, curves);
+  const curves = boxOf(document, "curves");
+  const root = boxOf(document, "verdict", says, figures, curves);
   let shown: Verdict | null = null;
   return {
     element: root,

@@ -2,7 +2,7 @@
 import { align } from "../../data/align";
 import type { Answer, Asked } from "../../session/session";
 import { type Colours, cellColour, css, inkOn, niceCeil } from "../../style/colours";
-import { buttonOf, element, listen, type Place, setAttributes, setText } from "../../style/dom";
+import { boxOf, buttonOf, element, listen, type Place, setAttributes, setText } from "../../style/dom";
 import { featureLabel, plain, probability, signed, visible } from "../../style/format";
 import type { Chart, Replacement } from "../../wire/protocol";
 
@@ -59,13 +59,13 @@ export function createWhatIf({ document }: Place, actions: WhatIfActions): WhatI
     dir: "auto",
   });
   const answer = element(document, "div", { class: "law-changes", role: "list", "aria-label": "The answer’s tokens" });
-  const writes = element(document, "div", { class: "law-writes" });
+  const writes = boxOf(document, "writes");
   const says = element(document, "p", { class: "law-say", role: "status" });
   const reset = buttonOf(document, "link", "Whole prompt again");
-  const heading = (text: string, ...more: Node[]) => element(document, "div", { class: "law-heading" }, text, ...more);
+  const heading = (text: string, ...more: Node[]) => boxOf(document, "heading", text, ...more);
   const left = element(document, "div", {}, heading("Leave out or replace", reset), prompt);
   const right = element(document, "div", {}, heading("Then the answer is"), answer, says, writes);
-  const root = element(document, "div", { class: "law-whatif" }, left, right);
+  const root = boxOf(document, "whatif", left, right);
 
   const ask = () => {
     if (!chart) return;

@@ -1,7 +1,7 @@
 /** What the colours mean, with zero in the middle. */
 
 import { type Colours, css, ramp } from "../../style/colours";
-import { element, type Place, setText } from "../../style/dom";
+import { boxOf, element, type Place, setText } from "../../style/dom";
 import { limitText } from "../../style/format";
 import { MINUS } from "../../style/style";
 
@@ -21,21 +21,15 @@ export interface Legend {
 }
 
 export function createLegend({ document }: Place): Legend {
-  const strip = element(document, "div", { class: "law-strip" });
+  const strip = boxOf(document, "strip");
   const [against, zero, pro] = ["", "0", ""].map((text) => element(document, "span", {}, text)) as [
     HTMLElement,
     HTMLElement,
     HTMLElement,
   ];
-  const scale = element(
-    document,
-    "div",
-    { class: "law-scale" },
-    strip,
-    element(document, "div", { class: "law-ticks" }, against, zero, pro),
-  );
-  const note = element(document, "div", { class: "law-note" });
-  const root = element(document, "div", { class: "law-legend" }, scale, note);
+  const scale = boxOf(document, "scale", strip, boxOf(document, "ticks", against, zero, pro));
+  const note = boxOf(document, "note");
+  const root = boxOf(document, "legend", scale, note);
   return {
     element: root,
     update({ colours, limit, unit, fades, clipped }) {

@@ -19,7 +19,7 @@ import { type Lit, paintCells, paintLit, type Scene } from "../../draw/paint";
 import { createPyramid } from "../../draw/pyramid";
 import { type Labels, labelsOf, sceneOf } from "../../draw/scene";
 import type { Palette, ScaleMode } from "../../style/colours";
-import { element, type Place, uniqueId } from "../../style/dom";
+import { boxOf, element, type Place, uniqueId } from "../../style/dom";
 import type { Progress } from "../../wire/protocol";
 import { createGrid } from "./describe";
 import { listenKeys } from "./keys";
@@ -113,9 +113,9 @@ class Matrix implements MatrixView {
       () => this.#ratio(),
       (x, y) => this.#center(x, y),
     );
-    const below = element(document, "div", { class: "law-below" }, this.#legend.element, this.#minimap.element);
+    const below = boxOf(document, "below", this.#legend.element, this.#minimap.element);
     below.append(this.#tools.element);
-    this.element = element(document, "div", { class: "law-matrix" }, this.#grid.element, below, this.#tooltip.element);
+    this.element = boxOf(document, "matrix", this.#grid.element, below, this.#tooltip.element);
     this.#listen(place);
     observeWidth(this.#grid.element, place, (width) => {
       if (width !== null && width === this.#wide) return;

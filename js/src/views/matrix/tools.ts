@@ -1,7 +1,7 @@
 /** Below the matrix: how the colours are scaled, zoom, and the table of the largest values. */
 
 import type { ScaleMode } from "../../style/colours";
-import { element, listen, type Place, setAttributes, toolButton } from "../../style/dom";
+import { boxOf, element, listen, type Place, setAttributes, spanOf, toolButton } from "../../style/dom";
 
 export interface ToolsData {
   readonly scale: ScaleMode;
@@ -46,12 +46,12 @@ export function createTools({ document }: Place, actions: ToolsActions): Tools {
   const out = button("−", "Zoom out", () => actions.zoom(1 / 1.6));
   const into = button("+", "Zoom in", () => actions.zoom(1.6));
   const whole = button("Fit", "Fit: show the whole matrix", () => actions.zoom(null));
-  const zooming = element(document, "span", { class: "law-tools" }, out, into, whole);
+  const zooming = spanOf(document, "tools", out, into, whole);
   const list = button("Table", "View as table", () => actions.list());
   const hatch = button("±", "Signs: hatch what speaks against, so that colour is not the only sign", () =>
     actions.hatch(),
   );
-  const root = element(document, "div", { class: "law-tools" }, zooming, list, hatch, scale);
+  const root = boxOf(document, "tools", zooming, list, hatch, scale);
   return {
     element: root,
     update(data) {

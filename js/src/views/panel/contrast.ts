@@ -1,5 +1,5 @@
 /** "Why this and not that": a second answer, or another word in the place of one, typed beside the first. */
-import { buttonOf, element, listen, type Place, setText } from "../../style/dom";
+import { boxOf, buttonOf, element, listen, type Place, setText } from "../../style/dom";
 import { quoted } from "../../style/format";
 import type { Chart } from "../../wire/protocol";
 
@@ -67,7 +67,7 @@ export function createContrast({ document }: Place, actions: ContrastActions): C
   form.append("Why ", asked, " and not ", other, " ", go);
   const said = element(document, "span", {});
   const end = buttonOf(document, "link", "End contrast");
-  const now = element(document, "div", { class: "law-contrast" }, said, end);
+  const now = boxOf(document, "contrast", said, end);
   const root = element(document, "div", {}, form, now);
   let chart: Chart | null = null;
   let stretches: readonly Stretch[] = [];

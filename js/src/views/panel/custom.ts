@@ -1,7 +1,7 @@
 /** What to look at: matches of a pattern put together, or left out of the view; so are pinned parts and whole roles. */
 
 import { pieceRanges, type Range } from "../../data/sources";
-import { element, listen, type Place, setText, toolButton } from "../../style/dom";
+import { element, listen, type Place, setText, spanOf, toolButton } from "../../style/dom";
 import type { Chart } from "../../wire/protocol";
 import { createPopover } from "../bar/popover";
 
@@ -48,7 +48,7 @@ export function createCustom(place: Place, actions: CustomActions): Custom {
   });
   const said = element(document, "small", { role: "status" });
   const note = (text: string) => element(document, "small", {}, text);
-  const tools = (...buttons: readonly HTMLElement[]) => element(document, "span", { class: "law-tools" }, ...buttons);
+  const tools = (...buttons: readonly HTMLElement[]) => spanOf(document, "tools", ...buttons);
   const apply = element(document, "button", { type: "submit", class: "law-tool" }, "Put together");
   const none = toolButton(document, "No groups", "No groups: take all of them apart", () => {
     setText(said, "");

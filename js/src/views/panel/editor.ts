@@ -1,11 +1,13 @@
 /** Where the prompt and the answer are written. */
 
 import type { Waiting } from "../../session/session";
-import { buttonOf, element, listen, type Place, setAttributes, setText } from "../../style/dom";
-import type { Settings } from "../../wire/protocol";
+import { areaOf, boxOf, buttonOf, listen, type Place, setAttributes, setText } from "../../style/dom";
+import type { FieldText, Settings } from "../../wire/protocol";
+import { createFields } from "./fields";
 
 export interface EditorData {
   readonly settings: Settings;
+  readonly fields: readonly FieldText[] | null;
   readonly busy: boolean;
   readonly waiting: Waiting;
   readonly has_model: boolean;
@@ -14,6 +16,8 @@ export interface EditorData {
 export interface EditorActions {
   edit(patch: Partial<Settings>): void;
   run(): void;
+  /** Everything as it was before it was edited. */
+  cancel(): void;
   /** Lets the model write the answer. */
   write(): void;
 }
@@ -24,30 +28,13 @@ export interface Editor {
   focus(): void;
 }
 
-export function createEditor({ document }: Place, actions: EditorActions): Editor {
-  const prompt = element(document, "textarea", {
-    rows: 4,
-    "aria-label": "Prompt",
-    dir: "auto",
-    spellcheck: "false",
-    placeholder: "Write what the model reads…",
-  });
-  const target = element(document, "textarea", {
-    rows: 2,
-    "aria-label": "Answer",
-    dir: "auto",
-    spellcheck: "false",
-    placeholder: "Empty: the model writes it when you press Run",
-  });
-  const against = element(document, "textarea", {
-    rows: 1,
-    "aria-label": "Why not this answer",
-    dir: "auto",
-    spellcheck: "false",
-    placeholder: "Another answer: explains why the one above and not this",
-  });
+export function createEditor(place: Place, actions: EditorActions): Editor {
+  const { document } = place;
+  const prompt = createFields(place, actions.edit);
+  const target = areaOf(document, "Answer", 2, "Empty: the model writes it when you press Run");
+  const instead = "Another answer: explains why the one above and not this";
+  const against = areaOf(document, "Why not this answer", 1, instead);
   const write = buttonOf(document, "link", "Write");
-  listen(prompt, "input", () => actions.edit({ prompt: prompt.value }));
   listen(target, "input", () => actions.edit({ target: target.value === "" ? null : target.value }));
   listen(against, "input", () => {
     const other = against.value === "" ? null : against.value;
@@ -55,22 +42,22 @@ export function createEditor({ document }: Place, actions: EditorActions): Edito
     actions.edit(other === null ? { against: other } : { against: other, value: "log_prob" });
   });
   listen(write, "click", () => actions.write());
-  const root = element(document, "div", { class: "law-editor" });
+  const root = boxOf(document, "editor");
   listen(root, "keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       actions.run();
-    }
+    } else if (event.key === "Escape") actions.cancel();
     // The notebook must not take what is typed here for its own shortcuts.
     event.stopPropagation();
   });
-  const heading = (text: string, ...more: Node[]) => element(document, "div", { class: "law-heading" }, text, ...more);
-  root.append(heading("Prompt"), prompt, heading("Answer", write), target, heading("Why not"), against);
+  const heading = (text: string, ...more: Node[]) => boxOf(document, "heading", text, ...more);
+  root.append(heading("Prompt"), prompt.element, heading("Answer", write), target, heading("Why not"), against);
   return {
     element: root,
-    update({ settings, busy, waiting, has_model }) {
+    update({ settings, fields, busy, waiting, has_model }) {
       write.hidden = !has_model;
-      if (prompt.value !== settings.prompt) prompt.value = settings.prompt;
+      prompt.update(settings, fields);
       const text = settings.target ?? "";
       if (target.value !== text) target.value = text;
       if (against.value !== (settings.against ?? "")) against.value = settings.against ?? "";

@@ -1,7 +1,7 @@
 /** Finding a token by its text, behind `/`. */
 
 import type { Table } from "../../data/table";
-import { element, listen, type Place, setText } from "../../style/dom";
+import { boxOf, element, listen, type Place, setText } from "../../style/dom";
 
 export interface Match {
   readonly row: number;
@@ -31,7 +31,7 @@ export function createFind({ document }: Place, table: () => Table | null, light
     placeholder: "Find a token…",
   });
   const count = element(document, "span", { role: "status" });
-  const root = element(document, "div", { class: "law-find" }, input, count);
+  const root = boxOf(document, "find", input, count);
   root.hidden = true;
   let at = 0;
   const show = () => {

@@ -4,7 +4,7 @@ import { lockedParts } from "../../data/locks";
 import type { Shown } from "../../data/shown";
 import { overlap, type Range } from "../../data/sources";
 import { lineAt } from "../../data/table";
-import { element, type Place, toolButton } from "../../style/dom";
+import { boxOf, element, type Place, toolButton } from "../../style/dom";
 import { featureLabel, shorten, signed } from "../../style/format";
 
 export interface LocksData {
@@ -28,7 +28,7 @@ export interface Locks {
 }
 
 export function createLocks({ document }: Place, actions: LocksActions): Locks {
-  const root = element(document, "div", { class: "law-locks" });
+  const root = boxOf(document, "locks");
   let written = "";
   const line = (...content: readonly (Node | string)[]) => element(document, "div", {}, ...content);
   const named = (text: string) => element(document, "bdi", {}, shorten(featureLabel(text), 24));

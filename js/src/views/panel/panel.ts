@@ -9,9 +9,9 @@ import type { Lighting, Paint } from "../../draw/lighting";
 import { featureTint, type Picture } from "../../draw/picture";
 import type { Waiting } from "../../session/session";
 import { type Palette, uncertain } from "../../style/colours";
-import { buttonOf, element, listen, type Place, setAttributes } from "../../style/dom";
+import { boxOf, buttonOf, element, listen, type Place, setAttributes } from "../../style/dom";
 import { decimalsFor, featureLabel, percent, plain, quoted, shorten, signed } from "../../style/format";
-import type { Chart, Settings } from "../../wire/protocol";
+import type { Chart, FieldText, Settings } from "../../wire/protocol";
 import { apart, type ContrastActions, createContrast } from "./contrast";
 import { createEditor } from "./editor";
 import { createFind } from "./find";
@@ -21,6 +21,7 @@ import { createFlow } from "./text";
 
 export interface PanelData {
   readonly settings: Settings;
+  readonly fields: readonly FieldText[] | null;
   readonly busy: boolean;
   readonly waiting: Waiting;
   readonly has_model: boolean;
@@ -56,7 +57,14 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
   const { document } = place;
   let spans = false;
   let adds = false;
-  const editor = createEditor(place, actions);
+  let editing = false;
+  let last: PanelData | null = null;
+  const cancel = () => {
+    editing = false;
+    if (last) actions.edit(before(last));
+    actions.redraw();
+  };
+  const editor = createEditor(place, { ...actions, cancel });
   const prompt = createFlow(place, "Prompt", {
     hover: (line) => actions.hover(-1, line),
     pin: (line) => actions.pin(-1, line),
@@ -83,7 +91,7 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
     (match) => actions.hover(match?.row ?? -1, match?.column ?? -1),
   );
   const say = element(document, "p", { class: "law-say" });
-  const heading = (...content: (Node | string)[]) => element(document, "div", { class: "law-heading" }, ...content);
+  const heading = (...content: (Node | string)[]) => boxOf(document, "heading", ...content);
   const painted = element(
     document,
     "div",
@@ -105,7 +113,6 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
     editor.element,
     painted,
   );
-  let editing = false;
   listen(edit, "click", () => {
     editing = true;
     actions.redraw();
@@ -118,6 +125,7 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
       if (!painted.hidden) find.open();
     },
     update(data) {
+      last = data;
       const chart = data.shown?.matrix.chart ?? null;
       if (chart !== null && chart.run !== run) editing = false;
       run = chart?.run ?? -1;
@@ -181,10 +189,19 @@ function chosenOf({ lit, rowPins }: Lighting): readonly [number, number] | null 
   return pin ? [pin.line, pin.line + 1] : null;
 }
 
+/** What the editor changes, as it is in the run on display, else as the prompt was given. */
+function before({ shown, settings, fields }: PanelData): Partial<Settings> {
+  const chart = shown?.matrix.chart;
+  if (!chart) return { prompt: fields?.map(({ text }) => text).join("") ?? settings.prompt, texts: null };
+  if (shows(chart, settings)) return {};
+  const { prompt, texts, locked_stretches, target, against } = chart.settings;
+  return { prompt, texts, locked_stretches, target, against };
+}
+
 /** True where the run on display is about the text in the editor. */
 function shows(chart: Chart, now: Settings): boolean {
   const run = chart.settings;
-  if (run.prompt !== now.prompt) return false;
+  if (JSON.stringify([run.prompt, run.texts]) !== JSON.stringify([now.prompt, now.texts])) return false;
   if (run.against !== now.against) return false;
   return now.target === null || now.target === run.target || now.target === chart.target;
 }

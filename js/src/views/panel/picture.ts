@@ -12,7 +12,7 @@ import {
   type Tint,
 } from "../../draw/picture";
 import type { Palette } from "../../style/colours";
-import { claim, element, listen, type Place, setAttributes, setText, toolButton } from "../../style/dom";
+import { boxOf, claim, element, listen, type Place, setAttributes, setText, toolButton } from "../../style/dom";
 import { decimalsOf, featureLabel, plain, signed } from "../../style/format";
 import { createLegend } from "../matrix/legend";
 import { createLayers, type Layers } from "./layers";
@@ -106,10 +106,9 @@ class PictureStage implements PictureView {
     const original = this.#hold();
     const tint = element(document, "label", {}, "tint", this.#opacity);
     this.#tinting = [tint, original];
-    const tools = element(
+    const tools = boxOf(
       document,
-      "div",
-      { class: "law-picture-tools" },
+      "picture-tools",
       tint,
       element(document, "label", {}, this.#outlines, "outlines"),
       original,
@@ -117,11 +116,10 @@ class PictureStage implements PictureView {
       toolButton(document, "+", "Zoom the picture in", () => this.#zoomBy(STEP)),
     );
     for (const input of [this.#opacity, this.#outlines]) listen(input, "input", () => this.#draw());
-    this.element = element(
+    this.element = boxOf(
       document,
-      "div",
-      { class: "law-picture" },
-      element(document, "div", { class: "law-heading" }, "Picture"),
+      "picture",
+      boxOf(document, "heading", "Picture"),
       this.#frame,
       this.#legend.element,
       tools,

@@ -3,7 +3,7 @@
 import type { Stretch } from "../../data/stretches";
 import type { Mark, Paint } from "../../draw/lighting";
 import { type Colours, cellColour, css, inkOn } from "../../style/colours";
-import { element, listen, type Place, setAttributes } from "../../style/dom";
+import { element, listen, type Place, setAttributes, spanOf } from "../../style/dom";
 import { decimalsFor, visible } from "../../style/format";
 import { type FlowActions, listenFlow } from "./flow";
 import { wordsInSight } from "./sight";
@@ -154,7 +154,7 @@ function withGlyphs(document: Document, text: string): readonly (Node | string)[
 /** The space that many an answer begins with stays in the text but takes no room. */
 function around(document: Document, { text }: Stretch, { span }: Word, at: number): readonly (Node | string)[] {
   const [before, , after] = parts(text);
-  const lead = at === 0 && before !== "" ? element(document, "span", { class: "law-lead" }, before) : before;
+  const lead = at === 0 && before !== "" ? spanOf(document, "lead", before) : before;
   return [lead, span, after].filter((part) => part !== "");
 }
 

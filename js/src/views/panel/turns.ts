@@ -3,7 +3,7 @@
 import type { Stretch } from "../../data/stretches";
 import type { Paint } from "../../draw/lighting";
 import { type Colours, cellColour, css, inkOn } from "../../style/colours";
-import { element, listen } from "../../style/dom";
+import { element, listen, spanOf } from "../../style/dom";
 import { signed, visible } from "../../style/format";
 import { TEMPLATE } from "../../wire/protocol";
 
@@ -54,7 +54,7 @@ export function createFold(
   toggled: () => void,
 ): Fold {
   const template = block.role === TEMPLATE;
-  const body = element(document, "span", { class: "law-folded" }, ...words);
+  const body = spanOf(document, "folded", ...words);
   // Its words are drawn by the style sheet, so that the text of the flow stays the text.
   const button = element(document, "button", { type: "button", class: template ? "law-fold" : "law-role" });
   const name = template ? `+${templateCount(text)}` : block.role;
