@@ -34,8 +34,14 @@ def page(tmp_path_factory: pytest.TempPathFactory, result: Attribution) -> Path:
     return saved_in(tmp_path_factory.mktemp("access"), result).path
 
 
+ANSWERED = 'send() { setTimeout(() => this.set("chart", this.get("chart"))); }'
+
+
 def in_state(page: Path, **changes: Any) -> Path:
-    """The page with other traits; those of `progress` and `chart` are changed one by one."""
+    """The page with other traits; those of `progress` and `chart` are changed one by one.
+
+    With has_model, its host passes on what is sent and a kernel answers: with what there is, as after a hello.
+    """
     text = page.read_text(encoding="utf-8")
     found = re.search(r'(?<=id="content">).*?(?=</script>)', text, re.DOTALL)
     assert found is not None
@@ -45,7 +51,11 @@ def in_state(page: Path, **changes: Any) -> Path:
             changes[name] = content["state"][name] | changes[name]
     content["state"] |= changes
     path = page.with_name(f"{changes.get('status', 'other')}.html")
-    path.write_text(text.replace(found[0], json.dumps(content).replace("<", "\\u003c")), encoding="utf-8")
+    head, tail = text.split(found[0])
+    if changes.get("has_model"):
+        tail, passed_on = re.subn(r"send\(\) *\{[^{}]*\}", ANSWERED, tail)
+        assert passed_on == 1
+    path.write_text(head + json.dumps(content).replace("<", "\\u003c") + tail, encoding="utf-8")
     return path
 
 
@@ -76,6 +86,7 @@ STREAM = f"""async (phase) => {{
   const buffers = ["values", "errors", "ends", "sequence", "sequence_errors"].map((name) => traits[name]);
   window.tell = (event, buffers) => {{ for (const listener of heard["msg:custom"]) listener(event, buffers); }};
   window.tell(frame, buffers);
+  model.send = () => setTimeout(() => window.tell(frame, buffers));  // a kernel that has nothing new to say
 }}"""
 
 STATES: dict[str, dict[str, Any]] = {
@@ -266,8 +277,8 @@ def test_two_widgets_on_a_page_do_not_disturb_each_other(page: Path, browser: Br
         assert (marked(widget), marked(beside)) == ((1, 1, 1), (0, 0, 0))
         shown.page.keyboard.press("Escape")
         widget.get_by_role("radio", name="sentence").click()
-        expect(beside.get_by_role("radio", name="word", exact=True)).to_be_checked()
-        widget.get_by_role("radio", name="word", exact=True).click()
+        expect(beside.get_by_role("radio", name="token", exact=True)).to_be_checked()
+        widget.get_by_role("radio", name="token", exact=True).click()
         widget.get_by_role("grid").press("Escape")
         assert (marked(widget), marked(beside)) == ((0, 0, 0), (0, 0, 0))
     ids = shown.page.evaluate("[...document.querySelectorAll('.law [id]')].map((node) => node.id)")
