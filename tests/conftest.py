@@ -33,8 +33,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def jitter() -> Iterator[None]:
     """With LAW_JITTER=1 no two calls of a model agree in their last digits, as on processors other than this one.
 
-    Logits of every forward pass, also of those made by hand, move by up to 2e-6. What fails asks for bit-equal floats
-    from two model calls, which no test may.
+    Logits of every forward pass, also of those made by hand, move by up to 2e-6; those of a model in double precision by
+    as much less as its numbers are finer. What fails asks for bit-equal floats from two model calls, which no test may.
     """
     if not os.environ.get("LAW_JITTER"):
         yield
@@ -47,7 +47,8 @@ def jitter() -> Iterator[None]:
     def moved(module: object, arguments: object, output: object) -> None:
         logits = getattr(output, "logits", None)
         if isinstance(logits, torch.Tensor) and logits.is_floating_point():
-            noise = 4e-6 * torch.rand(logits.shape, generator=generator) - 2e-6
+            most = min(2e-6, 16 * torch.finfo(logits.dtype).eps)
+            noise = most * (2 * torch.rand(logits.shape, generator=generator, dtype=torch.float64) - 1)
             output.logits = logits + noise.to(logits)  # pyright: ignore[reportAttributeAccessIssue]
 
     hook = register_module_forward_hook(moved)
