@@ -22,9 +22,8 @@ w"""
 SAID = "''.join(piece.text for piece in w.result.pieces)"
 
 
-@pytest.mark.parametrize("dark", [False, True])
-def test_turns_are_edited_each_in_its_field_and_escape_takes_it_back(lab: Lab, dark: bool) -> None:
-    view = widget(lab, MAKE, scale=2, dark=dark)
+def test_turns_are_edited_each_in_its_field_and_escape_takes_it_back(lab: Lab) -> None:
+    view = widget(lab, MAKE, scale=2)
     first = view.root.get_by_role("textbox", name="Prompt: user").first
     expect(view.root.get_by_role("textbox", name="Prompt")).to_have_count(4)
     expect(first).to_have_value("Ivo has a robot. Who has a robot?")
@@ -37,8 +36,11 @@ def test_turns_are_edited_each_in_its_field_and_escape_takes_it_back(lab: Lab, d
     # A line end in a turn stays in that turn.
     view.root.get_by_role("textbox", name="Prompt: system").fill("The user asks.\nBe brief.")
     first.fill("Ivo had a robot. Who has a robot?")
-    assert_accessible(view)
-    lab.screenshot(f"editing-{'dark' if dark else 'light'}", view.root)
+    for theme, light in (("dark", "false"), ("light", "true")):
+        lab.page.evaluate("light => document.body.setAttribute('data-jp-theme-light', light)", light)
+        expect(view.root).to_have_attribute("data-theme", theme)
+        assert_accessible(view)
+        lab.screenshot(f"editing-{theme}", view.root)
     view.run_button.click()
     view.root.and_(lab.page.locator("[data-run='2'][data-phase=finished]")).wait_for(timeout=60_000)
     edited = before.replace("asks.", "asks.\nBe brief.").replace("Ivo has", "Ivo had")

@@ -55,12 +55,13 @@ describe("the prompt's fields", () => {
 
   test("what cannot be edited is shown with a sentence that says why, and only that", () => {
     const { fields } = made(CHAT);
-    const rows = [...fields.element.querySelectorAll(".law-field")].map((row) => row.textContent);
-    expect(rows).toEqual(["toolsTools stay as they are.", "system", "user", "userThe image here stays."]);
+    const said = (row: Element) => row.textContent.replace(/\s+/g, " ").trim();
+    const rows = [...fields.element.querySelectorAll(".law-field")].map(said);
+    expect(rows).toEqual(["tools Tools stay as they are.", "system", "user", "user The image here stays."]);
     expect(fields.element.textContent).not.toContain("apart");
     const own = made([field(" f0 f1", "", "The words of a BitsInput cannot be edited here.")]);
     expect(own.areas).toEqual([]);
-    expect(own.fields.element.textContent).toBe("f0 f1The words of a BitsInput cannot be edited here.");
+    expect(said(own.fields.element)).toBe("f0 f1 The words of a BitsInput cannot be edited here.");
   });
 
   test("a slot that stands in several places changes in all of them", () => {

@@ -60,5 +60,5 @@ export function createFields({ document }: Place, edit: (patch: Edited) => void)
 /** Whose words they are, the words, and why they cannot be edited. A line end between turns says nothing. */
 function rowOf(document: Document, { text, label, fixed }: FieldText, words: HTMLElement): HTMLElement {
   if (label === "" && !(fixed && text.trim())) return words;
-  return boxOf(document, "turn law-field", label, words, element(document, "small", {}, fixed));
+  return boxOf(document, "turn law-field", label, " ", words, " ", element(document, "small", {}, fixed));
 }
