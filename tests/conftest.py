@@ -33,8 +33,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def jitter() -> Iterator[None]:
     """With LAW_JITTER=1 no two calls of a model agree in their last digits, as on processors other than this one.
 
-    Logits of every forward pass, also of those made by hand, move by up to 2e-6; those of a model in double precision by
-    as much less as its numbers are finer. What fails asks for bit-equal floats from two model calls, which no test may.
+    Logits of every forward pass, also of those made by hand, move by up to 2e-6, those of a model in double precision
+    by as much less as its numbers are finer. What fails asks for bit-equal floats from two model calls: no test may.
     """
     if not os.environ.get("LAW_JITTER"):
         yield
