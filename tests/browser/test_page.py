@@ -271,7 +271,7 @@ def test_everything_by_keyboard(shown: Shown, saved: Saved) -> None:
     press("Shift+ArrowRight")
     expect(shown.root.locator(".law-say[data-for]")).to_contain_text("“playing")
     press("g")
-    expect(shown.root.get_by_role("radio", name="sentence")).to_be_checked()
+    expect(shown.root.get_by_role("radio", name="phrase")).to_be_checked()
     press("?")
     expect(shown.root.get_by_role("dialog", name="Keys")).to_be_visible()
     press("Escape")
