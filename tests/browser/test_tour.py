@@ -160,7 +160,7 @@ class Tour:
         self.root.get_by_role("button", name="Recompute by sentence").click()
         made = "[w.status, *(w.result and [w.result.provenance.granularity, len(w.result.features)] or [])]"
         self.lab.until(lambda: self.lab.evaluate(made), lambda now: now == ["finished", "sentence", 2])
-        expect(self.root.locator(".law-notice")).to_be_hidden()
+        expect(self.root.locator(".law-notice:not(.law-saved)")).to_be_hidden()
         self.root.get_by_role("radio", name="word").click()
 
     def export(self, theme: str) -> None:
