@@ -42,11 +42,12 @@ def play(
     clock: in seconds; whoever lets `cancelled` wait (a pause) gives one that stands still meanwhile. None: the model's
         own, where it has one: processes that share a model's weights must go by one clock.
     """
-    clock = clock if clock is not None else getattr(ready.game.scorer, "clock", time.perf_counter)
+    shared: Clock = getattr(ready.game.scorer, "clock", time.perf_counter)
+    told = shared if clock is None else clock
     if isinstance(ready.method, GradientMethod):
-        yield from _descended(ready, ready.method, cancelled, clock)
+        yield from _descended(ready, ready.method, cancelled, told)
     else:
-        yield from _sampled(ready, ready.method, cancelled, Tick(seconds_per_update, clock))
+        yield from _sampled(ready, ready.method, cancelled, Tick(seconds_per_update, told))
 
 
 def _sampled(ready: Plan, method: Method, cancelled: Callable[[], bool], tick: Tick) -> Iterator[Update]:
