@@ -199,7 +199,7 @@ def assert_settings_and_texts_are_those_of_the_next_run(lab: Lab, view: View) ->
     view.root.get_by_role("textbox", name="Why not this answer").fill("")
     view.root.get_by_role("textbox", name="Answer", exact=True).fill("")
     button(view, "Write").click()
-    written = lab.until(lambda: lab.evaluate("w.target"), bool)
+    written = lab.until(lambda: lab.evaluate("w.target"), lambda now: now not in (None, "", " golf"))
     expect(view.root.get_by_role("textbox", name="Answer", exact=True)).to_have_value(written)
     view.root.get_by_role("textbox", name="Prompt").press("Control+Enter")
     lab.until(lambda: lab.evaluate("[w.status, len(w.history)]"), lambda now: now == ["finished", 4])
