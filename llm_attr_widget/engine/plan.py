@@ -154,7 +154,8 @@ def plan(
     if known is not None:
         require_same_game(known, game)
     name = getattr(scorer, "name", type(scorer).__name__)
-    doubts = odd(explained, words, target, first, separate=separate)
+    written = tuple(getattr(scorer, "doubts", ())) if target is None else ()
+    doubts = (*odd(explained, words, target, first, separate=separate), *written)
     units = units_of(explained)
     found = Plan(game, chosen, trials, seed, name, units, known, owners, stop_when, instead=instead, doubts=doubts)
     return replace(found, autosave=saved)

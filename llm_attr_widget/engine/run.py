@@ -16,6 +16,7 @@ from llm_attr_widget.game.targets import TargetLike
 from llm_attr_widget.game.values import ValueLike
 from llm_attr_widget.inputs import PromptLike
 from llm_attr_widget.methods.registry import MethodLike
+from llm_attr_widget.models.served.server import Refusal
 from llm_attr_widget.result.attribution import Attribution
 from llm_attr_widget.types import Granularity, Tokenizer
 
@@ -187,7 +188,8 @@ def drained(ready: Plan, *, progress: bool) -> Attribution:
             for latest in play(ready, seconds_per_update=0.5):
                 bar.update(latest.calls - bar.n)
     except Exception as error:
-        mistake = isinstance(error, AttributionError) and not isinstance(error, ScoreError)
+        # What a server refuses in the middle (a key that ran out, one prompt) leaves what was paid for worth keeping.
+        mistake = isinstance(error, AttributionError) and not isinstance(error, ScoreError | Refusal)
         if mistake or latest is None or latest.calls == 0:
             raise
         raise Interrupted(latest.attribution, error) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 
 import numpy as np
@@ -25,7 +26,10 @@ def model():
 
 
 def connected(served, **options):
-    return OpenAIModel(served.url, tokenizer=Tok(), **options)
+    """A model of the server, which then forgets what it was asked to see what it can do."""
+    found = OpenAIModel(served.url, **{"tokenizer": Tok(), **options})
+    served.asked.clear()
+    return found
 
 
 def scores(remote, prompts=PROMPTS, target=TARGET):
@@ -51,14 +55,17 @@ def test_scores_are_teacher_forcing_by_hand_whatever_the_batches(model, batch, i
 
 
 def test_a_busy_server_is_asked_again(model):
-    with serving(model, Tok(), failures=[503, 429, 500]) as served:
-        found = scores(connected(served, in_flight=1))
+    with serving(model, Tok()) as served:
+        remote = connected(served, in_flight=1)
+        served.failures += [503, 429, 500]
+        found = scores(remote)
     np.testing.assert_allclose(found[0], by_hand(model, PROMPT, TARGET), atol=1e-4)
 
 
 def test_a_server_that_stays_busy_is_an_error_that_says_so(model):
-    with serving(model, Tok(), failures=[503] * 3) as served:
+    with serving(model, Tok()) as served:
         remote = connected(served, retries=2, in_flight=1, batch=16)
+        served.failures += [503] * 3
         with pytest.raises(ScoreError, match="did not answer"):
             scores(remote)
 
@@ -69,7 +76,7 @@ def test_closing_the_scores_sends_no_further_request(model):
         next(run)
         run.close()
         for thread in threading.enumerate():
-            if thread.name.startswith("openai"):
+            if thread.name == "llm_attr_widget request":
                 thread.join()
         assert len(served.asked) <= 3  # what was answered, and what was under way by then
 
@@ -105,14 +112,14 @@ def test_an_empty_prompt_begins_with_the_tokenizers_bos(model):
         found = scores(connected(served), [Prompt(())])
         np.testing.assert_allclose(found[0], by_hand(model, (Tok.bos_token_id,), TARGET), atol=1e-4)
         with pytest.raises(InputError, match="without any token"):
-            scores(OpenAIModel(served.url), [Prompt(())])
+            scores(connected(served, tokenizer=None), [Prompt(())])
 
 
-def test_prompts_of_like_length_share_a_request_that_asks_for_next_to_nothing(model):
+def test_prompts_that_begin_alike_share_a_request_that_asks_for_next_to_nothing(model):
     with serving(model, Tok()) as served:
         scores(connected(served, batch=2, in_flight=1))
-    lengths = [len(ids) for request in served.asked for ids in request["prompt"]]
-    assert lengths == sorted(lengths)
+    sent = [ids for request in served.asked for ids in request["prompt"]]
+    assert sent == [[*ids, *TARGET] for ids in sorted(prompt.ids for prompt in PROMPTS)]
     assert {(request["max_tokens"], request["temperature"]) for request in served.asked} == {(1, 0.0)}
 
 
@@ -124,7 +131,7 @@ def test_options_go_by_the_names_of_either_side(model):
         remote.complete("AB", {"max_new_tokens": 4, "temperature": 0.5, "top_p": None})
         remote.complete("AB", {"max_tokens": 1})
     sampled, warm, greedy = served.asked
-    assert sampled == {"model": "tiny", "prompt": list(PROMPT), "max_tokens": 2, "seed": 3}
+    assert sampled == {"model": "tiny", "prompt": list(PROMPT), "max_tokens": 2, "seed": 3, "return_token_ids": True}
     assert warm == {"model": "tiny", "prompt": "AB", "max_tokens": 4, "temperature": 0.5}
     assert greedy["temperature"] == 0.0
 
@@ -140,8 +147,8 @@ class Marked(Tok):
 
 
 def test_what_comes_back_is_encoded_as_a_continuation_and_eos_begins_where_there_is_no_bos(model):
-    with serving(model, Tok()) as served:
-        remote = OpenAIModel(served.url, tokenizer=Marked())
+    with serving(model, Tok(), speaks={"prompt_logprobs"}) as served:
+        remote = connected(served, tokenizer=Marked())
         assert len(remote.generate(Prompt(PROMPT), max_new_tokens=3, options={})) == 3
         np.testing.assert_allclose(scores(remote, [Prompt(())])[0], by_hand(model, (7,), TARGET), atol=1e-4)
 
@@ -162,7 +169,7 @@ def test_what_comes_back_is_encoded_as_a_continuation_and_eos_begins_where_there
 )
 def test_an_answer_that_is_none_is_said(model, spoilt, error, words):
     with serving(model, Tok()) as served:
-        whole = served.completion
+        remote, whole = connected(served), served.completion
 
         def completion(request):
             answer = whole(request)
@@ -170,7 +177,7 @@ def test_an_answer_that_is_none_is_said(model, spoilt, error, words):
 
         served.completion = completion
         with pytest.raises(error, match=words):
-            scores(connected(served), PROMPTS[:2])
+            scores(remote, PROMPTS[:2])
 
 
 def test_a_choice_too_many_is_left_alone(model):
@@ -187,11 +194,12 @@ def test_a_choice_too_many_is_left_alone(model):
 
 def test_the_first_model_of_the_list_is_asked_and_a_list_without_one_is_said(model):
     with serving(model, Tok()) as served:
-        listed = served.models()
-        served.models = lambda: {**listed, "data": [*listed["data"], {"id": "other", "object": "model"}]}
         assert connected(served).name == "tiny"
         assert connected(served).max_positions == 64
-        assert connected(served, model="other").name == "other"
+        assert connected(served, model="tiny").max_positions == 64
+        with pytest.raises(InputError, match="serves tiny, and no model 'other'"):
+            connected(served, model="other")
+        listed = served.models()
         served.models = lambda: {**listed, "data": []}
         with pytest.raises(ScoreError, match="lists no model"):
             connected(served)
@@ -199,34 +207,44 @@ def test_the_first_model_of_the_list_is_asked_and_a_list_without_one_is_said(mod
 
 def test_a_server_that_takes_too_long_is_not_waited_for(model):
     with serving(model, Tok()) as served:
-        whole = served.completion
+        remote, whole = connected(served, retries=0, in_flight=1), served.completion
         given_up = threading.Event()
         served.completion = lambda request: given_up.wait(60) and whole(request)
+        impatient = OpenAIModel.__new__(OpenAIModel)
+        impatient.__setstate__({**remote.__getstate__(), "_timeout": 0.1})
         with pytest.raises(ScoreError, match="APITimeoutError"):
-            scores(connected(served, timeout=0.1, retries=0, in_flight=1), PROMPTS[:1])
+            scores(impatient, PROMPTS[:1])
         given_up.set()
 
 
-def test_the_key_is_the_one_given_or_the_environments(model, monkeypatch):
+def test_the_key_is_the_one_given_or_the_environments_and_is_not_pickled(model, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "of the environment")
     with serving(model, Tok()) as served:
-        assert connected(served, api_key="given")._client.api_key == "given"
-        assert connected(served)._client.api_key == "of the environment"
+        given = connected(served, api_key="given-secret", batch=3)
+        assert given._servers[0]._client.api_key == "given-secret"
+        assert connected(served)._servers[0]._client.api_key == "of the environment"
+        pickled = pickle.dumps(given)
+        assert b"given-secret" not in pickled
+        assert b"of the environment" not in pickled
+        again = pickle.loads(pickled)
+        assert again._servers[0]._client.api_key == "of the environment"
+        assert (repr(again), again.fingerprint) == (repr(given), given.fingerprint)
+        served.asked.clear()
+        np.testing.assert_allclose(scores(again), scores(given), atol=1e-4)
+        assert len(served.asked) == 2 * 3  # batches of 3, and nothing asked about itself again
 
 
 def test_mistakes_are_named(model):
-    with serving(model, Tok(), prompt_logprobs=False, max_model_len=10) as served:
+    with serving(model, Tok(), max_model_len=10) as served:
         remote = connected(served)
-        with pytest.raises(CapabilityError, match="prompt_logprobs"):
-            scores(remote)
         with pytest.raises(InputError, match="an image"):
             remote.score([Prompt(PROMPT, {"pixel_values": np.zeros(1)}, "image")], TARGET)
-        with pytest.raises(TargetError, match="positions"):
-            scores(remote, [Prompt(PROMPT)], (*TARGET, 5))
+        with pytest.raises(TargetError, match="13 positions, but the server takes 10"):
+            scores(remote, [Prompt((*PROMPT, 1, 2, 3, 4))], TARGET)
         with pytest.raises(TargetError, match="empty"):
             remote.score(PROMPTS, ())
-        with pytest.raises(CapabilityError, match="tokenizer"):
-            OpenAIModel(served.url).generate(Prompt(PROMPT), max_new_tokens=1, options={})
+    with serving(model, Tok(), speaks={"prompt_logprobs"}) as served, pytest.raises(CapabilityError, match="tokenizer"):
+        connected(served, tokenizer=None).generate(Prompt(PROMPT), max_new_tokens=1, options={})
     with pytest.raises(ScoreError, match="No list of models"):
         OpenAIModel(served.url, retries=0, timeout=2)
     with pytest.raises(InputError, match="base_url"):
