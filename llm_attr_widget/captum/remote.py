@@ -71,7 +71,9 @@ class RemoteLLMAttribution(LLMAttribution, CaptumRemote):
         if not isinstance(provider, VLLMProvider) or not _untouched(provider.get_logprobs, VLLMProvider.get_logprobs):
             return None
         patient = provider.client.with_options(max_retries=4)
-        return OpenAIModel(client=patient, model=provider.model_name, tokenizer=self.tokenizer)
+        return OpenAIModel(
+            client=patient, model=provider.model_name, tokenizer=self.tokenizer, dialect="prompt_logprobs"
+        )
 
     def _written(self, inp: Any, gen_args: Mapping[str, Any] | None) -> Sequence[int]:
         generate = getattr(self.provider, "generate", None)

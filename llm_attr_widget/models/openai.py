@@ -45,7 +45,8 @@ class OpenAIModel:
     batch: most prompts in one request. in_flight: requests under way at a time, at each address.
     retries: how often a request is sent again after a lost connection, a timeout, half an answer, 408, 409, 425, 429 or
         5xx. timeout: seconds for one request. patience: the longest wait in seconds that a server may ask for.
-    dialect: how log-probs are asked for, by name; None asks the server, with one short prompt, what it understands.
+    dialect: how log-probs are asked for: "prompt_logprobs", "sglang", "echo", "echo+1" or "tgi". None asks the server,
+        with one short prompt, which of them it understands.
     client: an `openai.OpenAI` in place of base_url, api_key and timeout.
 
     Cost of `score`: one prompt pass for each prompt. Costs a few short requests when it is made. Pickles without its

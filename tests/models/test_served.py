@@ -31,6 +31,12 @@ def model():
     return build("llama")
 
 
+@pytest.fixture(autouse=True)
+def impatience(monkeypatch):
+    """Servers that do not say how long to wait are asked again at once."""
+    monkeypatch.setattr("llm_attr_widget.models.served.server.FIRST_WAIT", 1e-3)
+
+
 @pytest.fixture(scope="module")
 def truth(model):
     return np.array([by_hand(model, prompt.ids, TARGET) for prompt in PROMPTS])
@@ -70,8 +76,8 @@ def test_a_server_that_cannot_score_says_so_when_the_model_is_made_and_who_can(m
     with serving(model, Tok(), speaks={"token_ids"}) as served:
         with pytest.raises(CapabilityError, match=r"no log-probs of a text.*vLLM, SGLang, Together, Fireworks, Text"):
             connected(served)
-        with pytest.raises(CapabilityError, match="prompt_logprobs"):
-            connected(served, dialect="prompt_logprobs")
+        with pytest.raises(CapabilityError, match="gives no prompt_logprobs"):
+            scores(connected(served, dialect="prompt_logprobs"))
 
 
 def test_text_that_the_server_reads_as_other_tokens_is_not_scored(model):
@@ -295,14 +301,21 @@ def test_servers_that_do_not_answer_at_first_are_left_out_and_all_of_them_are_an
         OpenAIModel([gone.url, served.url], retries=0)
 
 
-def test_ids_of_numpys_are_sent_and_so_are_prompts_by_the_thousand(model):
+def test_ids_of_numpys_are_sent_as_numbers(model, truth):
+    with serving(model, Tok()) as served:
+        prompts = [Prompt(tuple(np.array(prompt.ids))) for prompt in PROMPTS]
+        np.testing.assert_allclose(scores(connected(served), prompts, np.array(TARGET)), truth, atol=1e-4)
+
+
+def test_no_request_has_more_prompts_than_servers_take(model):
     with serving(model, Tok()) as served:
         remote = connected(served, batch=1100, in_flight=1)
-        prompts = [Prompt(tuple(np.array((5 + row % 60, 6 + row // 60)))) for row in range(1100)]
-        found = scores(remote, prompts, np.array(TARGET))
-        assert sorted(len(request["prompt"]) for request in served.asked) == [550, 550]
-        truth = [by_hand(model, tuple(map(int, prompts[row].ids)), TARGET) for row in (0, 1099)]
-        np.testing.assert_allclose(found[[0, -1]], truth, atol=1e-4)
+        one = {"prompt_logprobs": [None, None, {"7": {"logprob": -1.5}}]}
+        served.completion = lambda request: {
+            "choices": [{"index": row, **one} for row in range(len(request["prompt"]))]
+        }
+        assert (scores(remote, [Prompt((3, 4))] * 1100, (7,)) == -1.5).all()
+    assert sorted(len(request["prompt"]) for request in served.asked) == [550, 550]
 
 
 def test_a_prompt_as_long_as_the_server_takes_is_scored_without_the_token_that_would_follow(model, truth):

@@ -235,4 +235,4 @@ def _other_length(what: str, expected: int, got: int) -> ScoreError:
 
 
 def _lacks(what: str) -> str:
-    return f"The server gives no {what}."
+    return f"The server gives no {what}, so it cannot score a target that it did not write in this way."

@@ -53,16 +53,18 @@ def served(servers: Sequence[Server], name: str | None) -> Served:
 
 
 def understood(server: Server, model: str, tokenizer: Any, name: str | None) -> Dialect:
-    """The first way of asking that the server answers, or the one of that name, tried on one short prompt.
+    """The way of asking of that name, or the first that the server answers on one short prompt.
 
     Raises CapabilityError where there is none, InputError for an unknown name, Refusal for a wrong key, and Lost.
     """
-    known = [dialect for dialect in DIALECTS if name in (None, dialect.name)]
-    if not known:
-        raise InputError(f"Expected a dialect out of {', '.join(each.name for each in DIALECTS)}, got {name!r}.")
+    if name is not None:
+        known = {dialect.name: dialect for dialect in DIALECTS}
+        if name not in known:
+            raise InputError(f"Expected a dialect out of {', '.join(known)}, got {name!r}.")
+        return known[name]
     said: list[str] = []
     ids = _short(tokenizer)
-    for dialect in known:
+    for dialect in DIALECTS:
         row = _tried(dialect, server, model, ids, tokenizer)
         if isinstance(row, list):
             return dialect
