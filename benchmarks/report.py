@@ -71,13 +71,32 @@ def page(results: Results, parts: Sequence[str]) -> str:
     return "\n".join(sections)
 
 
+KINDS = (
+    ("Layer integrated gradients, per token", "Layer integrated gradients, per token"),
+    ("Layer integrated gradients, sequence only", "Layer integrated gradients, sequence only"),
+    ("Shapley values within 10%", "Shapley values within 10% of the truth"),
+    ("", "Feature ablation, Shapley sampling, KernelSHAP"),
+)
+"""How a highlight begins, and the line of the README that it counts for: the first that fits."""
+
+
 def highlights(results: Results, parts: Sequence[str]) -> str:
-    """The rows that the README quotes."""
+    """What the README quotes: of all highlights of one kind the smallest and the largest."""
     rows = [row for name in parts if name in results for row in results[name]["highlights"]]
     if not rows:
         return "Nothing was measured yet.\n"
+    found: dict[tuple[str, str], list[float]] = {}
+    for what, compared, times in rows:
+        kind = next(said for begins, said in KINDS if what.startswith(begins))
+        way = "captum, token by token" if compared.endswith("token by token") else "captum, one pass"
+        found.setdefault((kind, compared if compared == "captum" else way), []).append(float(times.rstrip("×")))
+    lines = [[*key, _range(times)] for key, times in found.items()]
     machines = sorted({results[name]["machine"] for name in parts if name in results})
-    return table(["what", "compared with", "times as fast"], rows) + "\n" + "; ".join(machines) + ".\n"
+    return table(["what", "compared with", "times as fast"], lines) + "\n" + "; ".join(machines) + ".\n"
+
+
+def _range(times: Sequence[float]) -> str:
+    return f"{min(times):.1f}×" if len(times) == 1 else f"{min(times):.1f}–{max(times):.1f}×"
 
 
 def between(text: str, name: str, content: str) -> str:

@@ -18,10 +18,10 @@ PACKAGE = "llm_attr_widget"
 # of each other. A name is a file or a folder of the package.
 LAW = """
     errors < picture < types < tokens < inputs | methods | models | export
-    < game < result < engine < captum | demo | widget < __init__ < __main__
+    < game < result < engine < captum | demo | widget < cli < __init__ < __main__
 """
 FLOORS = tuple(tuple(room.strip() for room in floor.split("|")) for floor in LAW.split("<"))
-TORCH = ("models/huggingface/*.py", "methods/gradients.py", "captum/*.py", "demo/*.py", "__main__.py")
+TORCH = ("models/huggingface/*.py", "methods/gradients.py", "captum/*.py", "demo/*.py", "cli/loading.py")
 HOMES = {
     "torch": TORCH,
     "transformers": TORCH,

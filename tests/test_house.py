@@ -100,90 +100,75 @@ def test_pages_and_notebooks_do_show_imports() -> None:
     assert all(import_lines(path) for path in NOTEBOOKS)
 
 
-TOYS = {
-    "llm_attr_widget/methods/toy.py": """
-from llm_attr_widget.methods.ablation import LeaveOneOut
-class Toy(LeaveOneOut):
-    label = "Toy"
-""",
-    "llm_attr_widget/inputs/toy.py": """
+EXTENDING = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+SHOWN = dict(re.findall(r'^```\w+ title="([^"]+)"\n(.*?)^```$', EXTENDING, re.MULTILINE | re.DOTALL))
+"""What docs/extending.md says to write: whole files, and lines for files that are there."""
+AFTER = {
+    "llm_attr_widget/methods/registry.py": (
+        "from llm_attr_widget.methods.banzhaf import Banzhaf\n",
+        "COALITION_METHODS: tuple[Entry, ...] = (\n",
+    ),
+    "llm_attr_widget/inputs/__init__.py": ("from llm_attr_widget.inputs.making import PromptLike, make_input\n",),
+    "llm_attr_widget/models/__init__.py": ("from llm_attr_widget.models.making import as_model\n",),
+    "llm_attr_widget/widget/protocol.py": (
+        '    locked_stretches: Annotated[tuple[str, ...], Formerly("locked")] = ()\n',
+    ),
+    "js/src/views/parts.ts": (
+        'import { createSaved } from "./around/saved";\n',
+        "const VIEWS: readonly MakeView[] = [",
+    ),
+}
+"""Where in a file that is there each of its lines goes: after this text."""
+PLAYED = """
+import numpy as np
+from llm_attr_widget import AttrWidget, TableModel, Target, attribute
+from llm_attr_widget.inputs import NumberedInput
+from llm_attr_widget.methods import METHODS
+from llm_attr_widget.models import Together
 from llm_attr_widget.types import Piece, Prompt
-class ToyInput:
-    baseline, random = "toys put away", False
-    features = (" bear", " ball", " kite")
+from llm_attr_widget.widget.typescript import typescript
+
+class Bits:
+    baseline, random, features = "absent", False, tuple("abcde")
     pieces = tuple(Piece(text, at) for at, text in enumerate(features))
     def render(self, coalitions, rng):
-        return [Prompt(tuple(at for at, there in enumerate(row) if there)) for row in coalitions]
-""",
-    "llm_attr_widget/models/toy.py": """
-import numpy as np
-from llm_attr_widget.types import Scored
-class ToyModel:
-    name = "toy"
-    def score(self, prompts, target):
-        sums = [[-9.0 + (1 + at) * sum(prompt.ids) for at in range(len(target))] for prompt in prompts]
-        yield Scored(range(len(prompts)), np.array(sums, dtype=np.float32))
-""",
-}
-LINES = {
-    "llm_attr_widget/methods/registry.py": {
-        "from llm_attr_widget.methods.sparse import Sparse\n": "from llm_attr_widget.methods.toy import Toy\n",
-        "COALITION_METHODS: tuple[Entry, ...] = (\n": (
-            '    Entry("toy", "For play.", "n + 1", "At play.", lambda _: Toy(), takes_budget=False),\n'
-        ),
-    },
-    "llm_attr_widget/inputs/__init__.py": {
-        "from llm_attr_widget.inputs.text.tokens import TokenInput\n": (
-            "from llm_attr_widget.inputs.toy import ToyInput as ToyInput\n"
-        )
-    },
-    "llm_attr_widget/models/__init__.py": {
-        "from llm_attr_widget.models.making import as_model\n": (
-            "from llm_attr_widget.models.toy import ToyModel as ToyModel\n"
-        )
-    },
-    "llm_attr_widget/widget/protocol.py": {
-        '    locked_stretches: Annotated[tuple[str, ...], Formerly("locked")] = ()\n': "    loudness: int = 3\n"
-    },
-    "js/src/views/parts.ts": {
-        'import { createSaved } from "./around/saved";\n': 'import { createToy } from "./around/toy";\n',
-        "const VIEWS: readonly MakeView[] = [": "createToy, ",
-    },
-}
-"""What is added to files that are there: after a line of each, another one."""
-PLAYED = """
-from llm_attr_widget import AttrWidget, attribute
-from llm_attr_widget.inputs import ToyInput
-from llm_attr_widget.models import ToyModel
-from llm_attr_widget.game.targets import Target
-from llm_attr_widget.widget.typescript import typescript
-target = Target((0, 1), ("a", "b"))
-found = attribute(ToyModel(), None, ToyInput(), target, method="toy", progress=False)
-plain = attribute(ToyModel(), None, ToyInput(), target, method="leave_one_out", progress=False)
-assert abs(found.values - plain.values).max() < 1e-9
-assert abs(found.values - [[0, 1, 2], [0, 2, 4]]).max() < 1e-5
-assert found.provenance.baseline == "toys put away"
-w = AttrWidget(ToyModel(), None, ToyInput(), target, method="toy")
-assert "toy" in [choice["name"] for choice in w.choices["methods"]]
-w.run()
-assert abs(w.wait(60).values - plain.values).max() < 1e-9
-assert w.loudness == 3 and w.trait_metadata("loudness", "sync")
-print(typescript(), end="")
-"""
-VIEW = """
-import "./toy.css";
-import { element } from "../../style/dom";
-import type { MakeView } from "../view";
+        return [Prompt(tuple(np.flatnonzero(row))) for row in coalitions]
 
-export const createToy: MakeView = ({ document }) => {
-  const root = element(document, "p", { class: "law-toy" });
-  return {
-    element: root,
-    update({ state }) {
-      root.textContent = String(state.settings.loudness);
-    },
-  };
-};
+# Pairs that interact: worked out by hand, a Shapley value is the feature's own part and half of each of its pairs.
+rng = np.random.default_rng(3)
+own, pairs = rng.normal(size=5), np.triu(rng.normal(size=(5, 5)), 1)
+game = TableModel(lambda ids, _: [own[list(ids)].sum() + pairs[np.ix_(sorted(ids), sorted(ids))].sum()])
+found = attribute(game, None, Bits(), Target((0,), ("x",)), method="both_ends", progress=False)
+assert abs(found.values[0] - (own + (pairs + pairs.T).sum(axis=1) / 2)).max() < 1e-5
+assert found.provenance.calls == METHODS["both_ends"].make(None).calls(5) == 12
+
+class Words:
+    all_special_ids, seen = (), ["?", "\\n", "1.", "2.", "tea", "milk", "cup"]
+    def __call__(self, text, *, add_special_tokens=True):
+        import re
+        return {"input_ids": [self.seen.index(word) for word in re.findall(r"\\n|\\S+", text)]}
+    def decode(self, ids):
+        return " ".join(self.seen[i] for i in ids)
+    def convert_ids_to_tokens(self, ids):
+        return [self.seen[i] for i in ids]
+
+asked = NumberedInput(Words(), "?", ("tea", "milk"))
+whole, second, none = asked.render(np.array([[True, True], [False, True], [False, False]]), rng)
+assert Words().decode(whole.ids) == "? \\n 1. tea \\n 2. milk"
+assert Words().decode(second.ids) == "? \\n 1. milk"  # no gap
+model = Together([4, 6, 4, 6, 5, 0], 7)  # tea cup tea cup milk ?
+served = attribute(model, Words(), asked, Target((6,), ("cup",)), method="exact_shapley", progress=False)
+mean = lambda ids: np.log(np.mean([{4: 3 / 9, 6: 1 / 9, 5: 1 / 8}.get(i, 1 / 7) for i in ids]))
+gains = [mean(whole.ids) - mean(second.ids), mean((0, 1, 2, 4)) - mean((0,))]
+assert abs(served.values[0, 0] - np.mean(gains)) < 1e-5
+assert served.provenance.baseline == asked.baseline
+
+w = AttrWidget(model, Words(), asked, Target((6,), ("cup",)), method="both_ends")
+assert "both_ends" in [choice["name"] for choice in w.choices["methods"]]
+w.run()
+assert np.isfinite(w.wait(60).values).all()
+assert w.strongest == 3 and w.trait_metadata("strongest", "sync")
+print(typescript(), end="")
 """
 
 
@@ -207,11 +192,13 @@ def change(path: Path, before: str, after: str) -> None:
 def test_a_method_an_input_a_back_end_a_setting_and_a_view_take_what_the_page_says(tmp_path: Path) -> None:
     """A file each, its style sheet beside a view, and a line; a setting is a line in the protocol, and its use."""
     house = copied(tmp_path)
-    for name, code in TOYS.items():
-        (house / name).write_text(code, encoding="utf-8")
-    for name, lines in LINES.items():
-        for before, line in lines.items():
-            change(house / name, before, before + line)
+    for name, text in SHOWN.items():
+        if name not in AFTER:
+            (house / name).write_text(text, encoding="utf-8")
+            continue
+        lines = text.splitlines(keepends=True)
+        for before, line in zip(AFTER[name], lines, strict=True):
+            change(house / name, before, before + (line if before.endswith("\n") else f"{line.strip()} "))
     played = subprocess.run(
         [sys.executable, "-c", PLAYED],
         cwd=house,
@@ -221,11 +208,8 @@ def test_a_method_an_input_a_back_end_a_setting_and_a_view_take_what_the_page_sa
         check=False,
     )
     assert played.returncode == 0, played.stderr
-    source = house / "js" / "src"
-    (source / "wire" / "protocol.ts").write_text(played.stdout, encoding="utf-8")
-    assert "readonly loudness: number;" in played.stdout
-    (source / "views" / "around" / "toy.css").write_text(".law-toy { color: red; }\n", encoding="utf-8")
-    (source / "views" / "around" / "toy.ts").write_text(VIEW, encoding="utf-8")
+    (house / "js" / "src" / "wire" / "protocol.ts").write_text(played.stdout, encoding="utf-8")
+    assert "readonly strongest: number;" in played.stdout
     npm(house, "exec", "--", "tsc", "--project", ".")
 
 

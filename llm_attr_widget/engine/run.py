@@ -122,7 +122,12 @@ def attribute(
     stop_when: Separated | None = None,
     progress: bool = True,
 ) -> Attribution:
-    """Which parts of the prompt made the model say this? `run`, drained.
+    """Which parts of the prompt made the model say this?
+
+    The result has a number for each token of the answer (rows) and each part of the prompt (columns): how much that
+    part did for that token, in nats; +0.69 makes a token twice as likely. `print(result)` tells the largest, how sure
+    they are and why not to trust them, `result.plot_token_attr()` draws all, `AttrWidget.from_result(result)` shows
+    them in the widget. The same as `run`, in one call.
 
     model: a Hugging Face model, a transformers pipeline, or any Scorer (`llm_attr_widget.models`).
     tokenizer: the model's, or its processor; None where the model has it (a pipeline, a Scorer with a `tokenizer`).

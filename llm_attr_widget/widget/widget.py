@@ -44,8 +44,13 @@ from llm_attr_widget.widget.worker import CLOSING, Control, Worker, turn_on
 class AttrWidget(Edited):
     """Which parts of the prompt made the model say this: edit, run, watch, stop, hover, ask what if, compare.
 
-    model: as of `attribute`; None shows results only.
-    tokenizer, prompt, target, against: as of `attribute`. What is given stays what it is until its text is edited.
+    Make it the last line of a notebook's cell and press Run, or call `run()`. Rows are the answer's tokens, columns the
+    prompt's parts; orange speaks for a token, blue against it, in nats.
+
+    model: a Hugging Face model, a transformers pipeline, or any Scorer; None shows results only.
+    tokenizer: the model's, or its processor. prompt: a text, token ids, chat messages, or an Input. target: the answer
+        to explain; None: the model writes it. against: a second one, to explain why not this. As of `attribute`; what
+        is given stays what it is until its text is edited.
     image: what the prompt is about; segments: how it is segmented, as of ImageInput. Both are read here, and refused
         with an InputError where they cannot be used; the tokenizer must be the model's processor.
     method, granularity, value, budget, trials, seed: as of `attribute`; all can be changed in the widget, too,

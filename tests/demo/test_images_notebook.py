@@ -19,5 +19,5 @@ def test_it_runs_and_draws_its_pictures() -> None:
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     shown = [{name for output in cell.outputs for name in output.get("data", {})} for cell in cells]
     assert sum("image/png" in names for names in shown) == 8
-    assert "application/vnd.jupyter.widget-view+json" in shown[1]
-    assert "split in four" in cells[6].outputs[0]["text"]
+    assert "application/vnd.jupyter.widget-view+json" in shown[2]
+    assert "split in four" in cells[7].outputs[0]["text"]
