@@ -65,6 +65,10 @@ def test_each_command_in_the_documents_can_be_run(command: str) -> None:
             [sys.executable, *arguments, *asking], cwd=ROOT, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
+    elif program == "pip":
+        dry = [sys.executable, "-m", "pip", *arguments, "--dry-run", "--no-deps", "--no-build-isolation"]
+        done = subprocess.run(dry, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert "Would install llm_attr_widget" in done.stdout.replace("-", "_"), done.stdout + done.stderr
     else:
         pytest.fail(f"{command!r}: teach this test how to try it")
 

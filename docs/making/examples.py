@@ -37,7 +37,7 @@ class Example:
 
     title: str
     make: Callable[[], AttrWidget]
-    height: int = 620
+    height: int = 680
 
 
 @cache
@@ -79,7 +79,8 @@ def chat() -> AttrWidget:
 
 
 def retrieval() -> AttrWidget:
-    return AttrWidget.from_result(run(LIBRARY, " Sarah has a violin.", granularity="sentence"))
+    prompt = TextInput(text_model()[1], LIBRARY, granularity="sentence", locked=[4])  # "Answer:" is always present
+    return AttrWidget.from_result(run(prompt, " Sarah has a violin."))
 
 
 def template() -> AttrWidget:
@@ -113,12 +114,12 @@ def picture() -> AttrWidget:
 EXAMPLES: Mapping[str, Example] = MappingProxyType(
     {
         **{name: Example(f"The quickstart's prompt by {name}.", by(name)) for name in METHODS},
-        "chat": Example("A chat: the tone comes from the system turn, the hobbies from the job and the city.", chat),
-        "retrieval": Example("Documents: the answer comes from the one that has the name asked for.", retrieval, 560),
-        "template": Example("A template: names for names, places for places, jobs for jobs.", template),
+        "chat": Example("A chat: the tone comes from the system turn, the hobbies from the job and the city.", chat, 780),
+        "retrieval": Example("Documents: the answer comes from the one that has the name asked for.", retrieval, 640),
+        "template": Example("A template: names for names, places for places, jobs for jobs.", template, 700),
         "contrast": Example("A contrast: why golf rather than chess.", contrast),
-        "side_by_side": Example("Two methods side by side: A, B, and A − B.", side_by_side, 700),
-        "picture": Example("A picture: each word of the caption comes from a part of it.", picture, 760),
+        "side_by_side": Example("Two methods side by side: A, B, and A − B.", side_by_side, 780),
+        "picture": Example("A picture: each word of the caption comes from a part of it.", picture, 880),
     }
 )
 

@@ -41,8 +41,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def formula(source: str, *_: Any, **__: Any) -> str:
-    """MathML, which browsers draw by themselves."""
-    return f'<div class="law-formula">{convert(source, display="block")}</div>'
+    """MathML, which browsers draw by themselves; each line a formula."""
+    return "".join(f'<div class="law-formula">{convert(line, display="block")}</div>' for line in source.splitlines())
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -81,8 +81,9 @@ def notebooks() -> str:
 def facts(name: str) -> str:
     """What METHODS says of a method, as a table."""
     entry = METHODS[name]
-    rows = [("A number is", entry.label), ("Cost, in model calls", entry.cost), ("Promises", entry.promises)]
-    return "| | |\n|---|---|\n" + "".join(f"| {said} | {text} |\n" for said, text in [*rows, ("When", entry.when)])
+    rows = [("Cost, in model calls", entry.cost), ("Promises", entry.promises), ("When", entry.when)]
+    head = f"| A number is | {entry.label} |\n|---|---|\n"
+    return head + "".join(f"| {said} | {text} |\n" for said, text in rows)
 
 
 def live(name: str, up: str) -> str:
