@@ -114,7 +114,9 @@ def picture() -> AttrWidget:
 EXAMPLES: Mapping[str, Example] = MappingProxyType(
     {
         **{name: Example(f"The quickstart's prompt by {name}.", by(name)) for name in METHODS},
-        "chat": Example("A chat: the tone comes from the system turn, the hobbies from the job and the city.", chat, 780),
+        "chat": Example(
+            "A chat: the tone comes from the system turn, the hobbies from the job and the city.", chat, 780
+        ),
         "retrieval": Example("Documents: the answer comes from the one that has the name asked for.", retrieval, 640),
         "template": Example("A template: names for names, places for places, jobs for jobs.", template, 700),
         "contrast": Example("A contrast: why golf rather than chess.", contrast),
