@@ -156,7 +156,8 @@ def test_lines_that_cannot_run_here_lack_a_library_and_nothing_else() -> None:
     assert len(lines) == 2
     if can_quantise():
         return
-    code = "\n".join(["import transformers as hf", *lines]).replace("MODEL", str(TEXT_FOLDER))
+    before = "import transformers as hf\nfrom llm_attr_widget import AttrWidget\ntok, prompt = None, ''"
+    code = "\n".join([before, *lines]).replace("MODEL", str(TEXT_FOLDER))
     with pytest.raises((ImportError, RuntimeError), match="bitsandbytes"):
         exec(compile(code, "README.md", "exec"), {})
 

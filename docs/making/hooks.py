@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # the package of this tree, whatever is installed
 sys.path.insert(0, str(Path(__file__).parent))
 
-from examples import EXAMPLES, made  # noqa: E402  # pyright: ignore[reportMissingImports]
+from examples import EXAMPLES, made  # noqa: E402
 
 from llm_attr_widget.methods import METHODS  # noqa: E402
 
