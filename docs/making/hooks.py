@@ -34,10 +34,25 @@ HOME = "llm-attr-widget/llm_attr_widget/blob/main/notebooks"
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Formulas are a kind of code block."""
+    """Formulas are a kind of code block; pages that the menu does not name are guides."""
     fences = config.mdx_configs.setdefault("pymdownx.superfences", {})
     fences["custom_fences"] = [{"name": "math", "class": "math", "format": formula}]
+    guides = next(section["Guides"] for section in config.nav or () if "Guides" in section)
+    guides += sorted(page for page in pages(config.docs_dir) if page not in named(config.nav))
     return config
+
+
+def pages(folder: str) -> list[str]:
+    """Every page, as the menu names it."""
+    return [path.relative_to(folder).as_posix() for path in Path(folder).rglob("*.md")]
+
+
+def named(menu: Any) -> list[str]:
+    """The pages that a menu names, at whatever depth."""
+    if isinstance(menu, str):
+        return [menu]
+    parts = menu.values() if isinstance(menu, dict) else menu
+    return [page for part in parts for page in named(part)]
 
 
 def formula(source: str, *_: Any, **__: Any) -> str:
