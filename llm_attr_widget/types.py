@@ -302,6 +302,21 @@ class Differentiable(Protocol):
 
 
 @runtime_checkable
+class Placing(Protocol):
+    """A `Differentiable` that knows whether its model numbers positions by the ids it reads.
+
+    Where it does (RoBERTa, M2M100), padding has no number, so a baseline of padding would move the tokens behind it.
+    """
+
+    def placed(self, line: Line) -> Scorer:
+        """What scores both ends of a line as its points are read: with every token at the place it has at the end.
+
+        The model itself, where ids do not change places.
+        """
+        ...
+
+
+@runtime_checkable
 class GradientMethod(Protocol):
     """How attributions come out of gradients. Never sees a model."""
 

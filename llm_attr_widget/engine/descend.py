@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -13,7 +13,7 @@ from llm_attr_widget.errors import Cancelled, CapabilityError, MethodError
 from llm_attr_widget.game.game import Game
 from llm_attr_widget.game.values import Smooth, Value
 from llm_attr_widget.methods.gradients import SlopeFold
-from llm_attr_widget.types import Differentiable, Estimate, GradientMethod, Line, PixelInput
+from llm_attr_widget.types import Differentiable, Estimate, GradientMethod, Line, PixelInput, Placing
 
 Array = NDArray[np.float64]
 
@@ -42,11 +42,9 @@ def descend(
     that has none for an image's segments, Cancelled.
     """
     model = differentiable(game.scorer, method)
-    ends = np.array([[False], [True]]).repeat(game.features, axis=1)
-    start, end = game.input.render(ends, np.random.default_rng(0))
     image = game.input.image_differences() if isinstance(game.input, PixelInput) else None
     along = method.along if image is None else _along_pixels(method)
-    line = Line(start, end, method.layer, method.side, along, image)
+    line = replace(_line(game, method), along=along, image=image)
     drawn = [method.points(np.random.default_rng(seed)) for seed in seeds]
     shares = np.concatenate([points for points, _ in drawn])
     weights = np.concatenate([parts for _, parts in drawn]) / len(seeds)
@@ -55,6 +53,22 @@ def descend(
     for rows, slopes in _values(game, model, line, shares, places, cancelled):
         fold.add(weights[rows], slopes)
         yield Progress(min(len(shares), rows[-1] + 1), fold.estimate())
+
+
+def _line(game: Game, method: GradientMethod) -> Line:
+    both = np.array([[False], [True]]).repeat(game.features, axis=1)
+    start, end = game.input.render(both, np.random.default_rng(0))
+    return Line(start, end, method.layer, method.side)
+
+
+def ends_of(game: Game, method: GradientMethod) -> Game:
+    """The game whose scorer reads both ends of the line as its points are read; the same one where that changes
+    nothing.
+    """
+    if not isinstance(game.scorer, Placing):
+        return game
+    scorer = game.scorer.placed(_line(game, method))
+    return game if scorer is game.scorer else replace(game, scorer=scorer)
 
 
 def differentiable(model: object, method: GradientMethod) -> Differentiable:

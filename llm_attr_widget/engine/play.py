@@ -9,7 +9,7 @@ from math import inf
 import numpy as np
 
 from llm_attr_widget.engine.autosave import Autosave
-from llm_attr_widget.engine.descend import descend
+from llm_attr_widget.engine.descend import descend, ends_of
 from llm_attr_widget.engine.pacing import Clock, Fits, Tempo, Tick
 from llm_attr_widget.engine.plan import Block, Plan
 from llm_attr_widget.engine.update import Update, never
@@ -132,8 +132,9 @@ def _met(ready: Plan, estimate: Estimate | None, calls: int) -> bool:
 def _descended(ready: Plan, method: GradientMethod, cancelled: Callable[[], bool], clock: Clock) -> Iterator[Update]:
     """The same events for a gradient method. Its ledger holds both ends of the line, so that the gap can be told."""
     started = clock()
-    game = ready.game
-    evaluator = Evaluator(game, known=ready.known)
+    game, ends_game = ready.game, ends_of(ready.game, method)
+    plain = ends_game is game
+    evaluator = Evaluator(ends_game, known=ready.known if plain else None)
     writer = _ledger_of(ready)
 
     def update(phase: Phase, points: int, estimate: Estimate | None) -> Update:
@@ -149,7 +150,8 @@ def _descended(ready: Plan, method: GradientMethod, cancelled: Callable[[], bool
         both = np.array([[True], [False]]).repeat(game.features, axis=1)
         asked = evaluator.ask(both, np.random.default_rng(ready.seed))
         evaluator.score([asked], cancelled)
-        writer.append(both, evaluator.answers(asked)[1], asked.keys, 0)
+        # Tokens held in their places are other prompts than the same ids read plainly, and have other keys.
+        writer.append(both, evaluator.answers(asked)[1], asked.keys if plain else ~asked.keys, 0)
         Autosave(ready.autosave, 0).save(writer)
         seeds = [(ready.seed, trial, 0) for trial in range(ready.trials)]
         for progress in descend(game, method, ready.owners, seeds=seeds, cancelled=cancelled):

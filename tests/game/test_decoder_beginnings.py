@@ -262,8 +262,18 @@ def test_gradients_of_a_target_behind_a_language(translator: Any) -> None:
     source = tuple(tokenizer(TEXT)["input_ids"])
     whole = by_hand(translator, source, [START, german], DOG)
     np.testing.assert_allclose(found.ends[:, 0], whole, atol=1e-4)
-    none = by_hand(translator, (source[0], *[1] * (len(source) - 2), 2), [START, german], DOG)
+    # Padding at the places of the words: as ids it would have no places, and move the end.
+    none = by_hand_at_places(translator, (source[0], *[1] * (len(source) - 2), 2), [START, german], DOG)
     np.testing.assert_allclose(found.ends[:, 1], none, atol=1e-4)
+
+
+@torch.no_grad()
+def by_hand_at_places(model: Any, source: tuple[int, ...], before: list[int], target: list[int]) -> list[float]:
+    """The same of embeddings, which M2M100 numbers one after another, whatever they stand for."""
+    embedded = model.get_encoder().get_input_embeddings()(torch.tensor([list(source)]))
+    steps = [torch.tensor([[*before, *target[:k]]]) for k in range(len(target))]
+    logits = [model(inputs_embeds=embedded, decoder_input_ids=step).logits[0, -1] for step in steps]
+    return [float(each.double().log_softmax(0)[token]) for each, token in zip(logits, target, strict=True)]
 
 
 def test_a_beginning_that_is_none_is_refused(translator: Any) -> None:
@@ -302,3 +312,54 @@ def test_each_tokens_gradient_is_its_own_behind_a_language() -> None:
     changes = found.ends[:, 0] - found.ends[:, 1]
     assert np.abs(np.diff(changes)).min() > 1e-5
     np.testing.assert_allclose(found.values.sum(axis=1), changes, atol=1e-6)
+
+
+@cache
+def _mbart() -> Any:
+    torch.manual_seed(0)
+    return tf.MBartForConditionalGeneration(
+        tf.MBartConfig(
+            vocab_size=230, d_model=32, encoder_layers=1, decoder_layers=1, encoder_attention_heads=4,
+            decoder_attention_heads=4, encoder_ffn_dim=48, decoder_ffn_dim=48, max_position_embeddings=160,
+            pad_token_id=1, bos_token_id=0, eos_token_id=2, forced_eos_token_id=None,
+        )
+    ).eval()  # fmt: skip
+
+
+@pytest.mark.parametrize(("start", "bos", "own"), [(9, 0, None), (None, 7, None), (None, 7, 5), (None, None, 5)])
+def test_a_decoder_begins_as_generate_begins(
+    start: int | None, bos: int | None, own: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """start, bos: of the generation config; own: the start that the model's own config has, which `generate` does not
+    look at. Without any, `generate` does not begin at all, and the model's own is the next best.
+    """
+    model, tokenizer = _mbart(), nllb(None)
+    for owner, name, token in (
+        (model.generation_config, "decoder_start_token_id", start),
+        (model.generation_config, "bos_token_id", bos),
+        (model.config, "decoder_start_token_id", own),
+    ):
+        monkeypatch.setattr(owner, name, token)
+    source = torch.tensor([tokenizer(TEXT)["input_ids"]])
+    if start is None and bos is None:
+        with pytest.raises(ValueError, match="decoder_start_token_id"):
+            model.generate(source, max_new_tokens=1)
+        begins = 5
+    else:
+        begins = model.generate(source, max_new_tokens=1)[0, 0].item()
+    agrees(attributed(model, tokenizer, "dog"), model, tokenizer, [begins], DOG)
+
+
+def test_a_decoder_that_does_not_say_what_it_begins_with_is_asked_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, tokenizer = _mbart(), nllb(None)
+    for owner in (model.generation_config, model.config):
+        monkeypatch.setattr(owner, "decoder_start_token_id", None)
+        monkeypatch.setattr(owner, "bos_token_id", None)
+    for target in (None, "dog", DOG):
+        with pytest.raises(InputError, match="does not say what its decoder begins with"):
+            attributed(model, tokenizer, target)
+    with pytest.raises(InputError, match=r"HuggingFaceModel decoder_start="):
+        HuggingFaceModel(model, tokenizer).score([], DOG)
+    agrees(attributed(model, tokenizer, "dog", gen_args={"decoder_start_token_id": 9}), model, tokenizer, [9], DOG)
+    told = HuggingFaceModel(model, tokenizer, decoder_start=[8])
+    agrees(attributed(told, tokenizer, "dog"), model, tokenizer, [8], DOG)

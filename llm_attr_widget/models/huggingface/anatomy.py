@@ -32,7 +32,8 @@ class Anatomy:
     ropes: where rotary embeddings change with the length of a pass.
     pad: a token id to fill rows with. start: what an empty prompt is given to begin with, or None.
     ends: token ids that end what the model writes.
-    decoder_start: what the decoder begins with: its start token, and what is forced after it. Encoder-decoders alone.
+    decoder_start: what the decoder begins with: its start token, and what is forced after it. Encoder-decoders alone;
+        empty for one that does not say.
     """
 
     model: nn.Module
@@ -195,11 +196,15 @@ def _first_id(tokenizer: Any, config: Any, names: tuple[str, ...]) -> int | None
 
 
 def _decoder_start(core: nn.Module, config: Any, text: Any) -> tuple[int, ...]:
+    """As `generate` begins: its config's start, else its bos, and the model's own config only where neither is there.
+
+    Empty where nothing says what the decoder begins with.
+    """
     owners = (getattr(core, "generation_config", None), config, text)
-    named = [getattr(owner, name, None) for name in ("decoder_start_token_id", "bos_token_id") for owner in owners]
-    start = next((int(token) for token in named if isinstance(token, int)), 0)
+    named = [getattr(owner, name, None) for owner in owners for name in ("decoder_start_token_id", "bos_token_id")]
+    start = [int(token) for token in named if isinstance(token, int)][:1]
     forced = [getattr(owner, "forced_bos_token_id", None) for owner in owners]
-    return (start, *[token for token in forced if isinstance(token, int)][:1])
+    return (*start, *[token for token in forced if isinstance(token, int)][:1]) if start else ()
 
 
 def _ends(core: nn.Module, config: Any, tokenizer: Any) -> frozenset[int]:

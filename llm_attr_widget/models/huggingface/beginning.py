@@ -16,7 +16,7 @@ def beginning(anatomy: Anatomy, options: Mapping[str, Any]) -> tuple[int, ...]:
     """What `generate` begins with under these options: `decoder_input_ids`, or the start token and what is forced
     after it (`forced_bos_token_id`, a language's code), by the options or else by the model.
 
-    Raises InputError for ids outside the vocabulary.
+    Raises InputError for ids outside the vocabulary, and where nothing says what to begin with.
     """
     asked = flat(options)
     given = _ids("decoder_input_ids", asked.get("decoder_input_ids"))
@@ -25,6 +25,11 @@ def beginning(anatomy: Anatomy, options: Mapping[str, Any]) -> tuple[int, ...]:
     usual = anatomy.decoder_start
     start = start or usual[:1]
     begun = given if given[:1] == start else (*start, *given)
+    if not begun:
+        raise InputError(
+            f"{type(anatomy.core).__name__} does not say what its decoder begins with. Give decoder_start_token_id "
+            "among the generation arguments, or set model.generation_config.decoder_start_token_id."
+        )
     if len(begun) == 1:
         # A start of the caller's own changes nothing about what the model has forced after it.
         begun += forced or usual[1:]

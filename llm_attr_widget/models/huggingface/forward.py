@@ -94,6 +94,12 @@ def _called(anatomy: Anatomy, ids: torch.Tensor | None, given: Mapping[str, Any]
             f"The model cannot read this prompt with its image: {error}. An image must be as many tokens in the prompt "
             "as the model makes of it: use the processor that belongs to the model, with its own settings."
         ) from error
+    except (AttributeError, KeyError) as error:
+        raise ScoreError(
+            f"{type(anatomy.core).__name__} could not read a prompt: {type(error).__name__}: {error}. Its code asks "
+            "for something that it was not given: look whether its config has it, and whether its own forward runs "
+            f"with {', '.join(sorted(given)) or 'token ids alone'}."
+        ) from error
 
 
 _keepings: WeakKeyDictionary[nn.Module, dict[frozenset[str], Keeping | None]] = WeakKeyDictionary()

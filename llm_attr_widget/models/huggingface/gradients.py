@@ -49,7 +49,7 @@ def gradients_at(
     inlet = _inlet(anatomy)
     learn_keeping(anatomy)
     with _with_gradients(anatomy.model), replaced(layer, leaf), captured(inlet) as hidden:
-        log_probs = _said(anatomy, layer, prompt, target, rows=len(points))
+        log_probs = said(anatomy, layer, prompt, target, rows=len(points))
         found = _of_each_output(layer, log_probs, hidden, leaf, weights, inlet)
     return log_probs.detach().cpu().numpy(), found
 
@@ -80,7 +80,7 @@ def gradients_at_pixels(
         stand_in, seen = leaf[:, :width].reshape_as(embedded), leaf[:, width:].contiguous().reshape_as(pixels)
         seen.register_hook(reached.append)
         with replaced(layer, stand_in), captured(inlet) as hidden:
-            log_probs = _said(anatomy, layer, prompt, target, rows=len(leaf), instead={name: seen.flatten(0, 1)})
+            log_probs = said(anatomy, layer, prompt, target, rows=len(leaf), instead={name: seen.flatten(0, 1)})
             found = _of_each_output(layer, log_probs, hidden, leaf, weights, inlet)
     if not reached:
         raise CapabilityError(
@@ -102,7 +102,7 @@ def gradients_of(
     inlet = _inlet(anatomy)
     learn_keeping(anatomy)
     with _with_gradients(anatomy.model), _rooted(anatomy), captured(layer) as caught, captured(inlet) as hidden:
-        log_probs = _said(anatomy, layer, prompt, target, rows=1)
+        log_probs = said(anatomy, layer, prompt, target, rows=1)
         leaf = layer.checked(caught, _positions(anatomy, prompt, target))
         if leaf.requires_grad:
             found = _of_each_output(layer, log_probs, hidden, leaf, weights, inlet)
@@ -116,7 +116,7 @@ def _inlet(anatomy: Anatomy) -> Layer | None:
     return None if head is None or not anatomy.known else Layer("output embedding", head, "input")
 
 
-def _said(
+def said(
     anatomy: Anatomy,
     layer: Layer,
     prompt: Prompt,
@@ -125,6 +125,7 @@ def _said(
     rows: int,
     instead: Mapping[str, torch.Tensor] | None = None,
 ) -> torch.Tensor:
+    """Log-probs `(rows, target tokens)` of a pass (see `_pass`). Raises ScoreError for NaN."""
     logits = _pass(anatomy, prompt, target, rows=rows, layer=layer, instead=instead)
     wanted = torch.tensor(list(target), device=logits.device).expand(rows, -1)
     log_probs = logits.float().log_softmax(-1).gather(2, wanted[..., None])[..., 0]

@@ -68,12 +68,16 @@ def name_of(model: nn.Module, module: nn.Module) -> str:
 def embedding_of(anatomy: Anatomy) -> nn.Module | None:
     """The prompt's embedding, where the model says which module it is."""
     core = cast(Any, anatomy.core)
-    try:
-        # An encoder-decoder model embeds the prompt with a module of its encoder, which shares its weights alone.
-        found = (core.get_encoder() if anatomy.limits.separate else core).get_input_embeddings()
-    except (AttributeError, NotImplementedError):
-        return None
-    return found if isinstance(found, nn.Module) else None
+    # An encoder-decoder model embeds the prompt with a module of its encoder, which shares its weights alone. FSMT's
+    # encoder does not say which, but the model does.
+    for owner in (core.get_encoder, lambda: core) if anatomy.limits.separate else (lambda: core,):
+        try:
+            found = owner().get_input_embeddings()
+        except (AttributeError, NotImplementedError):
+            continue
+        if isinstance(found, nn.Module):
+            return found
+    return None
 
 
 def _embedding(anatomy: Anatomy) -> nn.Module:

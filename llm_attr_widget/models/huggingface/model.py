@@ -19,11 +19,13 @@ from llm_attr_widget.models.huggingface.batching import FixedBudget
 from llm_attr_widget.models.huggingface.beginning import beginning
 from llm_attr_widget.models.huggingface.generate import generated
 from llm_attr_widget.models.huggingface.lines import slopes
+from llm_attr_widget.models.huggingface.places import Placed, moved_by_padding
+from llm_attr_widget.models.huggingface.prefix import prefixed
 from llm_attr_widget.models.huggingface.ranks import ranks_of
 from llm_attr_widget.models.huggingface.scoring import scored
 from llm_attr_widget.models.huggingface.versions import warn_where_untested
 from llm_attr_widget.models.huggingface.weights import recalled_print
-from llm_attr_widget.types import Line, Prompt, Scored, Slopes
+from llm_attr_widget.types import Line, Prompt, Scored, Scorer, Slopes
 
 
 class HuggingFaceModel:
@@ -73,7 +75,7 @@ class HuggingFaceModel:
     @property
     def fingerprint(self) -> str:
         """Equal for models that score alike: see `recalled_print`, which is taken anew where the model has changed."""
-        anatomy = self._anatomy()
+        anatomy = self._looked_at()
         return f"{recalled_print(anatomy.model)} {anatomy.start} {anatomy.decoder_start}"
 
     @property
@@ -97,11 +99,11 @@ class HuggingFaceModel:
         is remembered for the model. Raises InputError and TargetError before the first batch, ScoreError for NaN
         logits or lack of memory.
         """
-        anatomy = self._anatomy(target)
+        anatomy = self.anatomy(target)
         ids = check_target(target, anatomy.limits)
         check_prompts(prompts, (*anatomy.decoder_start[1:], *ids), anatomy.limits)
         budget = None if self.tokens_per_pass is None else FixedBudget(self.tokens_per_pass)
-        return scored(anatomy, list(prompts), ids, self.scoring, budget)
+        return scored(anatomy, [prefixed(prompt, anatomy) for prompt in prompts], ids, self.scoring, budget)
 
     def generate(self, prompt: Prompt, *, max_new_tokens: int, options: Mapping[str, Any]) -> tuple[int, ...]:
         """Token ids after the prompt, end-of-sequence token left out.
@@ -111,8 +113,9 @@ class HuggingFaceModel:
         of what was written, as in transformers. A model without such a `generate` is decoded greedily.
         Raises InputError for options that the model refuses.
         """
+        anatomy, asked = self._looked_at(), generation_options(options)
         return generated(
-            self._anatomy(), self.tokenizer, prompt, max_new_tokens=max_new_tokens, options=generation_options(options)
+            anatomy, self.tokenizer, prefixed(prompt, anatomy), max_new_tokens=max_new_tokens, options=asked
         )
 
     @property
@@ -122,7 +125,7 @@ class HuggingFaceModel:
 
     def beginning(self, options: Mapping[str, Any]) -> tuple[int, ...]:
         """What the decoder of an encoder-decoder reads before the target, where it is written with these options."""
-        return beginning(self._anatomy(), options)
+        return beginning(self._looked_at(), options)
 
     def begun(self, decoder_start: Sequence[int]) -> HuggingFaceModel:
         """The same model, its decoder beginning with these ids."""
@@ -137,10 +140,31 @@ class HuggingFaceModel:
 
         Raises InputError for ends of different length, CapabilityError for a layer that does not keep positions apart.
         """
-        return slopes(self._anatomy(target), line, shares, target, weights)
+        anatomy = self.anatomy(target)
+        ends = [prefixed(prompt, anatomy) for prompt in (line.start, line.end)]
+        return slopes(anatomy, replace(line, start=ends[0], end=ends[1]), shares, target, weights)
 
-    def _anatomy(self, target: Sequence[int] = ()) -> Anatomy:
-        """The model, its decoder beginning as it was told to, or else as it does before this target."""
+    def placed(self, line: Line) -> Scorer:
+        """What scores the ends of a line (see `Placing.placed`): itself, unless ids number the model's positions."""
+        if not moved_by_padding(look_at(self.model, self.tokenizer), line):
+            return self
+        return Placed(self.anatomy, line.end)
+
+    def anatomy(self, target: Sequence[int]) -> Anatomy:
+        """The model, its decoder beginning as it was told to, or else as it does before this target.
+
+        Raises InputError for an encoder-decoder that does not say what its decoder begins with.
+        """
+        found = self._looked_at(target)
+        if found.limits.separate and not found.decoder_start:
+            raise InputError(
+                f"{type(found.core).__name__} does not say what its decoder begins with: neither its generation config "
+                "nor its config has a decoder_start_token_id or a bos_token_id. Set "
+                "model.generation_config.decoder_start_token_id, or give HuggingFaceModel decoder_start=[…]."
+            )
+        return found
+
+    def _looked_at(self, target: Sequence[int] = ()) -> Anatomy:
         found = look_at(self.model, self.tokenizer)
         start = before(found.decoder_start, target) if self.decoder_start is None else self.decoder_start
         return replace(found, decoder_start=start)

@@ -12,7 +12,9 @@ from torch import nn
 
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.models.huggingface.anatomy import Anatomy, left_as_found, look_at
+from llm_attr_widget.models.huggingface.extras import stacked
 from llm_attr_widget.models.huggingface.model import HuggingFaceModel
+from llm_attr_widget.models.huggingface.prefix import prefixed
 from llm_attr_widget.models.huggingface.tolerance import tolerance
 from llm_attr_widget.models.huggingface.versions import running, was_tested
 from llm_attr_widget.tokens import encode, tokenizer_of
@@ -110,9 +112,9 @@ def check_model(model: nn.Module, tokenizer: Any, *, prompts: Sequence[str] = PR
         raise InputError(f"Expected at least two prompts to compare on, got {len(prompts)}. Give some of your own.")
     words = tokenizer_of(tokenizer)
     anatomy = look_at(model, words)
-    given = [Prompt(ids) for ids in encode(words, list(prompts))]
+    given = [prefixed(Prompt(ids), anatomy) for ids in encode(words, list(prompts))]
     target, generated = _target(model, words, anatomy, given)
-    truth = np.array([[plain_score(anatomy, prompt.ids, target, k) for k in range(len(target))] for prompt in given])
+    truth = np.array([[plain_score(anatomy, prompt, target, k) for k in range(len(target))] for prompt in given])
     compared = tuple(_compared(model, words, anatomy, way, given, target, truth) for way in ("one_pass", "stepwise"))
     return ModelCheck(
         model=anatomy.name,
@@ -127,18 +129,19 @@ def check_model(model: nn.Module, tokenizer: Any, *, prompts: Sequence[str] = PR
     )
 
 
-def plain_score(anatomy: Anatomy, ids: Sequence[int], target: Sequence[int], k: int) -> float:
-    """log p(target[k] | ids, target[:k]) from one pass over just these tokens: no cache, no padding, no shortcut."""
-    return float(_plain(anatomy, ids, target[:k])[target[k]])
+def plain_score(anatomy: Anatomy, prompt: Prompt, target: Sequence[int], k: int) -> float:
+    """log p(target[k] | prompt, target[:k]) from one pass over just these tokens: no cache, no padding, no shortcut."""
+    return float(_plain(anatomy, prompt, target[:k])[target[k]])
 
 
 @torch.no_grad()
-def _plain(anatomy: Anatomy, ids: Sequence[int], before: Sequence[int]) -> torch.Tensor:
-    """Log-probs of the whole vocabulary after `ids` and `before`, in float64."""
+def _plain(anatomy: Anatomy, prompt: Prompt, before: Sequence[int]) -> torch.Tensor:
+    """Log-probs of the whole vocabulary after the prompt and `before`, in float64."""
     with left_as_found(anatomy.model):
-        row = torch.tensor([[*ids, *([] if anatomy.limits.separate else before)]], device=anatomy.device)
+        row = torch.tensor([[*prompt.ids, *([] if anatomy.limits.separate else before)]], device=anatomy.device)
         begun = {"decoder_input_ids": torch.tensor([[*anatomy.decoder_start, *before]], device=anatomy.device)}
-        returned = anatomy.model(row, **(begun if anatomy.limits.separate else {}))
+        extras = stacked([prompt.extras], anatomy, row.shape[1])
+        returned = anatomy.model(row, **extras, **(begun if anatomy.limits.separate else {}))
     logits = getattr(returned, "logits", returned)
     return logits.reshape(-1, logits.shape[-1])[-1].double().log_softmax(-1).cpu()
 
@@ -155,7 +158,7 @@ def _target(
         return tuple(given[-1].ids[-MOST_TOKENS // 2 :]), None
     likeliest = True
     for k, token in enumerate(written):
-        scores = _plain(anatomy, given[0].ids, written[:k])
+        scores = _plain(anatomy, given[0], written[:k])
         likeliest = likeliest and float(scores.max() - scores[token]) <= tolerance(anatomy.dtype)
     return written, likeliest
 

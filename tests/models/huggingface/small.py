@@ -54,27 +54,65 @@ TOKENS: Mapping[str, int | None] = {
     "forced_bos_token_id": None,
 }
 _MAMBA_OF_TWICE = {"mamba_n_heads": 8, "mamba_d_head": 8}
+_OF_THREE = {"rope_parameters": {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [2, 1, 1]}}
+_HALF_OF_THREE = {"rope_parameters": {**_OF_THREE["rope_parameters"], "partial_rotary_factor": 0.5}}
+_GRID = {"image_grid_pinpoints": [[8, 16], [16, 8], [16, 16]]}
+_BPE = {f"IMGIMG{letter}Z": place for place, letter in enumerate("ABCDEFGH", start=60)}
 # Model type → what its config needs besides, for reasons that names do not tell.
 OWN: Mapping[str, Mapping[str, Any]] = {
+    "aria": {"projector_patch_to_query_dict": {4: 3}},
     "bamba": {"attn_layer_indices": [1], **_MAMBA_OF_TWICE},
     "dots1": {"n_routed_experts": 4, "num_experts_per_tok": 2, "n_shared_experts": 1, "head_dim": HEAD},
     "cpmant": {"prompt_types": 8, "prompt_length": 4},
+    "chameleon": {"vocabulary_map": {"<image>": 90, **_BPE}, "vq_config": {"num_embeddings": 8}},
+    "cosmos3_edge": {"text_config": _OF_THREE},
     "dbrx": {"attn_config": {"rope_theta": 1e4, "kv_n_heads": GROUPS}, "ffn_config": {"moe_num_experts": 4}},
     "deepseek_v2": {"n_routed_experts": 4, "num_experts_per_tok": 2},
+    "deepseek_vl_hybrid": {"high_res_vision_config": {"global_attn_indexes": [1]}},
     "encoder-decoder": {"decoder": {"is_decoder": True, "add_cross_attention": True}},
     "falcon_h1": {"mamba_d_ssm": 64, **_MAMBA_OF_TWICE},
+    "gemma3": {"mm_tokens_per_image": 4},
     "gemma3n_text": {"num_kv_shared_layers": 0},
     "gemma4_assistant": {"text_config": {"hidden_size_per_layer_input": 0}},
+    "glm46v": {"text_config": _OF_THREE},
+    "glm4v": {"text_config": _OF_THREE},
+    "glm4v_moe": {"text_config": _HALF_OF_THREE},
+    "glm_ocr": {"text_config": _OF_THREE},
+    "granite_docling": {"scale_factor": 2},
     "granitemoehybrid": {"layer_types": ["linear_attention", "full_attention"], **_MAMBA_OF_TWICE},
     "hunyuan_v1_dense": {"head_dim": HEAD},
     "hunyuan_v1_moe": {"head_dim": HEAD},
+    "internvl": {"vision_config": {"image_size": [16, 16], "patch_size": [4, 4]}},
     "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1, "expert_layer_period": 2, "expert_layer_offset": 1},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"], "num_hidden_layers": 2},
+    "llama4": {
+        "vision_config": {
+            "intermediate_size": 128,
+            "projector_input_dim": WIDTH,
+            "projector_output_dim": WIDTH,
+            "vision_output_dim": WIDTH,
+        }
+    },
+    "llava_next": _GRID,
+    "llava_next_video": _GRID,
+    "llava_onevision": _GRID,
     "mamba2": {"num_heads": 8, "head_dim": 8, "hidden_size": 32, "expand": 2},
+    "minicpm_ocr": {"image_token_id": 90},
+    "minicpmv4_6": {"image_token_id": 90},
+    "minicpmv4_7": {"image_token_id": 90},
     "ministral": {"head_dim": HEAD},
     "nemotron": {"num_key_value_heads": GROUPS},
+    "paddleocr_vl": {"text_config": _OF_THREE},
+    "qianfan_ocr": {"vision_config": {"image_size": [16, 16], "patch_size": [4, 4]}},
+    "qwen2_5_omni_thinker": {"text_config": _OF_THREE, "vision_start_token_id": 80},
+    "qwen2_5_vl": {"text_config": _OF_THREE},
+    "qwen2_vl": {"text_config": _OF_THREE},
+    "qwen3_omni_moe_thinker": {"vision_start_token_id": 80},
     "recurrent_gemma": {"num_hidden_layers": 3},
     "reformer": {"axial_pos_embds": False},
+    "step3p7": {"text_config": {"sliding_window": 8}},
+    "t5gemma2": {"encoder": {"mm_tokens_per_image": 4}},
+    "vipllava": {"vision_feature_layers": [-2, -1]},
     "xmod": {"default_language": "en_XX"},
     "zamba": {
         "num_hidden_layers": 4,
@@ -105,6 +143,8 @@ def build_small(model_type: str, model_class: str, seed: int = 0) -> Any:
         for parameter in model.parameters():
             if not torch.isfinite(parameter).all():  # allocated and never filled
                 parameter.zero_()
+            if parameter.numel() == 1 and not parameter.any():  # a closed gate hides what is behind it
+                parameter.fill_(0.7)
             if parameter.ndim >= 2:
                 parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.15)
     return model
@@ -129,7 +169,18 @@ def _small(config_class: Any, tokens: dict[str, int], own: Mapping[str, Any]) ->
     elif "is_decoder" in attributes:  # BERT and its kin look ahead unless they are told
         given["is_decoder"] = True
     given |= _layers(default, attributes)
-    return config_class(**given | {name: value for name, value in own.items() if not isinstance(value, Mapping)})
+    given |= {name: value for name, value in own.items() if not isinstance(given.get(name), tf.PretrainedConfig)}
+    return _rotated(config_class(**given))
+
+
+def _rotated(config: Any) -> Any:
+    """With rotations of three kinds of positions (M-RoPE) that share what a small head has of them."""
+    ropes = getattr(config, "rope_parameters", None) or {}
+    if "mrope_section" in ropes:
+        wide = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        pairs = int(wide * ropes.get("partial_rotary_factor", 1.0)) // 2
+        ropes["mrope_section"] = [pairs - 2 * (pairs // 3), pairs // 3, pairs // 3]
+    return config
 
 
 def _number(name: str, value: int, attributes: Mapping[str, Any]) -> dict[str, int]:

@@ -13,11 +13,13 @@ import pytest
 import transformers
 
 from tests.models.huggingface import every_family
-from tests.models.huggingface.every_family import Found, examine, examine_apart, families
+from tests.models.huggingface.every_family import Found, apart, examine, families, written
 from tests.models.huggingface.families_table import PAGE, every, row
+from tests.models.huggingface.small import build_small
 
 PAGE_TEXT = PAGE.read_text(encoding="utf-8")
-SECTION = PAGE_TEXT.partition("## Every family")[2].partition("### Not scored")[0]
+EVERY = PAGE_TEXT.partition("## Every family that")[2].partition("## Every family with an image")[0]
+SECTION = EVERY.partition("### Not scored")[0]
 ALL = list(families())
 SCORED = [each for each in ALL if f"| {each[0]} | {each[2]} |" in SECTION]
 SAMPLE = random.Random(7).sample(SCORED, 10)
@@ -36,7 +38,7 @@ def test_a_family_is_as_the_table_has_it(family):
 
 @pytest.mark.skipif(f"transformers {transformers.__version__} " not in PAGE_TEXT, reason="made with another version")
 def test_the_table_names_every_class_once():
-    named = [line.split(" | ")[1] for line in PAGE_TEXT.partition("## Every family")[2].splitlines() if " | " in line]
+    named = [line.split(" | ")[1] for line in EVERY.splitlines() if " | " in line]
     assert sorted(set(named) - {"class"}) == sorted(model_class for _, _, model_class in ALL)
     assert len(named) == len(ALL) + 2  # and two heads
 
@@ -61,10 +63,17 @@ def test_generate_that_differs_is_told(monkeypatch):
     assert "| no: " in row(found)
 
 
-def test_what_cannot_be_built_or_dies_is_a_line_with_its_reason(monkeypatch):
+def test_what_cannot_be_built_or_dies_is_a_line_with_its_reason():
     assert "not built small" in examine("llama", "text", "NoSuchClass").refused
-    monkeypatch.setattr(every_family, "examine", lambda *_: every_family.os._exit(3))
-    assert "no answer" in examine_apart("llama", "text", "LlamaForCausalLM").refused
+    assert "no answer" in apart(lambda *_: every_family.os._exit(3), "llama", "text", "LlamaForCausalLM").refused
+
+
+def test_a_generate_that_does_not_write_the_target_is_not_believed():
+    model = build_small("llama", "LlamaForCausalLM")
+    generate = model.generate
+    model.generate = lambda **asked: generate(**{**asked, "prefix_allowed_tokens_fn": None})
+    with pytest.raises(ValueError, match="does not write what it is told to"):
+        written(model, (1, 5, 6))
 
 
 def test_a_row_holds_a_power_of_ten_that_the_error_stays_below():

@@ -12,7 +12,7 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 from llm_attr_widget.errors import ScoreError
 from llm_attr_widget.models.huggingface.anatomy import look_at
 from llm_attr_widget.models.huggingface.forward import alone, forward
-from llm_attr_widget.models.huggingface.keeping import LastPositionOnly, picked
+from llm_attr_widget.models.huggingface.keeping import LastPositionOnly, picked, tried
 from llm_attr_widget.models.huggingface.model import HuggingFaceModel
 from tests.models.asked import NATS, TARGET, Tokenizer, ask, prompts, truth_of
 from tests.models.huggingface.families import GROUPED, loud
@@ -78,6 +78,15 @@ def test_forms_that_work_are_used(kind):
     model.positions.clear()
     forward(look_at(model, Tokenizer()), torch.tensor([[5, 6, 7, 8, 9, 10]]), keep=torch.tensor([4, 5]))
     assert model.positions == [2]
+
+
+@pytest.mark.parametrize(
+    ("kind", "form"), [(Ignored, None), (Greedy, "last"), (Positions, "positions"), (Number, "last")]
+)
+def test_a_form_is_known_by_what_comes_back(kind, form):
+    model = kind()
+    found = tried(look_at(model, Tokenizer()), lambda ids, given: model(ids, **given).logits)
+    assert getattr(found, "form", None) == form
 
 
 @pytest.mark.parametrize("kind", FORMS.values(), ids=FORMS)

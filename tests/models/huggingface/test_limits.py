@@ -25,11 +25,10 @@ def _llama(kind, factor=4.0, original=None, config=tf.LlamaConfig, model=tf.Llam
     return model(config(**FEW, rope_parameters=rope))
 
 
-def _nested():
-    ropes = {
-        "full_attention": {"rope_type": "yarn", "rope_theta": 1e4, "factor": 4.0},
-        "sliding_attention": {"rope_type": "default", "rope_theta": 1e4},
-    }
+def _nested(*ropes):
+    kinds = ("full_attention", "sliding_attention")
+    told = ropes or ({"rope_type": "yarn", "factor": 4.0}, {"rope_type": "default"})
+    ropes = {kind: {"rope_theta": 1e4, **rope} for kind, rope in zip(kinds, told, strict=True)}
     layers = {"head_dim": 8, "sliding_window": 8, "layer_types": ["sliding_attention", "full_attention"]}
     return tf.Gemma3ForCausalLM(tf.Gemma3TextConfig(**FEW, **layers, query_pre_attn_scalar=8, rope_parameters=ropes))
 
@@ -96,7 +95,10 @@ def test_prompts_beyond_the_configured_positions_are_scored(name, scoring):
     [
         (lambda: tf.LlamaForCausalLM(tf.LlamaConfig(**FEW)), 16),
         (lambda: _llama("yarn"), 64),
-        (lambda: _llama("yarn", 4.0, original=4), 16),
+        (lambda: _llama("yarn", 2.0, original=4), 16),
+        # As far as the furthest of several ropes, in whatever order they come.
+        (lambda: _nested({"rope_type": "linear", "factor": 3.0}, {"rope_type": "linear", "factor": 2.0}), 48),
+        (lambda: _nested({"rope_type": "linear", "factor": 2.0}, {"rope_type": "linear", "factor": 3.0}), 48),
         (lambda: tf.T5ForConditionalGeneration(tf.T5Config(vocab_size=VOCABULARY, d_model=32, n_positions=8)), None),
         (lambda: tf.BertLMHeadModel(tf.BertConfig(**{**SIZES, "max_position_embeddings": 16}, is_decoder=True)), 16),
         (_m2m, None),
