@@ -66,16 +66,16 @@ class LLMGradientAttribution(CaptumLLMGradientAttribution):
         if kwargs.get("grad_kwargs"):
             raise CapabilityError("grad_kwargs are not passed on: gradients are shared between target tokens.")
         positions = positions_of(inp, self.tokenizer)
-        ids = to_target(
+        ids, scorer = to_target(
             target,
             gen_args,
             skip_tokens,
             self.tokenizer,
             lambda: written(self.model, self.tokenizer, positions.whole, gen_args),
-            vocabulary=HuggingFaceModel(self.model, self.tokenizer).vocabulary,
+            scorer=HuggingFaceModel(self.model, self.tokenizer),
         )
-        target_ids = tuple(ids.tolist())
-        ask = Ask(self.model, self.tokenizer, inp, positions, target_ids, self.attr_method, torch.device(self.device))
+        model, target_ids = cast(HuggingFaceModel, scorer), tuple(ids.tolist())
+        ask = Ask(model, self.tokenizer, inp, positions, target_ids, self.attr_method, torch.device(self.device))
         return GradientJob(ask, self._way(ask, kwargs))
 
     attribute = finished(_job)

@@ -72,13 +72,13 @@ class LLMAttribution(CaptumLLMAttribution):
             raise InputError("The input has no feature to explain. Skip fewer tokens, or give it values.")
         groups = groups_of(inp.n_itp_features, kwargs.get("feature_mask"))
         options = self._checked(groups, kwargs)
-        ids = to_target(
+        ids, scorer = to_target(
             target,
             gen_args,
             skip_tokens,
             self.tokenizer,
             lambda: self._written(inp, gen_args),
-            vocabulary=self._vocabulary(),
+            scorer=self._scorer(forward_in_tokens),
         )
         features = self._features(inp)
         asked = [self._asked(inp, features, groups, ids, options) for _ in range(num_trials)]
@@ -90,7 +90,7 @@ class LLMAttribution(CaptumLLMAttribution):
                 asked=asked,
                 options=options,
                 groups=groups,
-                scorer=self._scorer(forward_in_tokens),
+                scorer=scorer,
                 tokenizer=self.tokenizer,
                 whole=self._render(inp, None)[0],
                 attr_target=self.attr_target,
@@ -126,10 +126,6 @@ class LLMAttribution(CaptumLLMAttribution):
 
     def _scorer(self, forward_in_tokens: bool) -> Scorer:
         return HuggingFaceModel(self.model, self.tokenizer, scoring="stepwise" if forward_in_tokens else "one_pass")
-
-    def _vocabulary(self) -> int | None:
-        """How many token ids the model knows, if that is known."""
-        return HuggingFaceModel(self.model, self.tokenizer).vocabulary
 
     def _written(self, inp: Any, gen_args: Mapping[str, Any] | None) -> Sequence[int]:
         return written(self.model, self.tokenizer, to_prompt(inp.to_model_input(), self.tokenizer), gen_args)

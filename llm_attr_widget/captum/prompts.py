@@ -10,13 +10,13 @@ import torch
 from captum.attr import TextTemplateInput, TextTokenInput
 
 from llm_attr_widget.errors import CapabilityError, InputError, TargetError
-from llm_attr_widget.game.targets import Target, TargetLike, make_target
+from llm_attr_widget.game.targets import Target, TargetLike, begun, make_target
 from llm_attr_widget.inputs.text.ids import ids_in
 from llm_attr_widget.models.huggingface.fingerprint import fingerprint
 from llm_attr_widget.models.huggingface.model import HuggingFaceModel
 from llm_attr_widget.models.making import unpacked
 from llm_attr_widget.tokens import encode, token_id, token_texts, tokenizer_of
-from llm_attr_widget.types import Prompt
+from llm_attr_widget.types import EncoderDecoder, Prompt, Scorer
 
 AnyTarget: TypeAlias = "torch.Tensor | TargetLike"
 """What `make_target` takes, captum's tensors among it."""
@@ -63,27 +63,32 @@ def to_target(
     tokenizer: Any,
     write: Callable[[], Sequence[int]],
     *,
-    vocabulary: int | None = None,
-) -> torch.Tensor:
-    """Target ids `(tokens,)`, on the CPU. write: has the model write them, where none is given.
+    scorer: Scorer,
+) -> tuple[torch.Tensor, Scorer]:
+    """Target ids `(tokens,)`, on the CPU, and what scores them. write: has the model write them, where none is given.
 
     target: as of `attribute`. skip_tokens: ids or texts of tokens to leave out of a target that is given, as captum 0.8
-    did. vocabulary: how many ids the model knows, if that is known.
+    did. An encoder-decoder's text is encoded as a target, and its decoder begins as the engine has it begin.
     Raises TargetError as `attribute` does, and where no token is left.
     """
+    separate = isinstance(scorer, EncoderDecoder) and scorer.separate
     if target is None:
-        ids = make_target(tokenizer, list(write())).ids
+        found = make_target(tokenizer, list(write()))
     elif gen_args is not None:
         raise TargetError("Expected gen_args only where no target is given. Leave out one of the two.")
     else:
-        ids = _without(make_target(tokenizer, cast(Any, target), vocabulary=vocabulary), skip_tokens, tokenizer)
-    return torch.tensor(ids, dtype=torch.long)
+        vocabulary = getattr(scorer, "vocabulary", None)
+        given = make_target(tokenizer, cast(Any, target), vocabulary=vocabulary, separate=separate)
+        found = _without(given, skip_tokens, tokenizer)
+    if isinstance(scorer, EncoderDecoder) and separate:
+        found, scorer = begun(tokenizer, scorer, cast(Any, target), found, gen_args or {})
+    return torch.tensor(found.ids, dtype=torch.long), scorer
 
 
-def _without(target: Target, skip_tokens: SkipTokens, tokenizer: Any) -> tuple[int, ...]:
+def _without(target: Target, skip_tokens: SkipTokens, tokenizer: Any) -> Target:
     skipped = {token_id(tokenizer, t) if isinstance(t, str) else int(t) for t in skip_tokens or ()}
     left = [(i, text) for i, text in zip(target.ids, target.texts, strict=True) if i not in skipped]
-    return Target(tuple(i for i, _ in left), tuple(text for _, text in left)).ids
+    return Target(tuple(i for i, _ in left), tuple(text for _, text in left))
 
 
 def over_model(method: Any, tokenizer: Any) -> tuple[Any, Any]:

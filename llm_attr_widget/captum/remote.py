@@ -62,9 +62,6 @@ class RemoteLLMAttribution(LLMAttribution, CaptumRemote):
         del forward_in_tokens  # how a target is decoded is the provider's business
         return self._server() or ProviderScorer(self.provider, self.tokenizer)
 
-    def _vocabulary(self) -> None:
-        """Providers don't say."""
-
     def _server(self) -> OpenAIModel | None:
         """What is behind captum's own VLLMProvider, which can be asked by token ids, many prompts at once."""
         provider = self.provider

@@ -9,14 +9,13 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from llm_attr_widget.captum.groups import groups_of, shown_groups
 from llm_attr_widget.captum.positions import Positions
 from llm_attr_widget.captum.prompts import shown_tokens
 from llm_attr_widget.captum.result import LLMAttributionResult
 from llm_attr_widget.methods.gradients import Side
-from llm_attr_widget.models.huggingface.anatomy import Anatomy, look_at
+from llm_attr_widget.models.huggingface.anatomy import Anatomy
 from llm_attr_widget.models.huggingface.gradients import activations, gradients_of, reads_forward
 from llm_attr_widget.models.huggingface.layers import Layer, layer_of
 from llm_attr_widget.models.huggingface.model import HuggingFaceModel
@@ -31,7 +30,7 @@ Sample: TypeAlias = tuple[Prompt, Prompt, Prompt]
 class Ask:
     """What the gradient is asked about. method: captum's. device: where captum's result would be."""
 
-    model: nn.Module
+    model: HuggingFaceModel
     tokenizer: Any
     inp: Any
     positions: Positions
@@ -55,9 +54,8 @@ class Path:
 
     def slopes(self, ask: Ask) -> Iterator[tuple[float, Array]]:
         """Weight and weighted slopes `(target tokens, positions)` of each batch of points."""
-        model = HuggingFaceModel(ask.model, ask.tokenizer)
         weights = np.asarray(self.weights)
-        for part in model.slopes(self.line, self.shares, ask.target, np.eye(len(ask.target))):
+        for part in ask.model.slopes(self.line, self.shares, ask.target, np.eye(len(ask.target))):
             there = weights[list(part.rows)]
             yield float(there.sum()), np.tensordot(there, part.values, axes=1)
 
@@ -82,7 +80,7 @@ class Visit:
 
     def slopes(self, ask: Ask) -> Iterator[tuple[float, Array]]:
         """As of a Path; equal samples are computed once."""
-        anatomy = look_at(ask.model, ask.tokenizer)
+        anatomy = ask.model.anatomy(ask.target)
         layer = layer_of(anatomy, self.layer, self.side)
         share = 1 / len(self.samples)
         together = len(ask.target) == 1 or reads_forward(anatomy, self.samples[0][0], ask.target)
@@ -155,7 +153,7 @@ class GradientJob:
         pairs = self._way.ends
         prompts = list(dict.fromkeys(prompt for pair in pairs for prompt in pair))
         scores: dict[Prompt, Array] = {}
-        for batch in HuggingFaceModel(self._ask.model, self._ask.tokenizer).score(prompts, self._ask.target):
+        for batch in self._ask.model.score(prompts, self._ask.target):
             for row, log_probs in zip(batch.rows, batch.log_probs, strict=True):
                 scores[prompts[row]] = log_probs.astype(np.float64)
         return np.stack([np.mean([scores[pair[side]] for pair in pairs], axis=0) for side in (0, 1)])

@@ -11,6 +11,7 @@ from captum.attr._core.llm_attr import DEFAULT_GEN_ARGS
 from torch import nn
 
 from llm_attr_widget.models.huggingface.anatomy import left_as_found, look_at
+from llm_attr_widget.models.huggingface.beginning import beginning
 from llm_attr_widget.models.huggingface.forward import started
 from llm_attr_widget.models.huggingface.model import HuggingFaceModel
 from llm_attr_widget.types import Prompt
@@ -18,6 +19,8 @@ from llm_attr_widget.types import Prompt
 
 def written(model: nn.Module, tokenizer: Any, prompt: Prompt, gen_args: Mapping[str, Any] | None) -> list[int]:
     """Token ids after the prompt, an end-of-sequence token among them, as captum keeps it.
+
+    An encoder-decoder's come without what its decoder begins with.
 
     The model's own `generate` is called with gen_args as they are (sampling draws from torch's generator), and with
     attention mask and pad id where it takes them. A module without `generate` is decoded greedily.
@@ -37,7 +40,8 @@ def written(model: nn.Module, tokenizer: Any, prompt: Prompt, gen_args: Mapping[
     with left_as_found(model):
         answer: Any = generate(input_ids=ids, **{**taken, **_on(anatomy.device, prompt.extras), **options})
     sequence = cast(torch.Tensor, answer if isinstance(answer, torch.Tensor) else answer.sequences)[0].tolist()
-    return sequence[1:] if anatomy.limits.separate else sequence[ids.shape[1] :]
+    read = len(beginning(anatomy, options)) if anatomy.limits.separate else ids.shape[1]
+    return sequence[read:]
 
 
 def _on(device: torch.device, extras: Mapping[str, Any] | None) -> dict[str, Any]:

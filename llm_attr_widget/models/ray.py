@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 from llm_attr_widget.errors import InputError, ScoreError
@@ -50,6 +51,8 @@ class RayModel:
         self.name = facts.name
         self.vocabulary = facts.vocabulary
         self.max_positions = facts.max_positions
+        self.separate = facts.separate
+        self._decoder_start: tuple[int, ...] | None = None
 
     @property
     def replicas(self) -> int:
@@ -79,7 +82,7 @@ class RayModel:
     @property
     def fingerprint(self) -> str:
         """That of the model in any living replica. Raises ScoreError where none is left."""
-        return self._replicas.any(lambda actor: actor.fingerprint.remote())
+        return self._replicas.any(lambda actor: actor.fingerprint.remote(self._decoder_start))
 
     def add(self, replicas: int = 1) -> None:
         """Start so many more. They take part as soon as each has built its model, also in runs under way.
@@ -115,7 +118,7 @@ class RayModel:
                 replicas.require_some()
                 for member in replicas.take(len(waiting), {member for member, _ in under_way.values()}):
                     rows = waiting.popleft()
-                    asked = member.actor.log_probs.remote([given[row] for row in rows], tokens)
+                    asked = member.actor.log_probs.remote([given[row] for row in rows], tokens, self._decoder_start)
                     under_way[asked] = member, rows
                 for asked in replicas.look(list(under_way), LOOK):
                     member, rows = under_way.pop(asked)
@@ -138,3 +141,13 @@ class RayModel:
         Raises CapabilityError where its model cannot generate, ScoreError where no replica is left.
         """
         return self._replicas.any(lambda actor: actor.generate.remote(prompt, max_new_tokens, dict(options)))
+
+    def beginning(self, options: Mapping[str, Any]) -> tuple[int, ...]:
+        """What an encoder-decoder's decoder reads before the target. Raises CapabilityError where there is none."""
+        return self._replicas.any(lambda actor: actor.beginning.remote(dict(options)))
+
+    def begun(self, decoder_start: Sequence[int]) -> RayModel:
+        """The same replicas, their decoders beginning with these ids. To close either is to close both."""
+        made = copy(self)
+        made._decoder_start = tuple(decoder_start)
+        return made
