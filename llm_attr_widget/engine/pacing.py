@@ -82,14 +82,16 @@ class Tempo:
 
     One pause (a busy server, a garbage collection) says nothing about a size: the same size is played again before a
     slow play is believed. A size that is slow twice, or at once much faster, tells that the model's speed has changed:
-    then all that was learned before is forgotten. A larger size that did not pay is tried again after 1, 2, 4, … plays.
+    then all that was learned before is forgotten. A larger size that cost more than the one below it is tried again
+    after 1, 2, 4, … plays; one that paid, if not enough to stay there, after every one: nothing is lost by it, and so a
+    pause on each try costs no more than the pause before.
     """
 
     def __init__(self, target: float, clock: Clock) -> None:
         self._target = target
         self._clock = clock
         self._each: dict[int, float] = {}  # by level, floor(log2(size)): seconds per coalition
-        self._vain: dict[int, int] = {}  # by level: how often in a row it was tried in vain
+        self._vain: dict[int, int] = {}  # by level: how often in a row it was tried at a loss, at least 1 if in vain
         self._since: dict[int, int] = {}  # by level: plays since it was tried
         self._doubted: tuple[int, float] | None = None  # size and seconds of the play that is not believed yet
         self._began = 0.0
@@ -161,4 +163,6 @@ class Tempo:
         if slower or (faster and level in self._good()):
             self._each.clear()
         self._each[level] = each if before is None or slower or each < before else 0.5 * (before + each)
-        self._vain[level] = 0 if level == self._best()[0] else self._vain.get(level, 0) + 1
+        lost = self._each[level] > 1.05 * self._each.get(level - 1, inf)
+        vain = self._vain.get(level, 0) + 1 if lost else 1
+        self._vain[level] = 0 if level == self._best()[0] else vain

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import combinations, pairwise
 
+import numpy as np
 import pytest
 
 from llm_attr_widget.engine.pacing import Tempo
@@ -75,6 +76,27 @@ def test_pauses_anywhere_do_not_slow_a_run(target: float, fixed: float, each: fl
             at = {first, second}
             paused, _ = requests(lambda i, n: fixed + each * n + pause * (i in at), target=target)  # noqa: B023
             assert paused <= 2 * undisturbed, (first, second)
+
+
+@pytest.mark.parametrize("pause", [1.0, 1.9, 60.0])
+@pytest.mark.parametrize(("fixed", "each"), [(0.03, 0.001), (0.15, 0.002), (2.0, 0.01)])
+def test_three_pauses_cost_no_more_than_as_much_again(fixed: float, each: float, pause: float) -> None:
+    undisturbed, _ = requests(lambda _, n: fixed + each * n)
+    for at in combinations(range(9), 3):
+        paused, _ = requests(lambda i, n: fixed + each * n + pause * (i in at))  # noqa: B023
+        assert paused <= 2 * undisturbed, at
+
+
+@pytest.mark.parametrize("pause", [0.7, 1.0, 1.9, 5.0])
+def test_each_of_many_pauses_costs_a_few_plays(pause: float) -> None:
+    """However they fall: that a size is tried in vain again and again does not keep a run from trying it."""
+    rng = np.random.default_rng(0)
+    for fixed, each in ((0.15, 0.002), (1.0, 0.05), (2.0, 0.01)):
+        undisturbed, _ = requests(lambda _, n: fixed + each * n)  # noqa: B023
+        for _ in range(40):
+            at = set(rng.choice(24, int(rng.integers(3, 12)), replace=False).tolist())
+            paused, _ = requests(lambda i, n: fixed + each * n + pause * (i in at))  # noqa: B023
+            assert paused <= undisturbed + 3 * len(at), at
 
 
 def test_a_server_that_pauses_again_and_again_is_still_asked_for_much_at_once() -> None:
