@@ -13,7 +13,7 @@ from llm_attr_widget.engine.autosave import PathLike, autosave_path, ledger_of
 from llm_attr_widget.engine.descend import differentiable
 from llm_attr_widget.engine.stopping import Separated, check_rule
 from llm_attr_widget.errors import CapabilityError, MethodError
-from llm_attr_widget.game.belonging import require_same_game
+from llm_attr_widget.game.belonging import require_same_game, unsure_of
 from llm_attr_widget.game.doubts import odd
 from llm_attr_widget.game.game import Game
 from llm_attr_widget.game.ledger import Ledger
@@ -154,8 +154,9 @@ def plan(
     if known is not None:
         require_same_game(known, game)
     name = getattr(scorer, "name", type(scorer).__name__)
+    unsure = () if known is None else unsure_of(scorer)
     written = tuple(getattr(scorer, "doubts", ())) if target is None else ()
-    doubts = (*odd(explained, words, target, first, separate=separate), *written)
+    doubts = (*unsure, *odd(explained, words, target, first, separate=separate), *written)
     units = units_of(explained)
     found = Plan(game, chosen, trials, seed, name, units, known, owners, stop_when, instead=instead, doubts=doubts)
     return replace(found, autosave=saved)

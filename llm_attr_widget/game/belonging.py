@@ -9,6 +9,7 @@ import numpy as np
 from llm_attr_widget.errors import LedgerError
 from llm_attr_widget.game.game import Game, prompt_key
 from llm_attr_widget.game.ledger import KEY_BYTES, Ledger
+from llm_attr_widget.types import Scorer
 
 VERSION = "2"
 
@@ -54,10 +55,23 @@ def require_same_game(ledger: Ledger, game: Game) -> None:
         )
 
 
+def unsure_of(scorer: Scorer) -> tuple[str, ...]:
+    """What to doubt of a run that goes on from a ledger: a scorer without `fingerprint` is known by name alone."""
+    if hasattr(scorer, "fingerprint"):
+        return ()
+    doubt = (
+        f"it goes on from numbers of a {_named(scorer)!r}, which has no fingerprint: whether that was the very same "
+        "model is not known. Give it a property `fingerprint`, a text that changes when its scores do"
+    )
+    return (doubt,)
+
+
 def _model_of(game: Game) -> str:
-    scorer = game.scorer
-    named = f"{type(scorer).__qualname__} {getattr(scorer, 'name', '')}"
-    return str(getattr(scorer, "fingerprint", named))
+    return str(getattr(game.scorer, "fingerprint", _named(game.scorer)))
+
+
+def _named(scorer: Scorer) -> str:
+    return f"{type(scorer).__qualname__} {getattr(scorer, 'name', '')}"
 
 
 def _require_whole(ledger: Ledger, features: int, tokens: int) -> None:

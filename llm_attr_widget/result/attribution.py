@@ -23,6 +23,7 @@ from llm_attr_widget.result.exports import Exports
 from llm_attr_widget.result.provenance import Phase, Provenance
 from llm_attr_widget.result.saving import read, write
 from llm_attr_widget.result.status import Status, certainty_of, played, sums_of, unspread_of
+from llm_attr_widget.result.texts import shown_texts
 from llm_attr_widget.types import GradientMethod, Method, Piece
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class Attribution(Exports):
     ("Shapley value").
     against: the second answer of a contrast.
     phase: "stopped" when it was ended early.
+
+    Texts with half a surrogate pair, which no file and no page can hold, are taken with "�" in its place.
     """
 
     values: Numbers
@@ -68,6 +71,10 @@ class Attribution(Exports):
     game: Game | None = field(default=None, repr=False, compare=False)
     against: Target | None = None
     picture: Picture | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for name, texts in shown_texts(self.features, self.outputs, self.pieces, self.target, self.against).items():
+            object.__setattr__(self, name, texts)
 
     @property
     def gap(self) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llm_attr_widget.tokens.asking import decode, named_id, token_id, token_names, tokenizer_of
+from llm_attr_widget.tokens.asking import decode, named_id, repaired, token_id, token_names, tokenizer_of
 from llm_attr_widget.tokens.control import added_texts, special_ids, special_texts
 from llm_attr_widget.tokens.encoding import begins_itself, encode, encode_target
 from llm_attr_widget.tokens.texts import aligned_texts, token_texts
@@ -15,6 +15,7 @@ __all__ = [
     "encode",
     "encode_target",
     "named_id",
+    "repaired",
     "special_ids",
     "special_texts",
     "token_id",

@@ -95,6 +95,11 @@ def check_characters(text: str) -> None:
         ) from error
 
 
+def repaired(text: str) -> str:
+    """The text with "�" for half a surrogate pair, so that it can be written, sent and shown."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def decode(tokenizer: Any, ids: Iterable[int]) -> str:
     """The text of these tokens, special ones as they are written. No ids: ""."""
     listed = [int(i) for i in ids]

@@ -23,7 +23,7 @@ from llm_attr_widget.inputs.members import is_plain
 from llm_attr_widget.methods.registry import METHODS, MethodLike, budget_of, make_method, with_budget
 from llm_attr_widget.picture import Picture
 from llm_attr_widget.result.attribution import Attribution
-from llm_attr_widget.tokens import tokenizer_of
+from llm_attr_widget.tokens import repaired, tokenizer_of
 from llm_attr_widget.types import GradientMethod, Granularity, Method
 from llm_attr_widget.widget.protocol import CUSTOM, Choice, Choices, FieldText, Settings, ValueName
 
@@ -77,6 +77,8 @@ class Given:
         self._prompt = _kept(prompt, tokenizer)
         self._image = image
         self.fields = fields_of(self._prompt) if image is None else fields_about(image.processor, self._prompt)
+        if not isinstance(self._prompt, str):  # the texts of an input of one's own are shown, never encoded
+            self.fields = tuple(replace(each, text=repaired(each.text)) for each in self.fields)
         self.target_text = _target_text(target, tokenizer)
         self.against_text = _target_text(against, tokenizer)
         self._targets = {self.target_text: target, self.against_text: against}

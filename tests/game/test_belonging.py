@@ -117,3 +117,15 @@ def test_a_ledger_of_0_1_0_loads_but_is_not_resumed_from() -> None:
     model = FunctionModel(lambda _, target: [-1.0] * len(target))
     with pytest.raises(LedgerError, match=r"does not say which model.*0\.1\.0"):
         attribute(model, None, BitsInput(features), target, resume=ledger, progress=False)
+
+
+def test_a_model_without_a_fingerprint_is_resumed_with_a_doubt() -> None:
+    model = table_model(table(5, 2, seed=1), 5)
+    ledger = played(model).ledger
+    again = played(model, resume=ledger)
+    (doubt,) = [doubt for doubt in again.doubts if "fingerprint" in doubt]
+    assert "FunctionModel" in doubt
+    assert doubt in str(again.status)
+    assert not any("fingerprint" in doubt for doubt in played(model).doubts)
+    known = Told(1)
+    assert not any("fingerprint" in doubt for doubt in played(known, resume=played(known).ledger).doubts)
