@@ -14,13 +14,11 @@ import nbformat
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
-from tests.notebooks import FOLDER, executed
+from tests.notebooks import FETCHED, FOLDER, executed
 
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 NO_MODEL_TO_CHANGE = {"captum_llama2", "images"}
 """Their first lines say which class to load another model with."""
-REAL = {"real_model"}
-"""On a model that has to be fetched."""
 
 
 def read(path: Path) -> nbformat.NotebookNode:
@@ -70,7 +68,7 @@ def test_it_opens_in_colab_and_installs_itself_there(path: Path) -> None:
     assert "%pip install" in install.source
 
 
-@each(NO_MODEL_TO_CHANGE | REAL)
+@each(NO_MODEL_TO_CHANGE | FETCHED)
 def test_it_names_the_one_line_to_change_for_another_model(path: Path) -> None:
     lines = [line for cell in code(path) for line in cell.source.splitlines()]
     assert sum("A Llama, a Qwen, a Gemma: change this line".casefold() in line.casefold() for line in lines) == 1
