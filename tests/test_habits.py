@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+import hatch_build
 import llm_attr_widget
 
 if sys.version_info >= (3, 11):
@@ -83,6 +84,54 @@ def test_version_licence_and_address_are_the_same_everywhere() -> None:
     for name in ("SECURITY.md", ".github/ISSUE_TEMPLATE/config.yml"):
         addresses = re.findall(r"https://github\.com/[\w-]+/\w+", (ROOT / name).read_text(encoding="utf-8"))
         assert set(addresses) == {HOME}, name
+
+
+def test_the_version_is_written_into_every_file_that_repeats_it(tmp_path: Path) -> None:
+    repeated = ("pyproject.toml", "CITATION.cff", "js/package.json", "js/package-lock.json", "recipe/recipe.yaml")
+    for name in repeated:
+        copy = tmp_path / name
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_bytes((ROOT / name).read_bytes())
+    assert hatch_build.set_version(tmp_path) == project()["version"]
+    assert [name for name in repeated if (tmp_path / name).read_bytes() != (ROOT / name).read_bytes()] == []
+    hatch_build.set_version(tmp_path, "7.8.9")
+    assert [(tmp_path / name).read_text("utf-8").count("7.8.9") for name in repeated] == [1, 1, 1, 2, 1]
+    (tmp_path / "js" / "package.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"package\.json, in 1 places; found 0"):
+        hatch_build.set_version(tmp_path)
+
+
+def test_the_conda_recipe_asks_for_what_pip_does() -> None:
+    recipe = loaded("recipe/recipe.yaml")
+    asked = {line.replace("pytorch", "torch") for line in recipe["requirements"]["run"][1:]}
+    wanted = {line.partition(";")[0].strip() for line in project()["dependencies"] if "<1" not in line}
+    assert asked == {line.replace(">=", " >=") for line in wanted}
+    assert recipe["context"]["version"] == project()["version"]
+    assert [name for name in recipe["about"]["license_file"] if not (ROOT / name).is_file()] == []
+
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def test_workflows_are_as_github_wants_them() -> None:
+    assert [path.stem for path in WORKFLOWS] == ["ci", "release"]
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows"]
+    command += map(str, WORKFLOWS)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_workflows_run_targets_that_make_has_and_publish_without_a_token() -> None:
+    lines = [line for path in WORKFLOWS for line in path.read_text(encoding="utf-8").splitlines()]
+    targets = {word for line in lines for word in re.findall(r"run: make ([\w-]+)", line)}
+    assert {"test", "test-versions", "test-lowest", "test-hosts", "release-check"} <= targets
+    for target in targets:
+        assert subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, check=False).returncode == 0
+    release = loaded(".github/workflows/release.yml")
+    assert release["jobs"]["publish"]["permissions"] == {"id-token": "write"}
+    assert release["jobs"]["publish"]["needs"] == "build"
+    assert release["jobs"]["build"]["needs"] == "ci"
+    assert [line for line in lines if "secrets." in line] == []
 
 
 def test_addresses_of_files_lead_to_files() -> None:

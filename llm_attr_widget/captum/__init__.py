@@ -7,23 +7,28 @@ What differs from captum, and why, stands in one table in docs/captum.md.
 
 from __future__ import annotations
 
-from captum.attr import (
-    FeatureAblation,
-    ImageMaskInput,
-    InterpretableInput,
-    KernelShap,
-    LayerGradientShap,
-    LayerGradientXActivation,
-    LayerIntegratedGradients,
-    Lime,
-    ProductBaselines,
-    RemoteLLMProvider,
-    ShapleyValues,
-    ShapleyValueSampling,
-    TextTemplateInput,
-    TextTokenInput,
-    VLLMProvider,
-)
+try:
+    from captum.attr import (
+        FeatureAblation,
+        ImageMaskInput,
+        InterpretableInput,
+        KernelShap,
+        LayerGradientShap,
+        LayerGradientXActivation,
+        LayerIntegratedGradients,
+        Lime,
+        ProductBaselines,
+        RemoteLLMProvider,
+        ShapleyValues,
+        ShapleyValueSampling,
+        TextTemplateInput,
+        TextTokenInput,
+        VLLMProvider,
+    )
+except ImportError as error:
+    from llm_attr_widget.errors import missing
+
+    raise missing("captum", error, extra="captum", what="llm_attr_widget.captum") from error
 
 from llm_attr_widget.captum.future import Future
 from llm_attr_widget.captum.gradients import LLMGradientAttribution

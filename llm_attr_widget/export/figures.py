@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_attr_widget.errors import require_package
 from llm_attr_widget.export.fonts import families
 from llm_attr_widget.export.style import (
     BAR_LIMIT,
@@ -134,6 +135,11 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
+def require_matplotlib() -> None:
+    """Raises MissingPackage where there is no matplotlib."""
+    require_package("matplotlib", extra="plots", what="Drawing a figure")
+
+
 @cache
 def diverging() -> Colormap:
     """The colours of all views from -limit to limit: zero is always the neutral middle."""
@@ -168,7 +174,8 @@ def scale(figure: Figure, axes: Axes, colours: ScalarMappable, limit: float, *, 
 
 
 def blank_figure(width: float, height: float) -> Figure:
-    """An empty figure, in inches, that a notebook draws when a cell returns it."""
+    """An empty figure, in inches, that a notebook draws when a cell returns it. Raises MissingPackage."""
+    require_matplotlib()
     # IPython draws a Figure that a cell returns only once pyplot's backend is loaded, which this does. The figure stays
     # out of pyplot's list, which would keep it in memory and draw it twice.
     import matplotlib.pyplot as plt

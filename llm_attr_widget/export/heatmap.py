@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llm_attr_widget.errors import InputError
-from llm_attr_widget.export.figures import blank_figure, caption, scale
+from llm_attr_widget.export.figures import blank_figure, caption, require_matplotlib, scale
 from llm_attr_widget.export.style import COLOURS, CURVE, FADE, PALETTES, limit_of, token_label
 from llm_attr_widget.picture import Picture
 
@@ -19,6 +20,9 @@ Array: TypeAlias = NDArray[np.float64]
 
 LUMINANCE = np.array([0.3, 0.59, 0.11])
 """Of red, green and blue, as the blend modes of the web weigh them (Compositing and Blending Level 1, 13.2)."""
+
+_OUTLINE = 0.6
+"""Opacity of the lines between regions."""
 
 _SHOWN = 1_000
 """Pixels of the longer side: more than that a figure does not show."""
@@ -39,8 +43,9 @@ def image_figure(
     scores, errors: `(features,)`, of all features of the attribution. title: the text they explain. opacity: of the
     strongest tint, 0 to 1. Zero is no tint at all; regions without a feature, and such without a score yet, are not
     tinted. Regions within two standard errors of zero are faded.
-    Raises InputError for an opacity outside 0 to 1.
+    Raises InputError for an opacity outside 0 to 1, MissingPackage without matplotlib.
     """
+    require_matplotlib()
     from matplotlib.cm import ScalarMappable
     from matplotlib.collections import LineCollection
     from matplotlib.colors import ListedColormap, Normalize
@@ -48,15 +53,13 @@ def image_figure(
     if not 0 <= opacity <= 1:
         raise InputError(f"Expected an opacity from 0 (the picture alone) to 1 (the tint alone), got {opacity}.")
     small = picture.at_most(_SHOWN)
-    tints, spread = picture.tints(scores), picture.tints(np.nan_to_num(errors))
-    limit = limit_of(tints)
-    strengths = opacity * np.where(np.abs(tints) < 2 * spread, FADE, 1.0)
+    pixels, limit = _shown(small, scores, errors, opacity)
     wide = min(2.0, max(0.5, picture.width / picture.height)) ** 0.5
     figure = blank_figure(4.4 * wide + 1.2, 4.4 / wide + 0.3)
     axes = figure.add_subplot()
-    axes.imshow(tinted(small, tints / limit, strengths), interpolation="nearest")
+    axes.imshow(pixels, interpolation="nearest")
     ink = PALETTES["light"].text
-    axes.add_collection(LineCollection(list(outlines(small.regions)), colors=ink, linewidths=0.6, alpha=0.6))
+    axes.add_collection(LineCollection(list(outlines(small.regions)), colors=ink, linewidths=0.6, alpha=_OUTLINE))
     axes.set_axis_off()
     if title:
         caption(axes, token_label(title))
@@ -64,6 +67,35 @@ def image_figure(
     colours = ScalarMappable(Normalize(-limit, limit), ListedColormap(on_white))
     scale(figure, axes, colours, limit, name=name, unit=unit)
     return figure
+
+
+def image_png(
+    picture: Picture, scores: NDArray[np.float64], errors: NDArray[np.float64], *, opacity: float = 0.7
+) -> tuple[bytes, float]:
+    """The same tints and outlines as a PNG file, and the score of the strongest tint. Needs no matplotlib.
+
+    scores, errors, opacity: as of `image_figure`.
+    """
+    from PIL import Image, ImageColor
+
+    small = picture.at_most(_SHOWN)
+    pixels, limit = _shown(small, scores, errors, opacity)
+    edge = np.zeros(small.regions.shape, dtype=bool)
+    edge[1:] |= small.regions[1:] != small.regions[:-1]
+    edge[:, 1:] |= small.regions[:, 1:] != small.regions[:, :-1]
+    ink = np.array(ImageColor.getrgb(PALETTES["light"].text))
+    pixels[edge] = np.rint(pixels[edge] + _OUTLINE * (ink - pixels[edge].astype(np.float64))).astype(np.uint8)
+    written = BytesIO()
+    Image.fromarray(pixels).save(written, format="PNG")
+    return written.getvalue(), limit
+
+
+def _shown(picture: Picture, scores: Array, errors: Array, opacity: float) -> tuple[NDArray[np.uint8], float]:
+    """`(height, width, 3)`: the picture tinted by these scores of all features, and the score of the strongest tint."""
+    tints, spread = picture.tints(scores), picture.tints(np.nan_to_num(errors))
+    limit = limit_of(tints)
+    strengths = opacity * np.where(np.abs(tints) < 2 * spread, FADE, 1.0)
+    return tinted(picture, tints / limit, strengths), limit
 
 
 def tinted(picture: Picture, shares: NDArray[np.float64], strengths: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -62,6 +62,8 @@ from llm_attr_widget.export.svg import Pen, short
 from llm_attr_widget.export.tables import Content, Floats
 
 TOTAL = "total"
+_FACE = Path(__file__).parent / "DejaVuSans.ttf"
+"""The font that the drawing asks for first, so that it looks the same on every machine."""
 
 
 def to_svg(content: Content, theme: Theme = "light") -> str:
@@ -71,16 +73,13 @@ def to_svg(content: Content, theme: Theme = "light") -> str:
 
 def to_png(content: Content, theme: Theme = "light") -> bytes:
     """The same drawing as pixels, two dots to a pixel."""
-    import matplotlib as mpl
     from resvg_py import svg_to_bytes
 
-    # matplotlib brings the font that the drawing asks for first, so that it looks the same on every machine.
-    fonts = Path(mpl.get_data_path()) / "fonts" / "ttf"
     return bytes(
         svg_to_bytes(
             svg_string=to_svg(content, theme),
             zoom=PNG_ZOOM,
-            font_files=[str(fonts / "DejaVuSans.ttf")],
+            font_files=[str(_FACE)],
             sans_serif_family="DejaVu Sans",
             image_rendering="optimize_speed",
         )

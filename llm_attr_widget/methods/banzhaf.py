@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
 
 from llm_attr_widget.methods.base import everyone_and_no_one, require_budget, require_features, require_regression
 from llm_attr_widget.methods.fits.least_squares import PairTable, solve
@@ -75,5 +75,5 @@ class BanzhafFold:
 
 def _class_weights(features: int) -> NDArray[np.float64]:
     """Share of all coalitions in each size class 0 … features // 2."""
-    sizes = np.arange(features // 2 + 1)
-    return binom.pmf(sizes, features, 0.5) * np.where(2 * sizes == features, 1.0, 2.0)
+    sizes = range(features // 2 + 1)
+    return np.array([(1 if 2 * size == features else 2) * comb(features, size) / 2**features for size in sizes])

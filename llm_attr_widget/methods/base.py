@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from llm_attr_widget.errors import MethodError
+from llm_attr_widget.methods.fits.student import quantile
 from llm_attr_widget.types import Coalitions, Estimate, Method, Values
 
 NORMAL_95 = 1.959963984540054
@@ -87,7 +87,7 @@ def student_inflation(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
     The quotient of the 97.5% quantiles of Student's t with so many degrees of freedom and of the normal distribution:
     6.5 with 1, 1.6 with 3, 1.1 with 11, 1 in the limit. NaN below one degree of freedom.
     """
-    return np.where(degrees >= 1, stdtrit(np.maximum(degrees, 1.0), 0.975) / NORMAL_95, np.nan)
+    return np.where(degrees >= 1, quantile(np.maximum(degrees, 1.0), 0.975) / NORMAL_95, np.nan)
 
 
 def in_blocks(rows: Coalitions, size: int = 8) -> Iterator[Coalitions]:

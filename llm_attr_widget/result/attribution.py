@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_attr_widget.errors import CapabilityError, InputError, MethodError, TargetError
+from llm_attr_widget.errors import CapabilityError, InputError, MethodError, TargetError, require_package
 from llm_attr_widget.export import tables
 from llm_attr_widget.game.fitting import ends, refit
 from llm_attr_widget.game.game import Game
@@ -222,7 +222,11 @@ class Attribution(Exports):
         )
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row per cell: output, feature, their texts, value, standard error. Needs pandas."""
+        """One row per cell: output, feature, their texts, value, standard error.
+
+        Raises MissingPackage without pandas (the extra `tables`); `to_csv()` needs none.
+        """
+        require_package("pandas", extra="tables", what="to_dataframe()")
         import pandas as pd
 
         output, feature = np.indices(self.values.shape).reshape(2, -1)

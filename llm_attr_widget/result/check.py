@@ -166,13 +166,19 @@ def doubts(
 
 def spearman(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     """Spearman's rank correlation; NaN when either side is constant."""
-    from scipy.stats import rankdata
-
-    ranks = rankdata(one), rankdata(other)
+    ranks = _ranks(one), _ranks(other)
     spread = float(np.std(ranks[0]) * np.std(ranks[1]))
     if spread == 0:
         return float("nan")
     return float(np.mean((ranks[0] - ranks[0].mean()) * (ranks[1] - ranks[1].mean())) / spread)
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ranks from 1 on; equal values share the mean of theirs. All NaN where one is."""
+    if np.isnan(values).any():
+        return np.full(values.shape, np.nan)
+    _, group, sizes = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(sizes) - (sizes - 1) / 2)[group]
 
 
 def _r_squared(predicted: NDArray[np.float64], real: NDArray[np.float64]) -> float:

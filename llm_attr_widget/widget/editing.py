@@ -7,14 +7,14 @@ from typing import Any
 
 import traitlets
 
+from llm_attr_widget.widget.displayed import Displayed
 from llm_attr_widget.widget.given import Given
 from llm_attr_widget.widget.protocol import Beside, Settings
 from llm_attr_widget.widget.table import fields_of
-from llm_attr_widget.widget.traits import Traits
 from llm_attr_widget.widget.wire import decode, encode
 
 
-class Edited(Traits):
+class Edited(Displayed):
     """Traits of a prompt that goes on as the kind that was given, whichever of `prompt` and `texts` is set.
 
     _given: what the prompt is edited from. _earlier: what those of other runs were.

@@ -22,6 +22,7 @@ from llm_attr_widget.methods import METHODS
 from llm_attr_widget.result import provenance
 from llm_attr_widget.result.attribution import Attribution
 from llm_attr_widget.types import GRANULARITIES
+from llm_attr_widget.widget.colab import MOST_BYTES, in_colab, weight
 from llm_attr_widget.widget.protocol import (
     Chart,
     Explained,
@@ -35,11 +36,10 @@ from llm_attr_widget.widget.protocol import (
     ValueName,
 )
 from llm_attr_widget.widget.units import feature_units, output_units
-from llm_attr_widget.widget.wire import buffers
+from llm_attr_widget.widget.wire import buffers, encode
 
-# Colab drops messages over 1 MB or so; two matrices travel in a frame.
-CELLS_PER_FRAME = 100_000
-DISPLAY_SIDE = 512  # pixels of a picture's longer side as it is shown
+DISPLAY_SIDE, SMALL_SIDE = 512, 384  # pixels of a picture's longer side as it is shown; where messages must be small
+_CELL = 8  # bytes of a value and its standard error
 
 
 def chart_of(attribution: Attribution, run: int, settings: Settings, continues: int | None = None) -> Chart:
@@ -180,11 +180,16 @@ def frames_of(
 ) -> Iterator[tuple[Frame, tuple[bytes, ...]]]:
     """The whole matrix as frames (their `seq` still 0), each small enough to travel; the chart with the first."""
     outputs, features = attribution.values.shape
-    step = max(1, CELLS_PER_FRAME // max(1, features))
-    for first in range(0, outputs, step):
-        rows = min(step, outputs - first)
-        frame = Frame("frame", 0, progress.run, chart if first == 0 else None, progress, first, rows)
+    row = _CELL * (features + 1)  # with v(all) and v(none) of it
+    beside = weight(encode(progress)) + _CELL * features  # in every frame, the whole target's numbers among it
+    first = 0
+    while first < outputs:
+        sent = chart if first == 0 else None
+        room = MOST_BYTES - beside - (0 if sent is None else weight(encode(sent)))
+        rows = min(max(1, room // row), outputs - first)
+        frame = Frame("frame", 0, progress.run, sent, progress, first, rows)
         yield frame, buffers(numbers_of(attribution, slice(first, first + rows)))
+        first += rows
 
 
 def float32(array: NDArray[np.floating]) -> bytes:
@@ -201,10 +206,10 @@ def key_of(shown: picture.Picture) -> str:
 
 
 def picture_of(shown: picture.Picture) -> Picture:
-    """The picture as the front end shows it, no side longer than DISPLAY_SIDE."""
+    """The picture as the front end shows it, no side longer than DISPLAY_SIDE (in Colab SMALL_SIDE)."""
     from PIL import Image
 
-    small = shown.at_most(DISPLAY_SIDE)
+    small = shown.at_most(SMALL_SIDE if in_colab() else DISPLAY_SIDE)
     png = io.BytesIO()
     Image.fromarray(small.pixels).save(png, format="PNG")
     regions = np.ascontiguousarray(small.regions, dtype="<u2").tobytes()

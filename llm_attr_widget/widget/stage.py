@@ -16,10 +16,10 @@ from llm_attr_widget.widget.frames import (
     picture_of,
     progress_at_end,
 )
-from llm_attr_widget.widget.protocol import Ending, Frame, RunName, Settings, Verdict
+from llm_attr_widget.widget.protocol import TRAITS, Ending, Frame, RunName, Settings, Verdict
 from llm_attr_widget.widget.publisher import Publisher
 from llm_attr_widget.widget.runs import Kept, Shown, Standing, records_of
-from llm_attr_widget.widget.traits import Traits
+from llm_attr_widget.widget.traits import Traits, synced
 from llm_attr_widget.widget.wire import encode
 from llm_attr_widget.widget.worker import Worker
 
@@ -117,6 +117,16 @@ class Stage:
                 self._kept = sorted([*others, shown], key=lambda kept: kept.run)
                 self._publisher.do(lambda: setattr(self._traits, "records", records_of(self._kept)))
 
+    def resend(self) -> None:
+        """Send every trait once more, in the caller's own context, and leave the way for answers as it was.
+
+        Whoever executes a notebook (nbclient) takes only what comes of the cell that runs, and frames and ends come of
+        the message before them. A kernel answers where the last word went out (see Publisher), so the last goes there.
+        """
+        with self.order:
+            self._traits.send_state(list(synced(*TRAITS)))
+            self._publisher.do(lambda: self._traits.send_state("status"))
+
     def send_picture(self, shown: Shown) -> None:
         """The run's picture, once: before the first numbers about it."""
         picture = shown.result and shown.result.picture
@@ -162,4 +172,4 @@ def _holds(shown: Shown, kept: Shown) -> bool:
 
 
 def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

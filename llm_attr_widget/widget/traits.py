@@ -12,6 +12,7 @@ import traitlets
 
 from llm_attr_widget.errors import AttributionError, ProtocolError
 from llm_attr_widget.game.atomic import given_or_written
+from llm_attr_widget.widget.colab import in_colab, light, parcels
 from llm_attr_widget.widget.page import page
 from llm_attr_widget.widget.protocol import TRAITS
 from llm_attr_widget.widget.table import Field, fields_of
@@ -61,6 +62,19 @@ class Traits(anywidget.AnyWidget):
     _css = traitlets.Unicode((STATIC / "widget.css").read_text(encoding="utf-8")).tag(sync=True)
     locals().update(synced(*TRAITS))  # the class's namespace, which traitlets reads
 
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+        """What the page is told of these traits (None: of all); in Colab, as much as it takes."""
+        state = super().get_state(key, drop_defaults)
+        return light(state) if in_colab() else state
+
+    def send_state(self, key: Any = None) -> None:
+        """Tell the page of these traits (None: of all); in Colab, in messages that it takes."""
+        if not in_colab():
+            return super().send_state(key)
+        for names in parcels(self.get_state(key)):
+            super().send_state(names)
+        return None
+
     if TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any: ...
@@ -73,8 +87,9 @@ class Traits(anywidget.AnyWidget):
     def to_html(self, path: str | Path | None = None) -> str | None:
         """What is shown as a page of its own: interactive, without kernel or network, but for new runs.
 
-        Returns the text, or writes it to `path`. The Export menu writes the same. Raises AttributionError while there
-        is no result.
+        Returns the text, or writes it to `path`. The Export menu writes the same. `embed_minimal_html` of ipywidgets
+        makes such a page, too, but only with drop_defaults=False, and its page needs a network. Raises AttributionError
+        while there is no result.
         """
         if not self.chart:
             raise AttributionError("There is nothing to write yet. Press Run, or call run() and wait().")

@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from IPython.display import HTML
-
 from llm_attr_widget.engine.autosave import PathLike, autosave_path, ledger_of
 from llm_attr_widget.engine.extend import further
 from llm_attr_widget.engine.plan import Plan, plan
@@ -31,7 +29,6 @@ from llm_attr_widget.widget.choices import CHOICES
 from llm_attr_widget.widget.editing import Edited
 from llm_attr_widget.widget.frames import failure, nothing_yet, picture_of, settings_of, told
 from llm_attr_widget.widget.given import Given, HasAttribution, Pictured
-from llm_attr_widget.widget.page import still
 from llm_attr_widget.widget.protocol import Beside, Failed, Generated, Settings
 from llm_attr_widget.widget.publisher import Pace, Publisher
 from llm_attr_widget.widget.questions import Writing, require_asked, verdict_of, what_if
@@ -154,16 +151,13 @@ class AttrWidget(Edited):
         self._worker.stop()
         self._worker.wait()
         self._show(result, name)
+        self._beneath.renew(result)
+        self._stage.resend()
 
     def _show(self, result: Attribution, name: str) -> None:
         self._go_on_with(self._given.with_result(result))
         settings = replace(settings_of(result), prompt=self._given.prompt_text)
         self._stage.add(result, self._given.edited(settings), name)
-
-    @property
-    def result(self) -> Attribution | None:
-        """The newest attribution: growing while a run is on, then final. None before there is any."""
-        return self._stage.now.result
 
     @property
     def history(self) -> tuple[Kept, ...]:
@@ -225,30 +219,26 @@ class AttrWidget(Edited):
         self._start(settings, lambda: ready, continues=shown.run)
 
     def wait(self, timeout: float | None = None) -> Attribution | None:
-        """Block until the run has ended, at most `timeout` seconds; the result as it then stands."""
-        self._worker.wait(timeout)
+        """Block until the run has ended, at most `timeout` seconds; the result as it then stands.
+
+        Blocks the kernel, too: a Stop that is pressed during `w.run(); w.wait()` may arrive only when the cell has
+        ended. In a notebook, `await w.finished()` lets it through at once. Either of them, in whichever cell, also
+        makes a notebook that is executed as a whole (nbclient, nbconvert, papermill) keep the result.
+        """
+        if self._worker.wait(timeout):
+            self._tell_caller()
         return self.result
 
     async def finished(self) -> Attribution | None:
-        """Wait for the end of the run without blocking the kernel, so that Stop still works."""
+        """Wait for the end of the run without blocking the kernel, so that Stop still works. Otherwise as `wait`."""
         await asyncio.to_thread(self._worker.wait)
+        self._tell_caller()
         return self.result
 
-    def snapshot(self) -> HTML:
-        """The result as a still picture, for hosts that show no widgets: saved with the notebook, needs no kernel.
-
-        Raises AttributionError while there is no result.
-        """
-        if self.result is None:
-            raise AttributionError("There is nothing to take a picture of yet. Press Run, or call run() and wait().")
-        return HTML(still(self.result))
-
-    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        bundle = super()._repr_mimebundle_(**options)
-        # Where no widget can be drawn (GitHub, a PDF, a notebook opened without its state) the HTML is shown instead.
-        if bundle is not None and self.result is not None and self.status not in ("running", "paused"):
-            bundle[0]["text/html"] = still(self.result)
-        return bundle
+    def _tell_caller(self) -> None:
+        """Send the end once more, from the cell that waited: hosts that execute a notebook take nothing else then."""
+        self._stage.resend()
+        self._beneath.again()
 
     # Commands
 
@@ -382,6 +372,15 @@ class AttrWidget(Edited):
             self._stage.settle(shown)
         except BaseException as error:  # noqa: BLE001  whatever a model raises must reach the person before the widget
             self._fail(shown, error)
+        self._keep_picture()
+
+    def _keep_picture(self) -> None:
+        """Of the newest run that has a result, for the notebook's file."""
+        runs = self._stage.runs
+        try:
+            self._publisher.do(lambda: self._beneath.renew(runs[-1].result if runs else None))
+        except Exception as error:  # noqa: BLE001  the run is what it is, whatever becomes of its picture
+            self._publisher.send(Failed("failed", 0, *told(error, "The still picture failed")))
 
     def _fail(self, shown: Shown, error: BaseException) -> None:
         shown.say(failure(shown.progress, *told(error, "The run failed")))

@@ -25,6 +25,16 @@ SETTINGS = {
 }
 
 
+OWN_FOLDERS = {
+    "JUPYTER_CONFIG_DIR": "config",
+    "JUPYTER_DATA_DIR": "data",
+    "JUPYTER_RUNTIME_DIR": "runtime",
+    "JUPYTERLAB_SETTINGS_DIR": "settings",
+    "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+    "IPYTHONDIR": "ipython",
+}
+
+
 @dataclass(frozen=True)
 class Server:
     """url: ends without a slash. notebooks: the folder that the server shows. log: what it printed."""
@@ -45,6 +55,8 @@ class Server:
         """Each kernel holds a copy of torch: end them between tests."""
         for session in self._api("GET", "sessions"):
             self._api("DELETE", f"sessions/{session['id']}")
+        for kernel in self._api("GET", "kernels"):  # those of no notebook
+            self._api("DELETE", f"kernels/{kernel['id']}")
 
     def _api(self, method: str, path: str) -> Any:
         headers = {"Authorization": f"token {self.token}"}
@@ -83,16 +95,9 @@ def jupyter_lab(folder: Path) -> Iterator[Server]:
 
 
 def _environment(folder: Path) -> Mapping[str, str]:
-    own = {
-        "JUPYTER_CONFIG_DIR": "config",
-        "JUPYTER_DATA_DIR": "data",
-        "JUPYTER_RUNTIME_DIR": "runtime",
-        "JUPYTERLAB_SETTINGS_DIR": "settings",
-        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
-        "IPYTHONDIR": "ipython",
-    }
+    own = {name: str(folder / path) for name, path in OWN_FOLDERS.items()}
     # The virtual environment's kernel, whatever kernels the user has at home.
-    return {**os.environ, **{name: str(folder / path) for name, path in own.items()}, "JUPYTER_PREFER_ENV_PATH": "1"}
+    return {**os.environ, **own, "JUPYTER_PREFER_ENV_PATH": "1"}
 
 
 def _url(process: subprocess.Popen[bytes], runtime: Path, log: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from playwright.sync_api import Locator
+from playwright.sync_api import Locator, expect
 
 # Notes every change of the view, with a fingerprint of the matrix as it stands on the canvas and how much of it is
 # coloured. The view sets its attributes at the end of each drawing, and an observer is called before the next one.
@@ -60,7 +60,17 @@ class View:
     """One view of an AttrWidget, found in the outputs of a cell."""
 
     def __init__(self, outputs: Locator) -> None:
-        self.root = outputs.locator(".law")
+        self._see(outputs.locator(".law"))
+
+    @classmethod
+    def at(cls, root: Locator) -> View:
+        """The view whose outermost element this is."""
+        view = cls.__new__(cls)
+        view._see(root)
+        return view
+
+    def _see(self, root: Locator) -> None:
+        self.root = root
         self.root.wait_for()
         self.grid = self.root.get_by_role("grid")
         self.tooltip = self.root.get_by_role("tooltip")
@@ -71,8 +81,8 @@ class View:
         return self.root.get_attribute("data-phase") or ""
 
     def wait_for(self, *phases: str, timeout: float = 60.0) -> None:
-        any_of = ", ".join(f"[data-phase={phase}]" for phase in phases)
-        self.root.and_(self.root.page.locator(any_of)).wait_for(timeout=timeout * 1000)
+        any_of = re.compile("|".join(phases))
+        expect(self.root).to_have_attribute("data-phase", any_of, timeout=timeout * 1000)
 
     def start_film(self) -> None:
         self.root.evaluate(FILM)

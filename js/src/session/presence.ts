@@ -3,7 +3,7 @@ import type { Timers } from "./timers";
 
 /** ms of silence: after a hello, in a run before hello is said again, and before the second hello. */
 const ANSWER_MS = 6_000;
-const QUIET_MS = 15_000;
+const QUIET_MS = 1_000;
 const SECOND_HELLO_MS = 1_500;
 
 export interface PresenceActions {
@@ -42,12 +42,21 @@ export function createPresence(timers: Timers, { send, tell, isBusy }: PresenceA
     timers.after("hello", SECOND_HELLO_MS, () => attempt(send));
     attempt(send);
   };
+  // Of a run that is silent: asked again, each time after twice as long, and after 15 s given up if no answer comes.
+  // A host may drop all that comes between cells but answers (Colab): a run is seen to go on by them.
+  const quiet = (ms: number) =>
+    timers.after("quiet", ms, () => {
+      if (!isBusy()) return;
+      if (ms > 4 * QUIET_MS) return hello();
+      quiet(2 * ms);
+      attempt(send);
+    });
   return {
     hello,
     heard() {
       timers.cancel("answer");
       tell(false);
-      timers.after("quiet", QUIET_MS, () => isBusy() && hello());
+      quiet(QUIET_MS);
     },
     attempt,
   };

@@ -76,8 +76,8 @@ const SAVE_MS = 250;
 
 const SILENT: Failure = {
   message:
-    "No answer from the kernel. It may be busy with another cell, or gone: " +
-    "wait for the cell to end, or restart the kernel and run the cell again.",
+    "No answer from the kernel. It may be busy with another cell, or gone: wait for its end, or restart the kernel " +
+    "and run the cell again. Or run in a cell: w.run(); w.wait()",
   traceback: "",
 };
 
@@ -323,6 +323,8 @@ export class Session {
     const newest = Math.max(state.progress?.run ?? -1, state.matrix?.chart.run ?? -1);
     if (progress !== null && isOver(progress.phase)) this.#ended = Math.max(this.#ended, progress.run);
     if (phase !== state.phase) this.#answered(phase);
+    // marimo runs cells that read the widget's values only when a page saves one: any will do, even as it is.
+    if (state.made_at && state.made_at !== made_at) this.#save("comparing", this.#model.get("comparing"));
     if (isBusy(phase) || progress === null || progress.run < newest) return this.#patch({ phase });
     const numbers = ending.numbers();
     const fits = chart !== null && numbers.values.length === chart.outputs.length * chart.features.length;

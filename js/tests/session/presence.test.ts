@@ -107,6 +107,30 @@ describe("whether a kernel is there", () => {
     expect(state().absent).toBe(true);
   });
 
+  test("a run whose words are lost between cells is asked after within a second, again once each answer is old", () => {
+    const { model, state } = open();
+    model.receive(idle(1, "running"), []);
+    vi.advanceTimersByTime(2_000); // the second hello of the opening is out
+    let seq = 1;
+    const asked: number[] = [];
+    model.onsend = ({ kind }) => {
+      expect(kind).toBe("hello");
+      asked.push(seq);
+      seq += 1;
+      model.receive(idle(seq, seq < 6 ? "running" : "finished"), []);
+    };
+    vi.advanceTimersByTime(LATER);
+    expect(state()).toMatchObject({ absent: false, phase: "finished" });
+    expect(asked).toHaveLength(5); // and once it has ended, no more
+  });
+
+  test("while nobody answers it is asked less and less often", () => {
+    const { model } = open();
+    model.receive(idle(1, "running"), []);
+    vi.advanceTimersByTime(14_900);
+    expect(model.sent.filter(({ kind }) => kind === "hello")).toHaveLength(2 + 3);
+  });
+
   test("a closed session asks nobody", () => {
     const { session, state, model } = open();
     session.close();

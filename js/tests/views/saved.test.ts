@@ -86,6 +86,7 @@ test("one saved in the middle of a run asks no model for ever", () => {
   tick(10_000);
   expect(el.textContent).not.toContain("Asking the model…");
   expect(el.textContent).toContain("No numbers were saved");
+  expect(el.textContent).toContain("w.run(); w.wait()"); // what hosts show that drop whatever comes between cells
   expect(says()?.textContent).toContain("from the middle of a run");
   for (const name of ["Stop", "Pause", "Run", "Write"]) expect(offered()).not.toContain(name);
 });

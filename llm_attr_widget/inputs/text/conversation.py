@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, cast
 
-from jinja2 import TemplateError
-
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs.fields import Field
 
@@ -199,6 +197,8 @@ def _apply(template: Any, messages: Sequence[Mapping[str, Any]], arguments: Mapp
             f"Expected a tokenizer with a chat template, but {type(template).__name__} has none. "
             "Set tokenizer.chat_template, or write the prompt as text."
         )
+    from jinja2 import TemplateError
+
     try:
         return str(apply(list(messages), tokenize=False, **arguments))
     except (TemplateError, TypeError, ValueError, KeyError) as error:

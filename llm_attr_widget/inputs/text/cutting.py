@@ -15,7 +15,6 @@ from itertools import pairwise
 from typing import Literal, TypeAlias
 
 import regex
-from icu4py.breakers import WordBreaker
 
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs.text.sentences import sentence_starts
@@ -139,6 +138,8 @@ def _stretches(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
 
 
 def _words(text: str) -> Iterator[int]:
+    from icu4py.breakers import WordBreaker
+
     yield 0
     position, before = 0, ""
     end = len(text.rstrip())

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence, Set
 
 import regex
-import sentencex
 
 _LATIN = "en"
 _LANGUAGES = {
@@ -126,6 +125,8 @@ def _ends(text: str, sure: Sequence[int]) -> Iterator[int]:
 
 
 def _ends_in(language: str, text: str, sure: Sequence[int]) -> Iterator[int]:
+    import sentencex
+
     begin = 0
     for stop in (*sure, len(text)):
         if stop - begin < _AT_ONCE and stop < len(text):

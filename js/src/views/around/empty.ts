@@ -15,14 +15,16 @@ export function createEmpty({ document }: Place): Empty {
   return {
     element: root,
     update({ absent, busy, ready }) {
-      text.hidden = absent;
       setText(title, absent ? "No numbers were saved" : busy ? "Asking the model…" : "What made the model say it?");
       const next = ready ? "Press Run" : "Write a prompt, press Run";
       setText(
         text,
-        busy
-          ? "The first colours come in a moment."
-          : `${next}, and see which parts of the prompt speak for each word of the answer, and which against.`,
+        // Without a kernel, or with a host that drops what comes between cells (Colab).
+        absent
+          ? "Run them in a cell: w.run(); w.wait()"
+          : busy
+            ? "The first colours come in a moment."
+            : `${next}, and see which parts of the prompt speak for each word of the answer, and which against.`,
       );
     },
   };
