@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs.base import checked
 from llm_attr_widget.inputs.changed.replaced import owners_of, stand_in_words, with_stand_in
-from llm_attr_widget.inputs.changed.rewritten import fields_of, rewritten
-from llm_attr_widget.inputs.fields import Field
+from llm_attr_widget.inputs.changed.whole import OfWhole
 from llm_attr_widget.inputs.image.segmentation import Segmentation
-from llm_attr_widget.inputs.members import units_of
 from llm_attr_widget.inputs.text.tokens import neutral_token
 from llm_attr_widget.picture import Picture
 from llm_attr_widget.types import Coalitions, ImageDifferences, Input, Piece, Prompt, Tokenizer
@@ -42,7 +40,7 @@ class Drawn(Input, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ImageInPlace:
+class ImageInPlace(OfWhole):
     """The features of an ImageInput: segments as there, one neutral token in place of each token of an absent word.
 
     owners: the feature of each segment, then of each of the prompt's tokens.
@@ -83,35 +81,8 @@ class ImageInPlace:
             object.__setattr__(self, key, value)
 
     @property
-    def pieces(self) -> tuple[Piece, ...]:
-        return self.whole.pieces
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        return self.whole.features
-
-    @property
     def picture(self) -> Picture:
         return self.whole.picture
-
-    @property
-    def units(self) -> str:
-        """In words, what the features are."""
-        return units_of(self.whole)
-
-    @property
-    def random(self) -> bool:
-        return False
-
-    @property
-    def fields(self) -> tuple[Field, ...]:
-        """Those of the whole input."""
-        return fields_of(self.whole)
-
-    def rewritten(self, texts: Sequence[str]) -> ImageInPlace:
-        """The whole input rewritten, with tokens in their places."""
-        whole: Any = rewritten(self.whole, texts)
-        return replace(self, whole=whole)
 
     def render(self, coalitions: Coalitions, rng: np.random.Generator) -> list[Prompt]:
         """The whole prompt's ids, absent words' tokens replaced, with the image as of ImageInput. Draws nothing."""

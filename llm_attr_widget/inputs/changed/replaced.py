@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs.base import checked
-from llm_attr_widget.inputs.changed.rewritten import fields_of, rewritten
-from llm_attr_widget.inputs.fields import Field
-from llm_attr_widget.inputs.members import units_of
+from llm_attr_widget.inputs.changed.whole import OfWhole
 from llm_attr_widget.inputs.text.tokens import neutral_token
 from llm_attr_widget.tokens import aligned_texts, special_ids, token_names, token_texts
 from llm_attr_widget.types import Coalitions, Input, Piece, Prompt, Tokenizer
 
 
 @dataclass(frozen=True, slots=True)
-class ReplacedInput:
+class ReplacedInput(OfWhole):
     """The features of another input, with one neutral token in place of each token of an absent feature.
 
     Prompts then all have the same length, and every token belongs to one feature or to none, as `owners` says: a token
@@ -28,7 +25,6 @@ class ReplacedInput:
     Raises InputError where the prompt's tokens cannot be found again in its text.
     """
 
-    whole: Input
     tokenizer: Tokenizer = field(repr=False)
     owners: tuple[int | None, ...] = field(init=False, repr=False)
     baseline: str = field(init=False, repr=False)
@@ -48,33 +44,6 @@ class ReplacedInput:
         object.__setattr__(self, "baseline", stand_in_words(self.tokenizer, stand_in, name))
         object.__setattr__(self, "_ids", np.array(prompt.ids, dtype=np.int64))
         object.__setattr__(self, "_stand_in", stand_in)
-
-    @property
-    def pieces(self) -> tuple[Piece, ...]:
-        return self.whole.pieces
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        return self.whole.features
-
-    @property
-    def units(self) -> str:
-        """In words, what the features are."""
-        return units_of(self.whole)
-
-    @property
-    def random(self) -> bool:
-        return False
-
-    @property
-    def fields(self) -> tuple[Field, ...]:
-        """Those of the whole input."""
-        return fields_of(self.whole)
-
-    def rewritten(self, texts: Sequence[str]) -> ReplacedInput:
-        """The whole input rewritten, with tokens in their places."""
-        whole: Any = rewritten(self.whole, texts)
-        return replace(self, whole=whole)
 
     def render(self, coalitions: Coalitions, rng: np.random.Generator) -> list[Prompt]:
         """The whole prompt's ids, absent features' tokens replaced. Draws nothing."""
