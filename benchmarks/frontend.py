@@ -170,7 +170,7 @@ def state_of(size: int) -> dict[str, Any]:
         sampled=True, baseline="removed", model="none", picture=None, continues=None, askable=False, extendable=False,
         settings=settings,
     )  # fmt: skip
-    progress = Progress(1, "running", 1, 100_000, 1.0, 20.0, 10.0, 1, 0.05, 0.0, "", "")
+    progress = Progress(1, "running", 1, 100_000, 1.0, 20.0, 10.0, 1, "", "", None)
     return {
         **encode(settings),
         "choices": encode(CHOICES),

@@ -137,7 +137,7 @@ function frame(progress: Progress, done: number, chart: boolean): void {
 const at = (done: number, phase: Progress["phase"]) =>
   makeProgress(1, phase, {
     calls: Math.round(1800 * done),
-    budget: 1800,
+    planned: 1800,
     rate: 842,
     seconds_left: 2.1 * (1 - done),
     elapsed: 2.1 * done,

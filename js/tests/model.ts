@@ -151,7 +151,7 @@ export function makeProgress(run: number, phase: Progress["phase"], patch: Parti
     run,
     phase,
     calls: 100,
-    budget: 400,
+    planned: 400,
     elapsed: 1,
     rate: 100,
     seconds_left: 3,

@@ -111,7 +111,7 @@ def progress_of(update: Update, run: int, *, resumed: int = 0, spent: float = 0.
         run=run,
         phase=update.phase,
         calls=update.calls,
-        budget=update.planned,
+        planned=update.planned,
         elapsed=update.seconds,
         rate=rate,
         seconds_left=left,

@@ -192,7 +192,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run stands. calls: coalitions (or points of a line) played so far, of `budget` planned; times in seconds.
+    """Where a run stands. calls: coalitions (or points of a line) played so far, of `planned` in all; times in seconds.
 
     message: in plain words, what went wrong or what is being done. said: null while there are no numbers, and in what
     earlier versions saved.
@@ -201,7 +201,7 @@ class Progress:
     run: int
     phase: Phase
     calls: int
-    budget: int
+    planned: Annotated[int, Formerly("budget")]
     elapsed: float
     rate: float | None
     seconds_left: float | None

@@ -71,10 +71,10 @@ class Shown:
         resumed = 0 if ready.known is None else len(ready.known)
         progress = progress_of(update, self.run, resumed=resumed, spent=ready.spent.seconds)
         if self.more and update.phase != "stopped":
-            budget = further(replace(update.attribution, phase="finished"), self.more).planned
-            left = (budget - update.calls) / progress.rate if progress.rate else None
+            planned = further(replace(update.attribution, phase="finished"), self.more).planned
+            left = (planned - update.calls) / progress.rate if progress.rate else None
             said = said_of(update.attribution, "running")
-            progress = replace(progress, phase="running", budget=budget, seconds_left=left, said=said)
+            progress = replace(progress, phase="running", planned=planned, seconds_left=left, said=said)
         chart = self.chart
         if chart is None or update.phase != "running":
             chart = chart_of(update.attribution, self.run, self.settings, self.continues)

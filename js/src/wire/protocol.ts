@@ -146,7 +146,7 @@ export interface Said {
 }
 
 /**
- * Where a run stands. calls: coalitions (or points of a line) played so far, of `budget` planned; times in seconds.
+ * Where a run stands. calls: coalitions (or points of a line) played so far, of `planned` in all; times in seconds.
  *
  * message: in plain words, what went wrong or what is being done. said: null while there are no numbers, and in what
  * earlier versions saved.
@@ -155,7 +155,7 @@ export interface Progress {
   readonly run: number;
   readonly phase: Phase;
   readonly calls: number;
-  readonly budget: number;
+  readonly planned: number;
   readonly elapsed: number;
   readonly rate: number | null;
   readonly seconds_left: number | null;
@@ -478,7 +478,7 @@ export const decodeProgress = record<Progress>({
   run: number,
   phase: decodePhase,
   calls: number,
-  budget: number,
+  planned: number,
   elapsed: number,
   rate: nullable(number),
   seconds_left: nullable(number),
@@ -486,7 +486,7 @@ export const decodeProgress = record<Progress>({
   message: string,
   traceback: string,
   said: nullable(decodeSaid),
-});
+}, {"planned": "budget"});
 
 export const decodeEnding = record<Ending>({
   ...buffersOf(NUMBERS),

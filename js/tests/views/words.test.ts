@@ -34,7 +34,7 @@ describe("in words", () => {
     const look = { level: "word", groups: [], hidden: [], span: [], scale: "whole", streaming: false } as const;
     const shown = shownFrom(null, matrix(), look);
     const told = (phase: "running" | "finished", calls: number) =>
-      milestoneOf({ shown, phase, progress: makeProgress(1, phase, { calls, budget: 400 }) });
+      milestoneOf({ shown, phase, progress: makeProgress(1, phase, { calls, planned: 400 }) });
     expect(told("running", 10)).toBe("The run began.");
     expect(told("running", 200)).toBe("Half of the calls are done.");
     expect(told("finished", 1400)).toBe("Finished after 1,400 calls. Largest: Coast → golf, +2.00 nats.");

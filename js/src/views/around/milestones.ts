@@ -18,7 +18,7 @@ export interface MilestonesData {
 export function milestoneOf({ shown, progress, phase }: MilestonesData): string {
   if (!progress) return "";
   if (phase === "running")
-    return progress.budget > 0 && progress.calls * 2 >= progress.budget
+    return progress.planned > 0 && progress.calls * 2 >= progress.planned
       ? "Half of the calls are done."
       : "The run began.";
   const how = { finished: "Finished", stopped: "Stopped", failed: "Failed" }[phase as string];

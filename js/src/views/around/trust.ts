@@ -31,7 +31,7 @@ export function statsOf({ progress, phase, waiting }: TrustData): readonly Stat[
   const strong = { paused: "Paused", stopped: "Stopped", failed: "Failed" }[phase as string];
   if (strong) stats.push({ name: "phase", strong });
   if (running && progress.message) stats.push({ name: "message", strong: "", after: progress.message });
-  const planned = progress.budget > 0 && progress.calls !== progress.budget ? `/ ${count(progress.budget)}` : "";
+  const planned = progress.planned > 0 && progress.calls !== progress.planned ? `/ ${count(progress.planned)}` : "";
   stats.push({
     name: "calls",
     before: "calls",

@@ -71,7 +71,7 @@ export function createBar(place: Place, actions: BarActions): Bar {
       setText(stop, waiting === "stop" ? "Stopping…" : "Stop");
       setAttributes(stop, { "aria-label": "Stop", "aria-disabled": waiting === "stop" ? "true" : null });
       const share =
-        busy && progress && isBusy(progress.phase) ? progress.calls / Math.max(1, progress.budget) : busy ? 0 : null;
+        busy && progress && isBusy(progress.phase) ? progress.calls / Math.max(1, progress.planned) : busy ? 0 : null;
       setAttributes(line, {
         "data-active": busy,
         "aria-valuenow": share === null ? null : Math.round(Math.min(1, share) * 100),
