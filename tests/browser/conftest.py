@@ -1,4 +1,4 @@
-"""One JupyterLab and one browser for this folder; one fresh notebook or page for each test.
+"""One JupyterLab and one browser for this folder; a fresh notebook or page for each test.
 
 They end with the folder's last test: Playwright keeps an event loop in the main thread, and others need theirs.
 """
@@ -37,17 +37,29 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def lab(server: Server, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Lab]:
-    """A notebook of the test's own. A test that fails leaves a picture of what it saw last."""
+@pytest.fixture(scope="package")
+def desk(server: Server, browser: Browser) -> Iterator[Lab]:
+    """Where notebooks lie, one after the other."""
     lab = Lab(server, browser)
-    failed_before = request.session.testsfailed
     yield lab
-    if request.session.testsfailed > failed_before and lab.is_open:
-        lab.screenshot(f"failed-{request.node.name}")
     lab.close()
-    assert lab.page_errors == [], "uncaught errors in the page"
-    assert lab.outside_requests == [], "the page asked for something beyond the notebook server"
+
+
+@pytest.fixture
+def lab(desk: Lab, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """A notebook of the test's own. A test that fails leaves a picture of what it saw last."""
+    desk.page_errors.clear()
+    desk.outside_requests.clear()
+    failed_before = request.session.testsfailed
+    yield desk
+    if request.session.testsfailed == failed_before:
+        desk.put_away()
+    else:
+        if desk.is_open:
+            desk.screenshot(f"failed-{request.node.name}")
+        desk.close()
+    assert desk.page_errors == [], "uncaught errors in the page"
+    assert desk.outside_requests == [], "the page asked for something beyond the notebook server"
 
 
 @pytest.fixture(scope="package")

@@ -27,8 +27,21 @@ const panel = [...jupyterapp.shell.widgets("main")].find((widget) => widget.cont
 """
 
 
+# What a kernel held is let go; what it has imported stays, as torch takes seconds.
+TIDY = """
+import gc
+from ipywidgets import Widget
+Widget.close_all()
+get_ipython().run_line_magic("reset", "-f")
+gc.collect()
+"""
+
+
 class Lab:
-    """One notebook in one browser window. Made by the fixture `lab`, fresh for each test.
+    """A notebook in a browser window, one after the other: JupyterLab and its kernel start once.
+
+    The fixture `lab` gives each test a fresh notebook, its kernel emptied. After a test that fails, and where a kernel
+    is still at work or gone, window and kernel are new ones.
 
     page_errors: uncaught errors in the page.
     outside_requests: addresses asked for beyond the server; they were refused.
@@ -37,6 +50,7 @@ class Lab:
     def __init__(self, server: Server, browser: Browser) -> None:
         self._server = server
         self._browser = browser
+        self._pages: dict[float, Page] = {}
         self._page: Page | None = None
         self.page_errors: list[str] = []
         self.outside_requests: list[str] = []
@@ -61,15 +75,13 @@ class Lab:
         notebook.metadata.setdefault("kernelspec", KERNEL)  # without it Lab asks which
         path = self._server.notebooks / "test.ipynb"
         nbformat.write(notebook, path)
-        context = self._browser.new_context(viewport=WINDOW, device_scale_factor=scale, reduced_motion="reduce")
-        context.route("**/*", self._refuse_outside)
-        self._page = page = context.new_page()
-        page.on("pageerror", lambda error: self.page_errors.append(str(error)))
-        page.goto(f"{self._server.url}/lab/tree/{path.name}?reset&token={self._server.token}")
-        page.wait_for_function(f"() => {{ if (!window.jupyterapp) return false; {PANEL} return panel?.isVisible; }}")
+        if scale not in self._pages:
+            self._pages[scale] = self._window(scale)
+        self._page = page = self._pages[scale]
         theme = "JupyterLab Dark" if dark else "JupyterLab Light"
         page.evaluate(
-            f"""async (theme) => {{
+            f"""async ([path, theme]) => {{
+              await jupyterapp.commands.execute("docmanager:open", {{ path }});
               jupyterapp.shell.collapseLeft();
               await jupyterapp.commands.execute("apputils:change-theme", {{ theme }});
               {PANEL}
@@ -77,8 +89,18 @@ class Lab:
               await panel.sessionContext.ready;
               await panel.sessionContext.session.kernel.info;
             }}""",
-            theme,
+            [path.name, theme],
         )
+        return page
+
+    def _window(self, scale: float) -> Page:
+        context = self._browser.new_context(viewport=WINDOW, device_scale_factor=scale, reduced_motion="reduce")
+        context.route("**/*", self._refuse_outside)
+        page = context.new_page()
+        page.on("pageerror", lambda error: self.page_errors.append(str(error)))
+        page.goto(f"{self._server.url}/lab?reset&token={self._server.token}")
+        page.wait_for_function("() => window.jupyterapp")
+        page.evaluate("() => jupyterapp.restored")
         return page
 
     def run_cell(self, index: int, *, wait: bool = True, timeout: float = RUN_TIMEOUT) -> Locator:
@@ -162,9 +184,33 @@ class Lab:
         (of or self.page).screenshot(path=path)
         return path
 
+    def put_away(self) -> None:
+        """Close the notebook and empty its kernel, for the next."""
+        if self._page is None:
+            return
+        page, self._page = self._page, None
+        if not page.evaluate(
+            f"""async (code) => {{
+              {PANEL}
+              const kernel = panel.sessionContext.session?.kernel;
+              const idle = kernel?.status === "idle";
+              if (idle) await kernel.requestExecute({{ code, silent: true }}).done;
+              panel.context.model.dirty = false;
+              panel.dispose();
+              return idle;
+            }}""",
+            TIDY,
+        ):
+            self._server.shut_kernels_down()
+        page.mouse.move(0, 0)
+        page.set_viewport_size(WINDOW)
+
     def close(self) -> None:
-        if self._page is not None:
-            self._page.context.close()
+        """Close the windows and end the kernel: the next notebook begins with new ones."""
+        for page in self._pages.values():
+            page.context.close()
+        self._pages.clear()
+        self._page = None
         self._server.shut_kernels_down()
 
     def _refuse_outside(self, route: Route, request: Request) -> None:
