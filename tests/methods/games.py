@@ -68,9 +68,10 @@ def subset_shapley(game: TableGame) -> NDArray[np.float64]:
     """`(outputs, features)` by Shapley's formula over subsets, for games too large for all orders."""
     n, everyone = game.features, every_coalition(game.features)
     values = np.zeros((game.outputs, n))
+    by_size = np.array([1 / (n * comb(n - 1, size)) for size in range(n)])
     for i in range(n):
         without = np.flatnonzero(~everyone[:, i])
-        weights = np.array([1 / (n * comb(n - 1, int(size))) for size in everyone[without].sum(axis=1)])
+        weights = by_size[everyone[without].sum(axis=1)]
         values[:, i] = weights @ (game.table[without | 1 << i] - game.table[without])
     return values
 

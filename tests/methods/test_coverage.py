@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pytest
@@ -29,13 +30,22 @@ def play_at_once(method: Method, game: TableGame, seed: int) -> Estimate:
     return fit(method, coalitions, game(coalitions))
 
 
+@cache
+def games(features: int) -> tuple[TableGame, ...]:
+    return tuple(random_game(features, seed=10_000 + repeat, outputs=2) for repeat in range(REPEATS))
+
+
+@cache
+def truths(features: int, truth: Callable[[TableGame], np.ndarray]) -> tuple[np.ndarray, ...]:
+    return tuple(truth(game) for game in games(features))
+
+
 def z_scores(method: Method, features: int, truth: Callable[[TableGame], np.ndarray]) -> np.ndarray:
     """`(repeats, outputs × features)`: error over standard error, a new game and a new seed each time."""
     scores = []
-    for repeat in range(REPEATS):
-        game = random_game(features, seed=10_000 + repeat, outputs=2)
+    for repeat, (game, right) in enumerate(zip(games(features), truths(features, truth), strict=True)):
         estimate = play_at_once(method, game, seed=repeat)
-        scores.append(((estimate.values - truth(game)) / estimate.standard_errors).ravel())
+        scores.append(((estimate.values - right) / estimate.standard_errors).ravel())
     return np.array(scores)
 
 

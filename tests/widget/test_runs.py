@@ -114,7 +114,7 @@ def test_a_run_is_extended_on_the_way_without_a_break(monkeypatch: pytest.Monkey
     assert result.provenance.calls == 74  # 75, in pairs
     assert {frame["run"] for frame in front.frames()} == {1}
     assert "finished" not in [frame["progress"]["phase"] for frame in front.frames()[:-1]]
-    assert front.frames()[-2]["progress"]["budget"] == 74
+    assert front.frames()[-2]["progress"]["planned"] == 74
     told = [frame["progress"]["calls"] for frame in front.frames()]
     assert told == sorted(told)
 

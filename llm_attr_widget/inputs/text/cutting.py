@@ -18,6 +18,7 @@ import regex
 
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs.text.sentences import sentence_starts
+from llm_attr_widget.tokens.asking import check_characters
 from llm_attr_widget.types import TEMPLATE, Piece, check_granularity
 
 Level: TypeAlias = Literal["word", "phrase", "sentence", "paragraph"]
@@ -44,13 +45,7 @@ def boundaries(text: str, level: Level) -> tuple[int, ...]:
     check_granularity(level)
     if level not in LEVELS:
         raise InputError(f"{level.capitalize()}s are cut by a tokenizer, not by rules of writing: make a TokenInput.")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise InputError(
-            f"The text has half a surrogate pair at offset {error.start}, which is no character. "
-            'Repair it, for instance with text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").'
-        ) from error
+    check_characters(text)
     words = set(_words(text))
     if level == "word":
         return tuple(sorted(words))

@@ -1,6 +1,7 @@
-"""One of the processes that share a model: `python -m tests.models.huggingface.rank KIND FOLDER`, under a rendezvous.
+"""One of the processes that share a model: `python -m tests.models.huggingface.rank FOLDER KINDS`, under a rendezvous.
 
-Scores and attributes with clocks that run differently in each process, and writes what came out to the folder.
+Of each kind, one after the other: scores and attributes with clocks that run differently in each process, and writes
+what came out to the folder.
 """
 
 from __future__ import annotations
@@ -31,7 +32,6 @@ def sharded(kind, folder):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             return tf.AutoModelForCausalLM.from_pretrained(folder / "model", tp_plan="auto")
-    dist.init_process_group("gloo")
     model = build("llama")
     mesh = init_device_mesh("cpu", (2,))
     for layer in model.model.layers:
@@ -39,7 +39,7 @@ def sharded(kind, folder):
     return fully_shard(model, mesh=mesh)
 
 
-def main(kind, folder):
+def measure(kind, folder):
     rank, passes = int(os.environ["RANK"]), []
     model = sharded(kind, folder)
 
@@ -56,11 +56,13 @@ def main(kind, folder):
     _, tok = load_text()
     scorer, players = HuggingFaceModel(model, Tokenizer()), TokenInput(tok, list(range(5, 25)))
     found["values"] = attribute(scorer, tok, players, [20, 21], method="kernel_shap", budget=200, progress=False).values
-    np.savez(folder / f"{rank}.npz", passes=np.array([list(shape) for shape in passes]), **found)
+    np.savez(folder / f"{kind} {rank}.npz", passes=np.array([list(shape) for shape in passes]), **found)
     dist.barrier()
-    dist.destroy_process_group()
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    main(sys.argv[1], Path(sys.argv[2]))
+    dist.init_process_group("gloo")
+    for each in sys.argv[2:]:
+        measure(each, Path(sys.argv[1]))
+    dist.destroy_process_group()

@@ -21,6 +21,7 @@ from tests.models.asked import NATS, Tokenizer, ask, prompts, truth_of
 from tests.models.huggingface.families import build
 
 MANY = prompts(60, 40, seed=5)
+KINDS = ("tensor parallel", "FSDP")
 
 
 def _free_port():
@@ -29,13 +30,14 @@ def _free_port():
         return found.getsockname()[1]
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("kind", ["tensor parallel", "FSDP"])
-def test_two_processes_with_different_clocks_agree_on_every_pass(kind, tmp_path):
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory):
+    """The model, and the folder to which two processes that share it have written: they start once for both kinds."""
+    folder = tmp_path_factory.mktemp("ranks")
     model = build("llama")
-    model.save_pretrained(tmp_path / "model")
+    model.save_pretrained(folder / "model")
     shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "tests.models.huggingface.rank", kind, str(tmp_path)]
+    command = [sys.executable, "-m", "tests.models.huggingface.rank", str(folder), *KINDS]
     processes = [
         subprocess.Popen(
             command,
@@ -47,7 +49,14 @@ def test_two_processes_with_different_clocks_agree_on_every_pass(kind, tmp_path)
     ]
     said = [process.communicate(timeout=280)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], "\n".join(text[-2000:] for text in said)
-    first, second = (np.load(tmp_path / f"{rank}.npz") for rank in range(2))
+    return model, folder
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_processes_with_different_clocks_agree_on_every_pass(kind, ranks):
+    model, folder = ranks
+    first, second = (np.load(folder / f"{kind} {rank}.npz") for rank in range(2))
     np.testing.assert_array_equal(first["passes"], second["passes"])
     truth = truth_of(model, MANY[::6])
     for found in (first, second):
