@@ -52,14 +52,16 @@ def lab(desk: Lab, request: pytest.FixtureRequest) -> Iterator[Lab]:
     desk.outside_requests.clear()
     failed_before = request.session.testsfailed
     yield desk
+    # Before the notebook is closed: Lab itself complains of questions that its kernel did not answer any more.
+    page_errors, outside_requests = [*desk.page_errors], [*desk.outside_requests]
     if request.session.testsfailed == failed_before:
         desk.put_away()
     else:
         if desk.is_open:
             desk.screenshot(f"failed-{request.node.name}")
         desk.close()
-    assert desk.page_errors == [], "uncaught errors in the page"
-    assert desk.outside_requests == [], "the page asked for something beyond the notebook server"
+    assert page_errors == [], "uncaught errors in the page"
+    assert outside_requests == [], "the page asked for something beyond the notebook server"
 
 
 @pytest.fixture(scope="package")
