@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -23,6 +26,12 @@ def test_every_part_runs_and_gives_a_table(name: str) -> None:
     if "largest difference" in found["head"]:
         column = list(found["head"]).index("largest difference")
         assert all(float(row[column]) <= 1e-4 for row in found["rows"])
+
+
+@pytest.mark.parametrize("path", sorted(Path(engine.__file__).parent.glob("*.py")), ids=lambda path: path.stem)
+def test_every_benchmark_can_be_called(path: Path) -> None:
+    """Those that take long are run by hand alone: what they take from the package is still there."""
+    assert importlib.import_module(f"benchmarks.{path.stem}").__doc__
 
 
 @quiet
