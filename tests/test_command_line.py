@@ -177,6 +177,15 @@ def test_a_model_that_fails_in_the_middle_leaves_what_there_was(
     assert len(Attribution.load(out).ledger) == 10
 
 
+def test_a_model_that_fails_at_once_is_told_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(HuggingFaceModel, "score", failing_after(0))
+    assert main(asked("--prompt", PROMPT, *QUICK)) == 1
+    told = capsys.readouterr().err.strip().splitlines()
+    assert told == ["llm-attr-widget: the model failed: RuntimeError: out of memory. See where with --verbose."]
+
+
 def test_an_interrupt_keeps_what_there_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

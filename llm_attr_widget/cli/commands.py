@@ -49,6 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         except OSError as error:
             _log.debug("traceback", exc_info=True)
             return _said(f"{error}.", MISTAKEN)
+        except Exception as error:  # noqa: BLE001  whatever a model raises is told in a sentence, too
+            _log.debug("traceback", exc_info=True)
+            return _said(f"the model failed: {type(error).__name__}: {error}. See where with --verbose.", FAILED)
 
 
 @contextmanager
