@@ -65,7 +65,7 @@ def test_it_opens_in_colab_and_installs_itself_there(path: Path) -> None:
     assert f"({address}{path.name})" in first.source
     assert install.cell_type == "code"
     assert '"google.colab" in sys.modules' in install.source
-    assert "%pip install" in install.source
+    assert '%pip install -q "llm_attr_widget[all] @ git+https://' in install.source, "figures, tables and captum, too"
 
 
 @each(NO_MODEL_TO_CHANGE | FETCHED)
