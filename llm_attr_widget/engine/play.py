@@ -129,6 +129,15 @@ def _met(ready: Plan, estimate: Estimate | None, calls: int) -> bool:
     return rule.met(estimate.values[-1], estimate.standard_errors[-1], calls)
 
 
+def _rule(ready: Plan, estimate: Estimate, calls: int, *, early: bool) -> str:
+    """The rule to end early by, in words; where it ended the run, with the features that share the last place."""
+    rule = ready.stop_when
+    if rule is None:
+        return ""
+    tied = rule.tied(estimate.values[-1], estimate.standard_errors[-1], calls) if early else ()
+    return rule.words(ready.game.input.features, ready.game.value.unit, tied)
+
+
 def _descended(ready: Plan, method: GradientMethod, cancelled: Callable[[], bool], clock: Clock) -> Iterator[Update]:
     """The same events for a gradient method. Its ledger holds both ends of the line, so that the gap can be told."""
     started = clock()
@@ -233,7 +242,7 @@ def _attribution(
             calls=counts[0],
             scored=counts[1],
             seconds=seconds,
-            stop_when="" if ready.stop_when is None else str(ready.stop_when),
+            stop_when=_rule(ready, estimate, counts[0], early=early),
             early=early,
             instead=ready.instead,
             doubts=ready.doubts,
