@@ -56,10 +56,10 @@ def expected(mixture: Mixture, signs: Array, values: Values) -> Estimate:
         (share, after.to_shapley.T @ after.weights, _variance(after))
         for share, after in _afterwards(mixture, signs, values)
     ]
-    mean = sum(share * values for share, values, _ in found)
-    variance = sum(share * (variance + np.square(values - mean)) for share, values, variance in found)
+    mean = np.sum([share * values for share, values, _ in found], axis=0)
+    spread = [share * (variance + np.square(values - mean)) for share, values, variance in found]
     mean = mean + (2 * values[0] - mean.sum(axis=0)) / signs.shape[1]  # what quadrature rounds off
-    return Estimate(mean.T, np.where(np.isnan(mean), np.nan, np.sqrt(variance)).T)
+    return Estimate(mean.T, np.where(np.isnan(mean), np.nan, np.sqrt(np.sum(spread, axis=0))).T)
 
 
 def regressed(mixture: Mixture, signs: Array, values: Values, problem: Problem) -> Estimate:
@@ -114,7 +114,7 @@ def _afterwards(mixture: Mixture, signs: Array, values: Values) -> list[tuple[fl
 def _after(prior: Prior, signs: Array, values: Values, *, relevances: bool) -> _After:
     kernel = covariance(prior, signs, signs)
     kernel[np.diag_indices_from(kernel)] += prior.noise * independent(signs)
-    inverse = np.linalg.inv(kernel)
+    inverse = np.asarray(np.linalg.inv(kernel), dtype=np.float64)
     known = np.einsum("pf,pf->f", signs, inverse @ signs)
     own = np.clip((prior.linear + prior.strength * np.tanh(prior.together)) * known, 0.0, 1.0)
     alone = np.maximum(4 * (1 - own) / known, 4 * prior.noise / len(signs))
