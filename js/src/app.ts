@@ -2,8 +2,9 @@
 
 import { type History, NO_HISTORY, remember } from "./data/history";
 import { lockedWith } from "./data/locks";
-import { chooseSpan, clear, group, groupAll, hide, hover, type Selection, togglePin } from "./data/selection";
+import { chooseSpan, clear, hover, lifted, type Selection, type Texts, togglePin, within } from "./data/selection";
 import { type Look, type Shown, sameShown, shownFrom } from "./data/shown";
+import { grouped, type Stretches, sightOf, WHOLE } from "./data/sight";
 import type { Cell } from "./data/table";
 import { lightingOf, rangeOf, spotOf } from "./draw/lighting";
 import { type Picture, pictureFrom } from "./draw/picture";
@@ -15,7 +16,9 @@ import type { Palette } from "./style/colours";
 import { element, type Place, setAttributes } from "./style/dom";
 import { dress, hostTheme, paletteOf, watchTheme } from "./style/theme";
 import { createParts, type Parts } from "./views/parts";
+import type { Where } from "./views/view";
 import { isBusy } from "./wire/phase";
+import type { Chart } from "./wire/protocol";
 
 /** Shows a session inside `host` until the returned function is called; nothing is left then. */
 export function mount(host: HTMLElement, session: Session, selection: Store<Selection>): () => void {
@@ -31,8 +34,17 @@ export function mount(host: HTMLElement, session: Session, selection: Store<Sele
   };
 }
 
-/** Another answer has other words: what was chosen in the one before is none of its. */
-const UNCHOSEN = { hovered: null, pins: [], span: [], brush: null } as const;
+/** The texts of a chart: joined once. */
+interface Known {
+  readonly chart: Chart;
+  readonly texts: Texts;
+}
+
+function textsOf(chart: Chart | null, known: Known | null): Known | null {
+  if (!chart || chart === known?.chart) return known;
+  const prompt = chart.pieces.map(({ text }) => text).join("");
+  return { chart, texts: { prompt, answer: chart.outputs.join("") } };
+}
 
 class App {
   readonly #place: Place;
@@ -47,8 +59,11 @@ class App {
   /** A style sheet counts only in the page: hosts render first and attach later. */
   #attached: boolean;
   #shown: Shown | null = null;
-  /** The cell under the pointer in this view: it has the tooltip. */
-  #open: Cell | null = null;
+  #texts: Known | null = null;
+  /** Whether places in what is on show are places in its prompt. */
+  #aligned = true;
+  /** Where in this view the pointer is: there is the tooltip. */
+  #open: Where = null;
   #picture: { readonly key: string; readonly picture: Picture } | null = null;
   #listed = false;
   #hatched = false;
@@ -96,19 +111,23 @@ class App {
       this.#palette = this.#readTheme();
     }
     const live = withoutKernel(this.#session.store.get());
-    const selection = this.#selection.get();
-    const seen = this.#seen(live, selection.run, selection.side);
+    const seen = this.#seen(live, this.#selection.get().side);
     const { state } = seen;
+    this.#texts = textsOf(state.matrix?.chart ?? null, this.#texts);
+    const selection = this.#chosen();
+    const sight = this.#sightOf(seen);
     if (selection.hatched !== this.#hatched) {
       this.#hatched = selection.hatched;
       this.#palette = this.#readTheme();
     }
     const busy = isBusy(live.phase) || live.waiting === "run";
-    const shown = this.#look(seen, selection);
+    const shown = this.#look(seen, selection, sight);
     this.#remember(live);
     this.#parts.update({
       history: seen.comparison ? NO_HISTORY : (this.#courses.get(shown?.matrix.chart.run ?? -1) ?? this.#history),
       state,
+      edit: seen.edit,
+      sight,
       live,
       comparison: seen.comparison,
       busy,
@@ -129,14 +148,13 @@ class App {
   }
 
   /** What is shown of the matrix now; as before where nothing came. */
-  #look({ state, comparison }: Seen, { groups, hidden, span, scale, side }: Selection): Shown | null {
+  #look({ state, comparison }: Seen, { span, scale, side }: Selection, sight: Stretches): Shown | null {
     const { matrix, settings, phase } = state;
     if (matrix === null) return null;
     const limit = comparison && side !== "difference" ? comparison.limit : null;
     const look: Look = {
+      ...sight,
       level: settings.granularity,
-      groups,
-      hidden,
       span,
       scale,
       streaming: phase === "running",
@@ -174,15 +192,37 @@ class App {
     return paletteOf(this.#root, theme, this.#hatched);
   }
 
+  /** What is chosen in the texts of the run on show. */
+  #chosen(): Selection {
+    const selection = this.#selection.get();
+    return this.#texts ? within(selection, this.#texts.texts) : selection;
+  }
+
+  /** Rows and columns of two that are compared are those of neither, unless both have the same. */
+  #sightOf({ state, comparison }: Seen): Stretches {
+    const { matrix, sights } = state;
+    this.#aligned = comparison?.aligned !== false;
+    if (!matrix || !this.#aligned) return WHOLE;
+    return sightOf(sights, runsOf(state), matrix.chart);
+  }
+
   // What the parts can do
 
   #select(change: (selection: Selection) => Selection): void {
-    this.#selection.set(change(this.#selection.get()));
+    this.#selection.set(change(this.#chosen()));
   }
 
-  #hover(row: number, column: number, open: boolean): void {
+  #sight(change: (sight: Stretches) => Partial<Stretches>): void {
+    const chart = this.#shown?.matrix.chart;
+    if (!chart || !this.#aligned) return;
+    const state = this.#session.store.get();
+    const now = sightOf(state.sights, runsOf(state), chart);
+    this.#session.look(chart, { ...now, ...change(now) });
+  }
+
+  #hover(row: number, column: number, where: Where): void {
     const table = this.#shown?.table;
-    this.#open = open && row >= 0 && column >= 0 ? { row, column } : null;
+    this.#open = row >= 0 || column >= 0 ? where : null;
     if (table) this.#select((selection) => hover(selection, spotOf(table, row, column)));
     this.redraw();
   }
@@ -199,7 +239,7 @@ class App {
 
   #group(from: number, to: number): void {
     const range = this.#shown && rangeOf(this.#shown.table.columns, from, to);
-    if (range) this.#select((selection) => group(selection, range));
+    if (range) this.#sight(({ groups }) => ({ groups: grouped(groups, range) }));
   }
 
   #brush(from: Cell, to: Cell): void {
@@ -211,12 +251,15 @@ class App {
 
   /** Looks at an older run, with its settings in the controls: the next run can start from there. */
   #show(run: number): void {
-    const session = this.#session;
-    const kept = runsOf(session.store.get()).find(({ matrix }) => matrix.chart.run === run);
-    if (!kept) return;
-    session.compare(null);
-    this.#select((selection) => ({ ...selection, run }));
-    session.edit(kept.matrix.chart.settings);
+    const kept = runsOf(this.#session.store.get()).find(({ matrix }) => matrix.chart.run === run);
+    if (kept) this.#session.show(kept.matrix.chart);
+  }
+
+  #clear(): void {
+    const selection = this.#chosen();
+    const cleared = clear(selection);
+    if (cleared !== selection) this.#selection.set(cleared);
+    else this.#sight(() => ({ groups: [] }));
   }
 
   /** Back from a contrast: to the newest run about the same prompt that was none. */
@@ -234,22 +277,16 @@ class App {
     const session = this.#session;
     return createParts(this.#place, {
       edit: (patch) => session.edit(patch),
-      run: () => {
-        this.#select((selection) => ({ ...selection, run: null }));
-        session.run();
-      },
+      revert: () => this.#shown && session.edit(this.#shown.matrix.chart.settings),
+      run: () => session.run(),
       contrast: (target, against) => {
-        this.#select((selection) => ({ ...selection, ...UNCHOSEN, run: null }));
         session.edit({ target, against, value: "log_prob" });
         session.run();
       },
       uncontrast: () => this.#uncontrast(),
       pause: () => session.pause(),
       resume: () => session.resume(),
-      extend: (run) => {
-        this.#select((selection) => ({ ...selection, run: null }));
-        session.extend(run);
-      },
+      extend: (run) => session.extend(run),
       check: (run) => session.check(run),
       whatIf: (run, absent, replaced) => session.whatIf(run, absent, replaced),
       show: (run) => this.#show(run),
@@ -262,15 +299,18 @@ class App {
       stop: () => session.stop(),
       write: () => session.generate(),
       dismiss: () => session.dismissFailure(),
-      hover: (row, column, open) => this.#hover(row, column, open),
+      hover: (row, column, where) => this.#hover(row, column, where),
       pin: (row, column) => this.#pin(row, column),
       span: (from, to, more) => this.#span(from, to, more),
       group: (from, to) => this.#group(from, to),
       brush: (from, to) => this.#brush(from, to),
-      clear: () => this.#select(clear),
-      groups: (ranges) => this.#select((selection) => groupAll({ ...selection, groups: [] }, ranges)),
-      hide: (ranges) => this.#select((selection) => hide(selection, ranges)),
-      showAll: () => this.#select((selection) => ({ ...selection, hidden: [] })),
+      clear: () => this.#clear(),
+      groups: (ranges) => this.#sight(() => ({ groups: ranges.reduce(grouped, []) })),
+      hide: (ranges) => {
+        this.#select(lifted);
+        this.#sight(({ hidden }) => ({ hidden: [...hidden, ...ranges] }));
+      },
+      showAll: () => this.#sight(() => ({ hidden: [] })),
       lock: (ranges, on) => {
         const chart = this.#shown?.matrix.chart;
         if (chart)

@@ -111,6 +111,8 @@ export const EMPTY: State = {
   records: [],
   names: [],
   comparing: [],
+  on_show: null,
+  sights: null,
   checks: [],
   pictures: [],
   fields: null,
@@ -143,6 +145,7 @@ export function makeChart(run: number, features: readonly string[], outputs: rea
     },
     units: null,
     output_units: null,
+    level: null,
   };
 }
 

@@ -76,12 +76,14 @@ PNG_ZOOM = 2  # dots to a pixel
 NARROW, WIDE, WIDE_FROM = 7.5, 13.0, 0x1100  # widths of characters where none can be measured
 
 _BEYOND = "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff"
+_EMOJI = "\u2190-\u2bff\U0001f000-\U0001faff"
+_JOINER = rf"(?<![{_EMOJI}\ufe0f])\u200d|\u200d(?![{_EMOJI}])"  # one between two emoji makes one glyph of both
 GLYPHS = (
     (r"\r?\n|[\r\x85\u2028\u2029]", "⏎"),
     (r"\t", "⇥"),
     (r"[\xa0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000]", "⍽"),
     (r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]", "⇄"),
-    (rf"[\xad\u115f\u1160\u180e\u200b-\u200d\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb{_BEYOND}]", "·"),
+    (rf"{_JOINER}|[\xad\u115f\u1160\u180e\u200b\u200c\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb{_BEYOND}]", "·"),
     (r"\x7f", "␡"),
     (r"[\x80-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]", "\ufffd"),
 )
@@ -252,8 +254,17 @@ def _carried(text: str) -> str:
 
 
 def shorten(text: str, length: int = LABEL_LENGTH) -> str:
-    """At most `length` characters, the last of them an ellipsis where some are missing."""
-    return text if len(text) <= length else text[: length - 1] + "…"
+    """At most `length` characters, the last of them an ellipsis where some are missing; none is cut from its joiner."""
+    if len(text) <= length:
+        return text
+    end = length - 1
+    while end > 1 and (_CLINGS.match(text, end) or text[end - 1] == "\u200d"):
+        end -= 1
+    return text[:end] + "…"
+
+
+_CLINGS = re.compile("[\u200d\ufe0f\U0001f3fb-\U0001f3ff]")
+"""What belongs to the emoji before it."""
 
 
 def widest(labels: Iterable[str]) -> float:

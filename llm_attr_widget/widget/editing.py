@@ -7,6 +7,7 @@ from typing import Any
 
 import traitlets
 
+from llm_attr_widget.widget.choices import CHOICES
 from llm_attr_widget.widget.displayed import Displayed
 from llm_attr_widget.widget.given import Given
 from llm_attr_widget.widget.protocol import Beside, Settings
@@ -50,7 +51,8 @@ class Edited(Displayed):
         if self._given.prompt_text:  # else there is nothing to go back to
             self._earlier.append(self._given)
         self._given = given
-        self.fields = encode(Beside(fields=given.field_texts()))["fields"]
+        beside = encode(Beside(given.choices(CHOICES, self.granularity), fields=given.field_texts()))
+        self.fields, self.choices = beside["fields"], beside["choices"]
 
     @traitlets.observe("prompt")
     def _follow(self, _change: Mapping[str, Any]) -> None:

@@ -66,6 +66,7 @@ def chart_of(attribution: Attribution, run: int, settings: Settings, continues: 
         settings=settings,
         units=feature_units(attribution),
         output_units=output_units(attribution),
+        level=attribution.provenance.granularity,
     )
 
 

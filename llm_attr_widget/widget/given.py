@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.game.targets import TargetLike, make_target
@@ -16,10 +18,10 @@ from llm_attr_widget.inputs.changed.rewritten import fields_of, rewritten
 from llm_attr_widget.inputs.fields import fits, joined, texts_in
 from llm_attr_widget.inputs.image.prompt import segmented
 from llm_attr_widget.inputs.image.reading import ImageLike, read_image
-from llm_attr_widget.inputs.image.segmentation import Segments
+from llm_attr_widget.inputs.image.segmentation import Known, Segmentation, Segments
 from llm_attr_widget.inputs.image.words import fields_about, rewritten_about
 from llm_attr_widget.inputs.making import is_chat
-from llm_attr_widget.inputs.members import is_plain
+from llm_attr_widget.inputs.members import is_plain, units_of
 from llm_attr_widget.methods.registry import METHODS, MethodLike, budget_of, make_method, with_budget
 from llm_attr_widget.picture import Picture
 from llm_attr_widget.result.attribution import Attribution
@@ -36,10 +38,15 @@ class Pictured:
     image: ImageLike
     segments: Segments | None
 
+    @cached_property
+    def _read(self) -> tuple[NDArray[np.uint8], Segmentation]:
+        """The image, read and segmented once for all runs."""
+        pixels = np.asarray(read_image(self.image))
+        return pixels, segmented(pixels, self.segments)
+
     def picture(self) -> Picture:
         """The image as every run shows it. Raises InputError for an image or segments that cannot be used."""
-        pixels = np.asarray(read_image(self.image))
-        segmentation = segmented(pixels, self.segments)
+        pixels, segmentation = self._read
         return Picture(pixels, segmentation.regions, segmentation.members)
 
     def with_prompt(self, prompt: PromptLike, granularity: Granularity) -> PromptLike:
@@ -47,7 +54,9 @@ class Pictured:
         given: Any = prompt
         if getattr(given, "picture", None) is not None:
             return prompt
-        return ImageInput(self.processor, self.image, given, segments=self.segments, granularity=granularity)
+        pixels, segmentation = self._read
+        segments = None if self.segments is None else Known(segmentation)
+        return ImageInput(self.processor, pixels, given, segments=segments, granularity=granularity)
 
 
 class HasAttribution(Protocol):
@@ -160,14 +169,28 @@ class Given:
     def value(self, name: str) -> ValueLike:
         return cast(Any, name) if self._value is None or name != name_of(self._value) else self._value
 
-    def choices(self, choices: Choices) -> Choices:
-        """What the menus offer, with what was given in Python and is not among it."""
-        methods, values = choices.methods, choices.values
+    def choices(self, choices: Choices, granularity: Granularity) -> Choices:
+        """What the menus offer, with what was given in Python and is not among it.
+
+        granularity: as it is set. A prompt that was given cut has the parts it has, whatever that is: they are the one
+        choice then, under its name.
+        """
+        methods, values, levels = choices.methods, choices.values, choices.granularities
+        if self._is_cut:
+            units = units_of(cast(Any, self._prompt))
+            label = units if units.isidentifier() else "as given"
+            levels = (Choice(granularity, label, f"The prompt's parts as they were given in Python: {units}."),)
         if self._method is not None and method_name_of(self._method) == CUSTOM:
             methods = (*methods, Choice(CUSTOM, self._method.label, "The method given in Python."))
         if self._value is not None and name_of(self._value) == CUSTOM:
             values = (*values, Choice(CUSTOM, self._value.label, "The function given in Python."))
-        return replace(choices, methods=methods, values=values)
+        return replace(choices, methods=methods, values=values, granularities=levels)
+
+    @property
+    def _is_cut(self) -> bool:
+        """Whether the prompt has parts of its own, which no granularity changes."""
+        given = self._prompt
+        return self._image is None and not (isinstance(given, str) or is_chat(given))
 
 
 def method_name_of(method: Method | GradientMethod) -> str:

@@ -152,6 +152,7 @@ class Chart:
     with. askable: the kernel can ask the model about this run (what if, check). extendable: and play more for it.
     units: of the features at each level coarser than theirs, from fine to coarse; output_units: sentences and
     paragraphs of the outputs. Null in what earlier versions saved: then nothing can be put together by a level.
+    level: in words, what one feature is ("word", "turn", "a grid of 4 × 4"); null in what earlier versions saved.
     """
 
     run: int
@@ -174,6 +175,7 @@ class Chart:
     settings: Settings
     units: tuple[Units, ...] | None = None
     output_units: tuple[Units, ...] | None = None
+    level: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +241,29 @@ class RunName:
 
     run: int
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A stretch of a text, in UTF-16 units from `start` to one before `end`; an empty piece of it counts as one.
+
+    A feature without a piece of text (a segment of an image) has the range before zero: from -feature - 1.
+    """
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """How a person looks at the prompt of a run, and of all others about the same prompt.
+
+    groups: stretches put together by hand. hidden: stretches left out of the view; every number stays what it is.
+    """
+
+    run: int
+    groups: tuple[Range, ...]
+    hidden: tuple[Range, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -462,7 +487,7 @@ Event: TypeAlias = Frame | Failed | Generated | WhatIfAnswer
 
 
 # Traits: what a saved notebook shows. The names of those that the front end changes, too: all of `Settings`, `names`,
-# `comparing`.
+# `comparing`, `on_show`, `sights`.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -483,7 +508,8 @@ class Beside:
     """What stands beside the newest run.
 
     choices: what the controls offer. has_model: new runs can be made. records: the runs before it that are kept, oldest
-    first. comparing: none, or the two runs that are compared. fields: of the prompt as it was given; null for a
+    first. comparing: none, or the two runs that are compared. on_show: the run that is looked at; null: the newest.
+    sights: the latest last; null in what earlier versions saved. fields: of the prompt as it was given; null for a
     text, and in what earlier versions saved.
     """
 
@@ -492,6 +518,8 @@ class Beside:
     records: tuple[Record, ...] = ()
     names: tuple[RunName, ...] = ()
     comparing: tuple[int, ...] = ()
+    on_show: int | None = None
+    sights: tuple[Sight, ...] | None = None
     checks: tuple[Verdict, ...] = ()
     pictures: tuple[Picture, ...] = ()
     fields: tuple[FieldText, ...] | None = None

@@ -62,7 +62,11 @@ class Stage:
         """A new run on stage; the one before it is kept, if it has a result."""
         with self.order:
             before = self.now
-            shown = Shown(before.run + 1, settings, Standing(nothing_yet(before.run + 1, message)), continues)
+            known = None if before.result is None else before.settings
+            standing = Standing(nothing_yet(before.run + 1, message))
+            offered = {choice["name"]: choice["label"] for choice in self._traits.choices["granularities"]}
+            level = offered.get(settings.granularity, "")
+            shown = Shown(before.run + 1, settings, standing, continues, before=known, level=level)
             self.now = shown
             if before.result is not None:
                 self._kept.append(before)
@@ -150,7 +154,7 @@ class Stage:
                     setattr(traits, name, value)
             traits.records = records_of(self._kept)
             traits.names = [*traits.names, encode(RunName(shown.run, shown.name()))]
-            traits.comparing = []
+            traits.comparing, traits.on_show = [], None
             traits.status, traits.made_at = "running", _now()
 
     def _set_end(self, shown: Shown) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -91,7 +92,16 @@ class Traits(anywidget.AnyWidget):
         makes such a page, too, but only with drop_defaults=False, and its page needs a network. Raises AttributionError
         while there is no result.
         """
-        if not self.chart:
+        chart = self._chart_on_show()
+        if chart is None:
             raise AttributionError("There is nothing to write yet. Press Run, or call run() and wait().")
         state = {name: getattr(self, name) for name in synced(*TRAITS)}
-        return given_or_written(page(str(self.chart["label"]), STATIC, state), path)
+        # An edit that was not run is none of the page's; the level is that of the view.
+        own = {**chart["settings"], "granularity": self.granularity}
+        return given_or_written(page(str(chart["label"]), STATIC, {**state, **own}), path)
+
+    def _chart_on_show(self) -> Mapping[str, Any] | None:
+        """What the run is about that is looked at: the one that was chosen, else the newest that has numbers."""
+        charts = [record["chart"] for record in self.records] + ([self.chart] if self.chart else [])
+        newest = charts[-1] if charts else None
+        return next((chart for chart in charts if chart["run"] == self.on_show), newest)

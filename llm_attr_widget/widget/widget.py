@@ -126,7 +126,9 @@ class AttrWidget(Edited):
         shown = self._given.picture()
         pictures = [] if shown is None else [encode(picture_of(shown))]
         beside = Beside(
-            self._given.choices(CHOICES), has_model=self._model is not None, fields=self._given.field_texts()
+            self._given.choices(CHOICES, granularity),
+            has_model=self._model is not None,
+            fields=self._given.field_texts(),
         )
         super().__init__(**{**encode(self._first), **encode(beside), "pictures": pictures})
         self._own_layout: Any = self.layout
@@ -212,11 +214,12 @@ class AttrWidget(Edited):
             raise AttributionError("There is nothing to add to yet. Press Run, or call run() and wait().")
         if shown is now and self._worker.busy:
             further(replace(shown.result, phase="finished"))  # refuses what can't be added to
-            shown.more += 0.25
+            shown.ask_more()
+            self._stage.show(shown)
             return
         ready = replace(further(shown.result), autosave=self._autosave)
         settings = replace(shown.settings, budget=getattr(ready.method, "budget", None), trials=ready.trials)
-        self._start(settings, lambda: ready, continues=shown.run)
+        self._start(settings, lambda: ready, continues=shown)
 
     def wait(self, timeout: float | None = None) -> Attribution | None:
         """Block until the run has ended, at most `timeout` seconds; the result as it then stands.
@@ -346,12 +349,14 @@ class AttrWidget(Edited):
         settings = self._given.edited(settings)
         self._start(settings, lambda: self._plan(settings))
 
-    def _start(self, settings: Settings, ready: Callable[[], Plan], continues: int | None = None) -> None:
+    def _start(self, settings: Settings, ready: Callable[[], Plan], continues: Shown | None = None) -> None:
         if self._closed:
             raise AttributionError("This widget was closed. Make another one: AttrWidget(model, tokenizer, prompt).")
         writing = "" if settings.target is not None else "The model is writing the target…"
         with self._stage.order:  # of two threads that press Run, the one whose run is on stage is the one that runs
-            shown = self._stage.begin(settings, writing, continues)
+            shown = self._stage.begin(settings, writing, continues and continues.run)
+            if continues is not None:
+                shown.more = continues.more  # of one that was stopped before it came to what was asked for on top
 
             def waiting() -> None:
                 shown.say(nothing_yet(shown.run, "Waiting for another run on this model…"))

@@ -10,7 +10,8 @@ export type Side = "a" | "b" | "difference";
 /**
  * rank: Spearman's, over the cells that both have; NaN where there are fewer than three, or all are equal.
  * paired: features that both have. beyond: cells that differ by more than two standard errors, of `both`. same: whether
- * the numbers are of one kind, so that their difference means something. limit: of the colours of A and of B.
+ * the numbers are of one kind, so that their difference means something. aligned: the columns are those of either run.
+ * limit: of the colours of A and of B.
  */
 export interface Comparison {
   readonly a: Kept;
@@ -21,6 +22,7 @@ export interface Comparison {
   readonly beyond: number;
   readonly both: number;
   readonly same: boolean;
+  readonly aligned: boolean;
   readonly limit: number;
 }
 
@@ -34,8 +36,11 @@ export function comparison(a: Kept, b: Kept): Comparison {
   const two = spread(b, a, rows, columns, 1);
   const values = map(one.matrix.values, two.matrix.values, (x, y) => x - y);
   const errors = map(one.matrix.errors, two.matrix.errors, errorOf);
+  const answers = [a, b].map(({ matrix: { chart } }) => `${chart.target}\0${chart.against ?? ""}`);
   const chart: Chart = {
     ...one.matrix.chart,
+    // Of two answers it is of neither.
+    ...(answers[0] === answers[1] ? {} : { target: "", against: null }),
     label: differenceOf(a.matrix.chart.label, b.matrix.chart.label),
     adds_up: a.matrix.chart.adds_up && b.matrix.chart.adds_up,
     sampled: true,
@@ -63,6 +68,7 @@ export function comparison(a: Kept, b: Kept): Comparison {
     paired: columns.filter(([i, j]) => i >= 0 && j >= 0).length,
     beyond: known.filter((at) => Math.abs(values[at] as number) >= 2 * (errors[at] as number)).length,
     both: known.length,
+    aligned: columns.every(([i, j]) => i === j),
     same: a.matrix.chart.unit === b.matrix.chart.unit && a.matrix.chart.explains === b.matrix.chart.explains,
     limit: niceCeil(Math.max(largest(one.matrix.values), largest(two.matrix.values))),
   };
@@ -120,6 +126,9 @@ function spread(own: Kept, other: Kept, rows: readonly Pair[], columns: readonly
     pieces: piecesOf(own, other, columns, side),
     features: columns.map((pair) => text([matrix.chart.features, other.matrix.chart.features], pair)),
     outputs: rows.map((pair) => text([matrix.chart.outputs, other.matrix.chart.outputs], pair)),
+    // Units are of the run's own lines, in their order.
+    units: columns.length === matrix.features ? matrix.chart.units : null,
+    output_units: rows.length === matrix.rows ? matrix.chart.output_units : null,
   };
   return {
     progress: own.progress,

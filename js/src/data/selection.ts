@@ -1,4 +1,4 @@
-/** What is hovered, pinned, spanned and grouped: one state that every view reads and writes, in terms of source places. */
+/** What is hovered, pinned and spanned: one state that every view reads and writes, in terms of source places. */
 
 import type { ScaleMode } from "../style/colours";
 import type { Side } from "./comparison";
@@ -20,34 +20,36 @@ export interface Brush {
   readonly feature: Range;
 }
 
+/** Places in other texts than these are other words. */
+export interface Texts {
+  readonly prompt: string;
+  readonly answer: string;
+}
+
 /**
- * span: the output tokens explained together; empty means the whole answer. groups: stretches of the prompt put
- * together by hand. hidden: stretches left out of the view; every number stays what it is. scale: how the limit of the colours is chosen. hatched: sign is shown by pattern, too. run: which
- * run is looked at, null: the newest. side: what of two that are compared.
+ * about: the texts that the places are in; null before anything was chosen. span: the output tokens explained together;
+ * empty means the whole answer. scale: how the limit of the colours is chosen. hatched: sign is shown by pattern, too.
+ * side: what of two that are compared.
  */
 export interface Selection {
+  readonly about: Texts | null;
   readonly hovered: Spot | null;
   readonly pins: readonly Pin[];
   readonly span: readonly Range[];
   readonly brush: Brush | null;
-  readonly groups: readonly Range[];
-  readonly hidden: readonly Range[];
   readonly scale: ScaleMode;
   readonly hatched: boolean;
-  readonly run: number | null;
   readonly side: Side;
 }
 
 export const NOTHING: Selection = {
+  about: null,
   hovered: null,
   pins: [],
   span: [],
   brush: null,
-  groups: [],
-  hidden: [],
   scale: "whole",
   hatched: false,
-  run: null,
   side: "a",
 };
 
@@ -74,32 +76,26 @@ export function chooseSpan(selection: Selection, range: Range, more: boolean): S
   return { ...selection, span: [...apart, range].sort((a, b) => a.start - b.start) };
 }
 
-/** Puts several stretches together at once, such as the matches of a pattern. */
-export function groupAll(selection: Selection, ranges: readonly Range[]): Selection {
-  return ranges.reduce(group, selection);
+/** Nothing chosen: what stood there may be out of view. */
+export function lifted(selection: Selection): Selection {
+  return { ...selection, hovered: null, pins: [], brush: null };
 }
 
-/** Puts a stretch of the prompt together; it swallows the groups that it touches. */
-export function group(selection: Selection, range: Range): Selection {
-  const touched = selection.groups.filter((other) => overlap(other, range));
-  const whole = {
-    start: Math.min(range.start, ...touched.map((other) => other.start)),
-    end: Math.max(range.end, ...touched.map((other) => other.end)),
-  };
-  return { ...selection, groups: [...selection.groups.filter((other) => !touched.includes(other)), whole] };
-}
-
-/** Leaves more stretches of the prompt out of the view; pins and brush may stand on what is gone, so they are lifted. */
-export function hide(selection: Selection, ranges: readonly Range[]): Selection {
-  return { ...selection, hidden: [...selection.hidden, ...ranges], hovered: null, pins: [], brush: null };
-}
-
-/** One step back at a time: the brush, then the span, then the pins, then the groups. */
+/** One step back at a time: the brush, then the span, then the pins; the same where there is nothing of these. */
 export function clear(selection: Selection): Selection {
   if (selection.brush) return { ...selection, brush: null };
   if (selection.span.length > 0) return { ...selection, span: [] };
-  if (selection.pins.length > 0) return { ...selection, pins: [] };
-  return { ...selection, groups: [] };
+  return selection.pins.length > 0 ? { ...selection, pins: [] } : selection;
+}
+
+/** What of a selection holds in these texts: another prompt, or another answer, has other words in the same places. */
+export function within(selection: Selection, texts: Texts): Selection {
+  const { about } = selection;
+  const [prompt, answer] = [about?.prompt === texts.prompt, about?.answer === texts.answer];
+  if (prompt && answer) return selection;
+  const holds = ({ output, feature }: Spot) => (answer || output === null) && (prompt || feature === null);
+  const pins = selection.pins.filter(holds);
+  return { ...selection, about: texts, hovered: null, brush: null, pins, span: answer ? selection.span : [] };
 }
 
 /** The row to paint the prompt for: the one under the pointer, else none (a span), else that of the last pin. */

@@ -3,12 +3,9 @@
  *
  * A selection kept this way survives regrouping, streaming and a run at another granularity.
  */
-import type { Chart } from "../wire/protocol";
+import type { Chart, Range } from "../wire/protocol";
 
-export interface Range {
-  readonly start: number;
-  readonly end: number;
-}
+export type { Range };
 
 /** Range of every piece of the prompt. */
 export function pieceRanges(chart: Pick<Chart, "pieces">): readonly Range[] {

@@ -78,10 +78,17 @@ export function isWhole({ chart, columns }: Table): boolean {
   return columns.reduce((count, { members }) => count + members.length, 0) >= chart.features.length;
 }
 
+/** Values and errors of a row; of row -1, the total of the span or of the whole answer. */
+export function numbersOf(table: Table, row: number): { values: Float32Array; errors: Float32Array } {
+  const { values, errors, sequence, sequence_errors, columns } = table;
+  if (row < 0) return { values: sequence, errors: sequence_errors };
+  return { values: rowOf(values, row, columns.length), errors: rowOf(errors, row, columns.length) };
+}
+
 /** |value| as a share of all |values| of its row; NaN in an empty row. */
 export function shareOfRow(table: Table, row: number, column: number): number {
-  const columns = table.columns.length;
+  const { values } = numbersOf(table, row);
   let all = 0;
-  for (const value of rowOf(table.values, row, columns)) all += Math.abs(value);
-  return Math.abs(table.values[row * columns + column] as number) / all;
+  for (const value of values) all += Math.abs(value);
+  return Math.abs(values[column] as number) / all;
 }

@@ -11,6 +11,12 @@ export function offers({ settings, units }: Chart, level: Granularity): boolean 
   return level === settings.granularity || unitsAt(units, level) !== null;
 }
 
+/** What one feature is called. */
+export function levelOf({ level, settings }: Chart): string {
+  const own = level ?? settings.granularity;
+  return /^\w+$/.test(own) ? own : "as given";
+}
+
 /** Members of every unit, in reading order. */
 export function membersOf(of: readonly number[]): readonly (readonly number[])[] {
   const members: number[][] = [];

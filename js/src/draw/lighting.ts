@@ -3,7 +3,7 @@
 import { type Brush, paintedFeature, paintedOutput, type Selection, type Spot } from "../data/selection";
 import type { Shown } from "../data/shown";
 import type { Range } from "../data/sources";
-import { type Cell, type Line, lineAt, rowOf, type Table } from "../data/table";
+import { type Cell, type Line, lineAt, numbersOf, type Table } from "../data/table";
 import type { Lit } from "./paint";
 
 /** Numbers that a text is painted with, one for each line of it; limit: where colours are full. */
@@ -21,6 +21,8 @@ export interface Mark {
 
 export interface Lighting {
   readonly lit: Lit;
+  /** Row and column under the pointer; -1: none. */
+  readonly over: Cell;
   /** Row that the prompt is painted for, and column that the answer is painted for; -1: the total, none. */
   readonly row: number;
   readonly column: number;
@@ -35,18 +37,19 @@ export function lightingOf(shown: Shown, selection: Selection): Lighting {
   const row = lineAt(table.rows, paintedOutput(selection));
   const column = lineAt(table.columns, paintedFeature(selection));
   const { hovered, pins: pinned, brush } = selection;
-  const over: Cell = {
+  const over = {
     row: lineAt(table.rows, hovered?.output ?? null),
     column: lineAt(table.columns, hovered?.feature ?? null),
   };
-  const pins = pinned.map((pin) => ({
-    letter: pin.letter,
-    row: lineAt(table.rows, pin.output),
-    column: lineAt(table.columns, pin.feature),
-  }));
+  const pins = pinned.flatMap(({ letter, output, feature }) => {
+    const pin = { letter, row: lineAt(table.rows, output), column: lineAt(table.columns, feature) };
+    // What is locked or out of view is no line of the matrix: its pin is nowhere.
+    return (output !== null && pin.row < 0) || (feature !== null && pin.column < 0) ? [] : [pin];
+  });
   const cell = over.row >= 0 && over.column >= 0 ? over : null;
   return {
     lit: { row, column, cell, span: shown.spanned, pins, brush: brush && cellsOf(table, brush) },
+    over,
     row,
     column,
     promptPaint: promptPaint(shown, row),
@@ -57,9 +60,7 @@ export function lightingOf(shown: Shown, selection: Selection): Lighting {
 }
 
 function promptPaint({ table, limits, sequenceLimit }: Shown, row: number): Paint {
-  const columns = table.columns.length;
-  if (row < 0) return { values: table.sequence, errors: table.sequence_errors, limit: sequenceLimit };
-  return { values: rowOf(table.values, row, columns), errors: rowOf(table.errors, row, columns), limit: limits(row) };
+  return { ...numbersOf(table, row), limit: row < 0 ? sequenceLimit : limits(row) };
 }
 
 function columnPaint({ table, limit }: Shown, column: number): Paint {

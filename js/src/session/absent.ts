@@ -2,17 +2,8 @@
 import { isBusy } from "../wire/phase";
 import type { SessionState } from "./session";
 
-/** The state as it is; without a kernel, that of a saved picture: its last numbers, with their own settings. */
+/** The state as it is; without a kernel, that of a saved picture. */
 export function withoutKernel(state: SessionState): SessionState {
   if (!state.absent) return state;
-  const { matrix = null, progress = null } = state.matrix ? state : (state.records.at(-1) ?? {});
-  const { granularity } = state.settings;
-  return {
-    ...state,
-    matrix,
-    progress,
-    has_model: false,
-    settings: matrix ? { ...matrix.chart.settings, granularity } : state.settings,
-    phase: isBusy(state.phase) ? "stopped" : state.phase,
-  };
+  return { ...state, has_model: false, phase: isBusy(state.phase) ? "stopped" : state.phase };
 }

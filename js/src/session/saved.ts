@@ -1,21 +1,28 @@
 /** What a page of its own keeps of the traits. */
 
-import type { Matrix } from "../data/matrix";
+import type { Kept, Matrix } from "../data/matrix";
 import { pageOf } from "../export/page";
 import { namesOf } from "../wire/decode";
 import { isBusy } from "../wire/phase";
 import { NUMBERS, type Progress, type State } from "../wire/protocol";
+import { onShow } from "./seen";
+import type { SessionState } from "./session";
 import { BESIDE, ENDING, SETTINGS } from "./traits";
 
 /** The page of what is on display; `get` reads a trait, also anywidget's own (`_esm`, `_css`). */
-export function savedPage(
-  get: (name: string) => unknown,
-  { matrix, progress }: { readonly matrix: Matrix | null; readonly progress: Progress | null },
-): string {
+export function savedPage(get: (name: string) => unknown, session: SessionState): string {
   const names = [...SETTINGS, ...ENDING, ...BESIDE];
   const traits = Object.fromEntries(names.map((name) => [name, get(name)]));
-  const state = { ...traits, ...(matrix && progress ? endedState(matrix, progress) : {}) };
-  return pageOf(matrix?.chart.label ?? "Attribution", String(get("_esm")), String(get("_css")), state);
+  const { matrix, progress } = session;
+  const shown = onShow(session);
+  const ended = matrix && progress ? endedState(matrix, progress) : {};
+  const state = { ...traits, ...ended, ...(shown && settingsOf(shown, session)) };
+  return pageOf(shown?.matrix.chart.label ?? "Attribution", String(get("_esm")), String(get("_css")), state);
+}
+
+/** An edit that was not run is none of the page's: nothing can be run there. The level is that of the view. */
+function settingsOf({ matrix }: Kept, { settings }: SessionState): Partial<State> {
+  return { ...matrix.chart.settings, granularity: settings.granularity };
 }
 
 /** The traits of a result as if its run had ended now: there is no kernel that could go on. */

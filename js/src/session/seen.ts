@@ -1,42 +1,63 @@
-/** Which run is looked at: the newest, an older one, or two compared. */
+/** The run on show and the edit under way: every view, and every page that is saved, takes both from here. */
 import { type Comparison, comparison, type Side } from "../data/comparison";
+import { type Edit, editOf } from "../data/edit";
 import type { Kept } from "../data/matrix";
+import { isBusy } from "../wire/phase";
 import type { SessionState } from "./session";
 
-/** state: with the matrix, progress and settings of what is looked at. comparison: of what, if two are. */
+/**
+ * state: with the matrix, progress and phase of the run on show, and the settings of the next one. edit: what of these
+ * is not the run's. comparison: of what, if two are on show.
+ */
 export interface Seen {
   readonly state: SessionState;
+  readonly edit: Edit;
   readonly comparison: Comparison | null;
 }
 
 /** All runs that can be shown, oldest first. */
 export function runsOf({ records, matrix, progress }: SessionState): readonly Kept[] {
   const newest = matrix && progress && progress.run === matrix.chart.run ? [{ matrix, progress }] : [];
-  return [...records.filter((kept) => kept.matrix.chart.run !== matrix?.chart.run), ...newest];
+  return [...records.filter((kept) => kept.matrix.chart.run !== matrix?.chart.run || newest.length === 0), ...newest];
 }
 
-/** Remembers the last comparison, which is looked at for many frames. */
-export function createSeen(): (state: SessionState, run: number | null, side: Side) => Seen {
+/** The run that was chosen to be looked at, else the newest that has numbers, else `before`, for a while. */
+export function onShow(state: SessionState, before: number | null = null): Kept | null {
+  const runs = runsOf(state);
+  const find = (run: number | null) => runs.find(({ matrix }) => matrix.chart.run === run);
+  // A run that has no numbers yet leaves what was looked at on show.
+  const waits = isBusy(state.phase) && state.progress?.run !== state.matrix?.chart.run;
+  return find(state.on_show) ?? (waits ? find(before) : undefined) ?? runs.at(-1) ?? null;
+}
+
+/** Remembers the last comparison, which is looked at for many frames, and which run was on show. */
+export function createSeen(): (state: SessionState, side: Side) => Seen {
   let last: { a: Kept["matrix"]; b: Kept["matrix"]; made: Comparison } | null = null;
+  let before: number | null = null;
   const compared = (a: Kept, b: Kept): Comparison => {
     if (last?.a !== a.matrix || last.b !== b.matrix) last = { a: a.matrix, b: b.matrix, made: comparison(a, b) };
     return last.made;
   };
-  return (state, run, side) => {
-    const runs = runsOf(state);
-    const find = (number: number | null) => runs.find(({ matrix }) => matrix.chart.run === number) ?? null;
-    const [a, b] = [find(state.comparing?.[0] ?? null), find(state.comparing?.[1] ?? null)];
-    if (a && b) {
-      const made = compared(a, b);
-      return { state: looking(state, made[side]), comparison: made };
-    }
-    const kept = run === state.matrix?.chart.run ? null : find(run);
-    return { state: kept ? { ...state, ...kept, phase: kept.progress.phase } : state, comparison: null };
+  return (state, side) => {
+    const find = (run: number | undefined) => runsOf(state).find(({ matrix }) => matrix.chart.run === run);
+    const [a, b] = [find(state.comparing?.[0]), find(state.comparing?.[1])];
+    const two = a && b ? compared(a, b) : null;
+    const kept = two ? two[side] : onShow(state, before);
+    const shown = looking(state, kept);
+    const chart = shown.matrix?.chart ?? null;
+    if (!two) before = chart?.run ?? null;
+    // Where nothing can be edited, what is on show has its own settings; the level at which it is shown stays.
+    const own = chart && (two || state.absent) ? { ...chart.settings, granularity: state.settings.granularity } : null;
+    const settings = own ?? state.settings;
+    return { state: { ...shown, settings }, edit: editOf(own ? null : chart, settings), comparison: two };
   };
 }
 
-/** Compared runs are shown with their own texts, whatever stands in the editor. */
-function looking(state: SessionState, { matrix, progress }: Kept): SessionState {
-  const settings = { ...matrix.chart.settings, granularity: state.settings.granularity };
-  return { ...state, matrix, progress, settings, phase: progress.phase };
+function looking(state: SessionState, kept: Kept | null): SessionState {
+  if (!kept) return state;
+  const { matrix, progress } = kept;
+  const newest = progress.run === state.progress?.run;
+  // While the newest run has no numbers of its own, it is its progress that is told.
+  if (!newest && state.on_show === null && isBusy(state.phase)) return { ...state, matrix };
+  return { ...state, matrix, progress, phase: newest ? state.phase : progress.phase };
 }

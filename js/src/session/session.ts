@@ -6,9 +6,11 @@
  */
 import type { AnyModel } from "@anywidget/types";
 import { emptyMatrix, fullMatrix, type Matrix, withFrame } from "../data/matrix";
+import { type Stretches, withSight } from "../data/sight";
 import { type Buffers, checkLengths, DecodeError, floats, named } from "../wire/decode";
 import { isBusy, isOver } from "../wire/phase";
 import {
+  type Chart,
   type Command,
   decodeEvent,
   type Event,
@@ -26,6 +28,7 @@ import {
 import { type Beside, readBeside } from "./kept";
 import { createPresence, type Presence } from "./presence";
 import { savedPage } from "./saved";
+import { runsOf } from "./seen";
 import { createStore, type Store } from "./store";
 import { createTimers } from "./timers";
 import { BESIDE, ENDING, readEnding, readSettings, SETTINGS } from "./traits";
@@ -181,6 +184,19 @@ export class Session {
     this.#save("comparing", pair ?? []);
   }
 
+  /** Looks at a run; the next one can start from its settings. */
+  show({ run, settings }: Chart): void {
+    this.compare(null);
+    this.#save("on_show", run);
+    this.edit(settings);
+  }
+
+  /** Puts stretches of a run's prompt together, or leaves them out of the view. */
+  look(chart: Chart, stretches: Stretches): void {
+    const state = this.store.get();
+    this.#save("sights", withSight(state.sights, runsOf(state), chart, stretches));
+  }
+
   /** Lets the model write the target. */
   generate(): void {
     this.#ask("generate", { kind: "generate", settings: this.#saved() });
@@ -213,7 +229,7 @@ export class Session {
     this.#send(command);
   }
 
-  #save<K extends "names" | "comparing">(name: K, value: State[K]): void {
+  #save<K extends "names" | "comparing" | "on_show" | "sights">(name: K, value: State[K]): void {
     this.#model.set(name, value);
     this.#patch(readBeside(name, value));
     this.#presence.attempt(() => this.#model.save_changes());

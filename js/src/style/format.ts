@@ -17,6 +17,14 @@ export function decimalsOf(value: number, error: number): number {
   return Math.max(2, Math.min(6, digits));
 }
 
+/** Decimals of a sum: as many as the largest of its parts has by itself, at least. */
+export function decimalsOfSum(sum: number, error: number, parts: ArrayLike<number>, errors: ArrayLike<number>): number {
+  let at = 0;
+  for (let part = 1; part < parts.length; part++)
+    if (Math.abs(parts[part] as number) > Math.abs(parts[at] as number)) at = part;
+  return Math.max(decimalsOf(sum, error), parts.length > 0 ? decimalsOf(parts[at] as number, errors[at] as number) : 0);
+}
+
 /** Decimals of the numbers in cells and beside bars. */
 export function cellDecimals(limit: number): number {
   return Math.max(1, decimalsFor(limit) - 1);
@@ -113,7 +121,15 @@ export function quoted(text: string, length = 40): string {
 export function shorten(text: string, length: number = LABEL_LENGTH): string {
   if (text.length <= length) return text;
   const characters = [...text];
-  return characters.length <= length ? text : `${characters.slice(0, length - 1).join("")}…`;
+  if (characters.length <= length) return text;
+  let end = length - 1;
+  // What belongs to the emoji before it is not cut from that.
+  while (
+    end > 1 &&
+    (/[\u200d\ufe0f\u{1f3fb}-\u{1f3ff}]/u.test(characters[end] as string) || characters[end - 1] === "\u200d")
+  )
+    end--;
+  return `${characters.slice(0, end).join("")}…`;
 }
 
 /** Pixels that a label takes, a little generous: reckoned, as no two machines have the same type. */

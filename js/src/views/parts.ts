@@ -1,10 +1,10 @@
 import { courseOf, strongestCell } from "../data/history";
 import type { Shown } from "../data/shown";
 import { type Line, lineAt } from "../data/table";
-import { offers } from "../data/units";
+import { levelOf, offers } from "../data/units";
 import { buttonOf, claim, element, listen, type Place, setAttributes } from "../style/dom";
 import { featureLabel } from "../style/format";
-import type { Choices, Granularity, Settings } from "../wire/protocol";
+import type { Choice, Choices, Granularity, Settings } from "../wire/protocol";
 import { createEmpty } from "./around/empty";
 import { createFailure } from "./around/failure";
 import { createHelp } from "./around/help";
@@ -42,7 +42,7 @@ export function createParts(place: Place, actions: PartsActions): Parts {
   const saved = createSaved(place, actions);
   const failure = createFailure(place, actions.dismiss);
   const empty = createEmpty(place);
-  const notice = createNotice(place, actions.run);
+  const notice = createNotice(place, actions);
   const list = createList(place);
   const course = createCourse(place);
   const beside = createBeside(place, actions);
@@ -53,11 +53,12 @@ export function createParts(place: Place, actions: PartsActions): Parts {
   const help = createHelp(place);
   const panel = createPanel(place, {
     ...actions,
-    hover: (row, column) => actions.hover(row, column, false),
+    reveal: (cell) => matrix.reveal(cell),
+    hover: (row, column, tip = true) => actions.hover(row, column, tip ? "panel" : null),
   });
   const matrix = createMatrix(place, {
     ...actions,
-    hover: (cell) => actions.hover(cell?.row ?? -1, cell?.column ?? -1, true),
+    hover: (cell) => actions.hover(cell?.row ?? -1, cell?.column ?? -1, "matrix"),
     pin: ({ row, column }) => actions.pin(row, column),
   });
   const views = VIEWS.map((make) => make(place, actions));
@@ -76,7 +77,7 @@ export function createParts(place: Place, actions: PartsActions): Parts {
     beside.update(data);
     custom.update({
       chart: shown?.matrix.chart ?? null,
-      groups: data.selection.groups,
+      groups: data.sight.groups,
       hidden: shown?.hidden ?? 0,
       locked: state.has_model ? state.settings.locked_stretches.length : null,
       pinned: data.selection.pins.flatMap((pin) => pin.feature ?? []),
@@ -97,7 +98,17 @@ export function createParts(place: Place, actions: PartsActions): Parts {
     trust.element.hidden = data.comparison !== null && data.selection.side === "difference";
     if (shown) course.update(...courseFor(shown, data));
     const pinned = data.selection.pins.findLast((pin) => pin.feature !== null)?.feature ?? null;
-    panel.update({ ...state, busy, shown, lighting, palette, pinned, picture: data.picture });
+    panel.update({
+      ...state,
+      edit: data.edit,
+      tip: data.open === "panel",
+      busy,
+      shown,
+      lighting,
+      palette,
+      pinned,
+      picture: data.picture,
+    });
     trust.update({ ...state, chart: shown?.matrix.chart ?? null });
     for (const view of views) view.update(data);
   };
@@ -132,7 +143,14 @@ export function createParts(place: Place, actions: PartsActions): Parts {
       setAttributes(matrix.element, { "data-empty": shown === null });
       // First of all: it measures its tooltip, and whatever was changed before would have to be laid out for that.
       if (shown && lighting)
-        matrix.update({ shown, progress: state.progress, palette, lit: lighting.lit, open, listed });
+        matrix.update({
+          shown,
+          progress: state.progress,
+          palette,
+          lit: lighting.lit,
+          open: open === "matrix" ? lighting.over : null,
+          listed,
+        });
       late = !late && isFollowing(before, data);
       if (late) actions.redraw();
       else rest(data);
@@ -144,7 +162,9 @@ export function createParts(place: Place, actions: PartsActions): Parts {
 function choicesOf({ state: { choices, has_model }, shown }: PartsData): Choices {
   if (has_model || !shown) return choices;
   const { chart } = shown.matrix;
-  return { ...choices, granularities: choices.granularities.filter(({ name }) => offers(chart, name as Granularity)) };
+  const own = (choice: Choice) => (choice.name === chart.settings.granularity ? levelOf(chart) : choice.label);
+  const levels = choices.granularities.filter(({ name }) => offers(chart, name as Granularity));
+  return { ...choices, granularities: levels.map((choice) => ({ ...choice, label: own(choice) })) };
 }
 
 /**

@@ -1,8 +1,10 @@
 /** What every view is given, and what it gives back. */
 import type { Comparison } from "../data/comparison";
+import type { Edit } from "../data/edit";
 import type { History } from "../data/history";
 import type { Selection } from "../data/selection";
 import type { Shown } from "../data/shown";
+import type { Stretches } from "../data/sight";
 import type { Range } from "../data/sources";
 import type { Cell } from "../data/table";
 import type { Lighting } from "../draw/lighting";
@@ -14,6 +16,9 @@ import type { Settings } from "../wire/protocol";
 import type { BesideActions } from "./beside/beside";
 import type { ContrastActions } from "./panel/contrast";
 
+/** Where the pointer is in a view: there the numbers of what is under it are told. */
+export type Where = "matrix" | "panel" | null;
+
 export interface View {
   readonly element: HTMLElement;
   update(data: PartsData): void;
@@ -21,9 +26,14 @@ export interface View {
 
 export type MakeView = (place: Place, actions: PartsActions) => View;
 
-/** state: as it is looked at; live: as it is, whichever run is looked at. */
+/**
+ * state: with the run on show; live: as it is, whichever run is on show. edit: what of the settings is not its. sight:
+ * what of its prompt is put together or out of view.
+ */
 export interface PartsData {
   readonly state: SessionState;
+  readonly edit: Edit;
+  readonly sight: Stretches;
   readonly live: SessionState;
   readonly comparison: Comparison | null;
   readonly busy: boolean;
@@ -33,18 +43,21 @@ export interface PartsData {
   readonly selection: Selection;
   readonly history: History;
   readonly palette: Palette;
-  readonly open: Cell | null;
+  /** Where in this view the pointer is. */
+  readonly open: Where;
   readonly listed: boolean;
 }
 
 export interface PartsActions extends BesideActions, ContrastActions {
   edit(patch: Partial<Settings>): void;
+  /** Takes the edit under way back. */
+  revert(): void;
   run(): void;
   stop(): void;
   write(): void;
   dismiss(): void;
-  /** Row and column, -1 for none; `open`: with its tooltip. */
-  hover(row: number, column: number, open: boolean): void;
+  /** Row and column, -1 for none. */
+  hover(row: number, column: number, where: Where): void;
   pin(row: number, column: number): void;
   span(from: number, to: number, more: boolean): void;
   group(from: number, to: number): void;

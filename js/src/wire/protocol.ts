@@ -108,6 +108,7 @@ export interface Units {
  * with. askable: the kernel can ask the model about this run (what if, check). extendable: and play more for it.
  * units: of the features at each level coarser than theirs, from fine to coarse; output_units: sentences and
  * paragraphs of the outputs. Null in what earlier versions saved: then nothing can be put together by a level.
+ * level: in words, what one feature is ("word", "turn", "a grid of 4 × 4"); null in what earlier versions saved.
  */
 export interface Chart {
   readonly run: number;
@@ -130,6 +131,7 @@ export interface Chart {
   readonly settings: Settings;
   readonly units: readonly Units[] | null;
   readonly output_units: readonly Units[] | null;
+  readonly level: string | null;
 }
 
 /**
@@ -188,6 +190,27 @@ export interface Record extends Numbers {
 export interface RunName {
   readonly run: number;
   readonly name: string;
+}
+
+/**
+ * A stretch of a text, in UTF-16 units from `start` to one before `end`; an empty piece of it counts as one.
+ *
+ * A feature without a piece of text (a segment of an image) has the range before zero: from -feature - 1.
+ */
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * How a person looks at the prompt of a run, and of all others about the same prompt.
+ *
+ * groups: stretches put together by hand. hidden: stretches left out of the view; every number stays what it is.
+ */
+export interface Sight {
+  readonly run: number;
+  readonly groups: readonly Range[];
+  readonly hidden: readonly Range[];
 }
 
 /** share: of the features removed (or kept), 0 to 1; value: of the whole target, in the chart's unit. */
@@ -382,7 +405,8 @@ export interface Ending extends Numbers {
  * What stands beside the newest run.
  *
  * choices: what the controls offer. has_model: new runs can be made. records: the runs before it that are kept, oldest
- * first. comparing: none, or the two runs that are compared. fields: of the prompt as it was given; null for a
+ * first. comparing: none, or the two runs that are compared. on_show: the run that is looked at; null: the newest.
+ * sights: the latest last; null in what earlier versions saved. fields: of the prompt as it was given; null for a
  * text, and in what earlier versions saved.
  */
 export interface Beside {
@@ -391,6 +415,8 @@ export interface Beside {
   readonly records: readonly Record[];
   readonly names: readonly RunName[];
   readonly comparing: readonly number[];
+  readonly on_show: number | null;
+  readonly sights: readonly Sight[] | null;
   readonly checks: readonly Verdict[];
   readonly pictures: readonly Picture[];
   readonly fields: readonly FieldText[] | null;
@@ -465,6 +491,7 @@ export const decodeChart = record<Chart>({
   settings: decodeSettings,
   units: nullable(list(decodeUnits)),
   output_units: nullable(list(decodeUnits)),
+  level: nullable(string),
 });
 
 export const decodeSaid = record<Said>({
@@ -519,6 +546,17 @@ export const decodeRunName = record<RunName>({
   name: string,
 });
 
+export const decodeRange = record<Range>({
+  start: number,
+  end: number,
+});
+
+export const decodeSight = record<Sight>({
+  run: number,
+  groups: list(decodeRange),
+  hidden: list(decodeRange),
+});
+
 export const decodeCurvePoint = record<CurvePoint>({
   share: number,
   value: number,
@@ -560,6 +598,8 @@ export const decodeBeside = record<Beside>({
   records: list(decodeRecord),
   names: list(decodeRunName),
   comparing: list(number),
+  on_show: nullable(number),
+  sights: nullable(list(decodeSight)),
   checks: list(decodeVerdict),
   pictures: list(decodePicture),
   fields: nullable(list(decodeFieldText)),

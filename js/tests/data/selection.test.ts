@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { chooseSpan, clear, group, hover, NOTHING, paintedOutput, same, togglePin } from "../../src/data/selection";
+import { chooseSpan, clear, hover, NOTHING, paintedOutput, same, togglePin, within } from "../../src/data/selection";
+import { grouped } from "../../src/data/sight";
 import { moved } from "../../src/views/matrix/keys";
 
 const at = (start: number, end = start + 1) => ({ start, end });
@@ -43,27 +44,44 @@ test("spans: a drag replaces, with Ctrl it adds; over a span nothing is painted 
 });
 
 test("groups swallow the groups they touch", () => {
-  const two = group(group(NOTHING, at(0, 4)), at(10, 14));
-  expect(two.groups).toHaveLength(2);
-  expect(group(two, at(3, 11)).groups).toEqual([at(0, 14)]);
+  const two = grouped(grouped([], at(0, 4)), at(10, 14));
+  expect(two).toHaveLength(2);
+  expect(grouped(two, at(3, 11))).toEqual([at(0, 14)]);
 });
 
 test("Esc takes one thing back at a time", () => {
-  let selection = group(togglePin(NOTHING, spot(1)), at(0, 4));
+  let selection = togglePin(NOTHING, spot(1));
   selection = { ...chooseSpan(selection, at(2), false), brush: { output: at(0), feature: at(0) } };
-  const left = () => [selection.brush !== null, selection.span.length, selection.pins.length, selection.groups.length];
+  const left = () => [selection.brush !== null, selection.span.length, selection.pins.length];
   const seen = [left()];
-  for (let press = 0; press < 4; press++) {
+  for (let press = 0; press < 3; press++) {
     selection = clear(selection);
     seen.push(left());
   }
   expect(seen).toEqual([
-    [true, 1, 1, 1],
-    [false, 1, 1, 1],
-    [false, 0, 1, 1],
-    [false, 0, 0, 1],
-    [false, 0, 0, 0],
+    [true, 1, 1],
+    [false, 1, 1],
+    [false, 0, 1],
+    [false, 0, 0],
   ]);
+  expect(clear(selection)).toBe(selection);
+});
+
+test("in another prompt there is nothing of the old one, and the answer's places stay; and the other way", () => {
+  const [prompt, answer] = [{ output: null, feature: at(3) }, spot(2)];
+  const here = within(NOTHING, { prompt: "a b", answer: "c" });
+  const chosen = chooseSpan(
+    [prompt, answer, { ...answer, ...prompt, output: at(1) }].reduce(togglePin, here),
+    at(0),
+    false,
+  );
+  expect(within(chosen, { prompt: "a b", answer: "c" })).toBe(chosen);
+  const asked = within(chosen, { prompt: "a d", answer: "c" });
+  expect(asked.pins.map(({ output, feature }) => [output, feature])).toEqual([[at(2), null]]);
+  expect(asked.span).toEqual([at(0)]);
+  const answered = within(chosen, { prompt: "a b", answer: "d" });
+  expect(answered.pins.map(({ output, feature }) => [output, feature])).toEqual([[null, at(3)]]);
+  expect(answered.span).toEqual([]);
 });
 
 test.each([

@@ -1,6 +1,7 @@
 /** A page finds out whether a kernel is there, and without one is a saved picture. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { withoutKernel } from "../../src/session/absent";
+import { createSeen } from "../../src/session/seen";
 import { Session } from "../../src/session/session";
 import type { State } from "../../src/wire/protocol";
 import { FakeModel, makeChart, makeProgress } from "../model";
@@ -21,7 +22,12 @@ const idle = (seq: number, phase: "idle" | "running" | "finished" = "idle") => (
 function open(traits: Partial<State> = {}) {
   const model = new FakeModel(traits);
   const session = new Session(model.model);
-  return { model, session, state: () => session.store.get(), shown: () => withoutKernel(session.store.get()) };
+  return {
+    model,
+    session,
+    state: () => session.store.get(),
+    shown: () => createSeen()(withoutKernel(session.store.get()), "a").state,
+  };
 }
 
 const LATER = 30_000;

@@ -287,12 +287,12 @@ describe("kept runs and comparing", () => {
     const state = { ...new Session(model.model).store.get(), records: [kept(1, 1)], ...kept(2, 2) };
     const seen = createSeen();
     expect(runsOf(state).map(({ matrix }) => matrix.chart.run)).toEqual([1, 2]);
-    expect(seen(state, null, "a").state).toBe(state);
-    expect(seen(state, 1, "a").state.matrix).toBe(state.records[0]?.matrix);
+    expect(seen(state, "a").state).toEqual(state);
+    expect(seen({ ...state, on_show: 1 }, "a").state.matrix).toBe(state.records[0]?.matrix);
     const both = { ...state, comparing: [1, 2] as const };
-    const difference = seen(both, null, "difference");
+    const difference = seen(both, "difference");
     expect([...(difference.state.matrix?.values ?? [])]).toEqual([-1, 0, 0]);
-    expect(seen(both, null, "b").comparison).toBe(difference.comparison);
-    expect(seen({ ...state, comparing: [1, 9] }, null, "a").comparison).toBeNull();
+    expect(seen(both, "b").comparison).toBe(difference.comparison);
+    expect(seen({ ...state, comparing: [1, 9] }, "a").comparison).toBeNull();
   });
 });

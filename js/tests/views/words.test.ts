@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { emptyMatrix } from "../../src/data/matrix";
-import { groupAll, NOTHING } from "../../src/data/selection";
 import { shownFrom } from "../../src/data/shown";
+import { grouped } from "../../src/data/sight";
+import type { Range } from "../../src/data/sources";
 import { axesOf, tableOf } from "../../src/data/table";
 import { milestoneOf } from "../../src/views/around/milestones";
 import { matchesOf } from "../../src/views/panel/custom";
@@ -52,7 +53,8 @@ describe("groups by pattern", () => {
   });
 
   test("every match becomes one column", () => {
-    const { groups } = groupAll(NOTHING, matchesOf("Dave lives in Palm Coast", "Dave lives|Palm Coast") as never);
+    const found = matchesOf("Dave lives in Palm Coast", "Dave lives|Palm Coast") as readonly Range[];
+    const groups = found.reduce(grouped, [] as readonly Range[]);
     const look = { level: "word", groups, hidden: [], span: [], scale: "whole", streaming: false } as const;
     const { table } = shownFrom(null, matrix(), look);
     expect(table.columns.map(({ text }) => text)).toEqual(["Dave lives", " in", " Palm Coast"]);

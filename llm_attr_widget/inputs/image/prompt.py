@@ -15,6 +15,7 @@ from llm_attr_widget.inputs.changed.image_in_place import ImageInPlace
 from llm_attr_widget.inputs.changed.locked import HeldInput, holding
 from llm_attr_widget.inputs.changed.reworded import reworded
 from llm_attr_widget.inputs.fields import Field
+from llm_attr_widget.inputs.image.blending import LARGE, Blend, Weights, blend, weights_of
 from llm_attr_widget.inputs.image.fills import Baseline, Fill, Painted, make_fill
 from llm_attr_widget.inputs.image.ground import Ground
 from llm_attr_widget.inputs.image.processing import Extras, Processing, check_processor
@@ -58,9 +59,9 @@ class ImageInput:
 
     Raises InputError for an image, segments or a prompt that cannot be used, and for an input without features.
     Cost of `render`: one image through the processor per distinct set of visible regions, one encoding per distinct
-    text. Prompts whose images are equal have equal `extras_key`, so that a model can read such an image once. Of a
-    photo of 12 megapixels an image costs 0.2 s of a CPU core, most of it the processor's own resizing, which has
-    to see every pixel: where that is too slow, scale the photo down first, to some times what the model sees.
+    text. Prompts whose images are equal have equal `extras_key`, so that a model can read such an image once. A photo
+    of more than a megapixel goes through the processor a few times and no more, where that scales all images to one
+    size: what it makes of a coalition is mixed at that size (see `blending`).
     """
 
     processor: Any = field(repr=False)
@@ -81,6 +82,9 @@ class ImageInput:
     _ground: Ground | None = field(init=False, repr=False)
     _processing: Processing = field(init=False, repr=False)
     _covers: NDArray[np.bool_] = field(init=False, repr=False)
+    _whole: Extras = field(init=False, repr=False)
+    _weights: Weights | None = field(init=False, repr=False)
+    _blend: Blend | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         check_processor(self.processor)
@@ -100,6 +104,11 @@ class ImageInput:
             covers[region, list(members)] = True
         picture = Picture(pixels, segmentation.regions, segmentation.members)
         text = words.texts(np.ones((1, len(words.features)), dtype=bool))[0]
+        ground = None if fill.random else Ground(picture, fill.pixels(pixels, np.random.default_rng(0)))
+        processing = Processing(self.processor, text, image)
+        large = pixels.shape[0] * pixels.shape[1] >= LARGE and first > 0
+        whole = processing.pixels([image])[0] if large else {}
+        weights = weights_of(processing, picture, whole) if large else None
         for name, value in {
             "pieces": tuple(
                 piece if piece.feature is None else replace(piece, feature=piece.feature + first)
@@ -111,9 +120,12 @@ class ImageInput:
             "segmentation": segmentation,
             "_words": words,
             "_fill": fill,
-            "_ground": None if fill.random else Ground(picture, fill.pixels(pixels, np.random.default_rng(0))),
-            "_processing": Processing(self.processor, text, image),
+            "_ground": ground,
+            "_processing": processing,
             "_covers": covers,
+            "_whole": whole,
+            "_weights": weights,
+            "_blend": weights and ground and blend(processing, weights, whole, ground),
         }.items():
             object.__setattr__(self, name, value)
 
@@ -241,6 +253,12 @@ class ImageInput:
         return ~(hidden & ground.changed)
 
     def _pixel_extras(self, visible: Sequence[NDArray[np.bool_]], ground: Ground) -> Iterator[Extras]:
+        mixed = self._blend
+        if ground is not self._ground and self._weights is not None:
+            mixed = blend(self._processing, self._weights, self._whole, ground)
+        if mixed is not None:
+            yield from mixed.pixels(visible)
+            return
         step = max(1, min(32, _AT_ONCE // self.picture.pixels.nbytes))
         for start in range(0, len(visible), step):
             yield from self._processing.pixels([ground.shown(row) for row in visible[start : start + step]])

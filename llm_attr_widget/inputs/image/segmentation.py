@@ -45,6 +45,17 @@ class Segmenter(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What was segmented before."""
+
+    segmentation: Segmentation
+
+    def segment(self, pixels: Pixels) -> Segmentation:
+        del pixels
+        return self.segmentation
+
+
+@dataclass(frozen=True, slots=True)
 class Grid:
     """Rows × columns of boxes, as equal as whole pixels allow, row by row."""
 
@@ -102,7 +113,10 @@ class Masks:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """A label map `(height, width)` of whole numbers: each distinct one is a segment; negative ones always stay."""
+    """A label map `(height, width)` of whole numbers: each distinct one is a segment; negative ones always stay.
+
+    Segments are called 1, 2, … in the order of their labels.
+    """
 
     labels: NDArray[np.integer[Any]]
 
@@ -191,7 +205,7 @@ def _of_labels(labels: NDArray[Any], about: str) -> Segmentation:
         raise InputError("Expected a label map with a label of at least 0, got negative ones alone: nothing may go.")
     outside = len(found) - len(segments)
     members = (*((),) * outside, *((i,) for i in range(len(segments))))
-    names = tuple(f"segment {label}" for label in segments)
+    names = tuple(f"segment {number}" for number in range(1, len(segments) + 1))
     return Segmentation(regions.reshape(labels.shape).astype(np.int32), members, names, about)
 
 

@@ -64,7 +64,7 @@ def test_labels_are_segments_in_ascending_order_and_negative_ones_stay() -> None
     labels = np.full((6, 9), 7)
     labels[0], labels[1], labels[2], labels[3] = -3, -1, 2, 0
     cut = Labels(labels).segment(PIXELS)
-    assert cut.names == ("segment 0", "segment 2", "segment 7")
+    assert cut.names == ("segment 1", "segment 2", "segment 3")
     zero, two, seven = masks_of(cut)
     np.testing.assert_array_equal(zero, labels == 0)
     np.testing.assert_array_equal(two, labels == 2)

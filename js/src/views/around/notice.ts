@@ -1,8 +1,8 @@
 /** One line above the matrix where what is shown is not simply what was run, and what to do about it. */
 
-import { unitsAt } from "../../data/units";
+import { editOf } from "../../data/edit";
+import { levelOf, unitsAt } from "../../data/units";
 import { buttonOf, element, listen, type Place, setText } from "../../style/dom";
-import { namesOf } from "../../wire/decode";
 import { type Chart, type Choices, GRANULARITIES, type Granularity, type Settings } from "../../wire/protocol";
 
 export interface NoticeData {
@@ -17,10 +17,12 @@ export interface Notice {
   readonly text: string;
   /** What a new run would be called; empty: none is offered. */
   readonly rerun: string;
+  /** Whether this is an edit, which can be taken back. */
+  readonly edit: boolean;
 }
 
-/** Another text is told elsewhere, and what is locked before all else that changed. */
-const TEXTS: readonly (keyof Settings)[] = ["prompt", "target", "against", "locked_stretches"];
+/** Another text is told in the editor, and what is locked before all else that changed. */
+const TEXTS: readonly (keyof Settings)[] = ["prompt", "texts", "target", "against", "locked_stretches"];
 
 /** What to say, or null. */
 export function noticeOf({ chart, settings, choices, added, busy }: NoticeData): Notice | null {
@@ -30,19 +32,19 @@ export function noticeOf({ chart, settings, choices, added, busy }: NoticeData):
   const level = settings.granularity;
   if (added) {
     const bound = chart.sampled ? " Errors are upper bounds." : "";
-    const text = `Added up here: each ${unit(level, ran.granularity)}’s number is the sum of its ${ran.granularity}s’ ${label}s.${bound}`;
-    return { text, rerun: level === ran.granularity ? "" : `Recompute by ${level}` };
+    const text = `Added up here: each ${unit(level, ran.granularity)}’s number is the sum of its ${levelOf(chart)}s’ ${label}s.${bound}`;
+    return { text, rerun: level === ran.granularity ? "" : `Recompute by ${level}`, edit: false };
   }
   if (level !== ran.granularity) {
-    return { text: whyNot(chart, level), rerun: `Recompute by ${level}` };
+    return { text: whyNot(chart, level), rerun: `Recompute by ${level}`, edit: false };
   }
-  if (ran.locked_stretches.join("\0") !== settings.locked_stretches.join("\0"))
-    return { text: "What is locked is always present from the next run on.", rerun: "Run again" };
-  const changed = namesOf(ran).filter((name) => !TEXTS.includes(name) && ran[name] !== settings[name]);
-  if (changed.length === 0) return null;
+  const changed = [...editOf(chart, settings).changed];
+  if (changed.includes("locked_stretches") && !changed.includes("prompt"))
+    return { text: "What is locked is always present from the next run on.", rerun: "Run again", edit: true };
+  if (changed.every((name) => TEXTS.includes(name))) return null;
   const method = choices.methods.find((choice) => choice.name === settings.method)?.label ?? settings.method;
   const what = changed.includes("method") ? `Run with ${method}` : "Run with the new settings";
-  return { text: `Shown are the ${label}s of the last run.`, rerun: what };
+  return { text: `Shown are the ${label}s of the last run.`, rerun: what, edit: true };
 }
 
 /** Why the features that were run are not put together at this level. */
@@ -64,11 +66,20 @@ export interface NoticeView {
   update(notice: Notice | null): void;
 }
 
-export function createNotice({ document }: Place, run: () => void): NoticeView {
+export interface NoticeActions {
+  run(): void;
+  /** Takes the edit under way back. */
+  revert(): void;
+}
+
+export function createNotice({ document }: Place, actions: NoticeActions): NoticeView {
   const text = element(document, "span", {});
   const button = buttonOf(document, "link");
-  listen(button, "click", run);
-  const root = element(document, "div", { class: "law-notice", role: "status" }, text, button);
+  const cancel = buttonOf(document, "link", "Cancel", { title: "Back to the settings of the run on show" });
+  listen(button, "click", actions.run);
+  listen(cancel, "click", actions.revert);
+  const act = element(document, "span", {}, cancel, button);
+  const root = element(document, "div", { class: "law-notice", role: "status" }, text, act);
   return {
     element: root,
     update(notice) {
@@ -76,6 +87,7 @@ export function createNotice({ document }: Place, run: () => void): NoticeView {
       setText(text, notice?.text ?? "");
       setText(button, notice?.rerun ?? "");
       button.hidden = !notice?.rerun;
+      cancel.hidden = !notice?.edit || !notice.rerun;
     },
   };
 }

@@ -65,9 +65,12 @@ export function createBar(place: Place, actions: BarActions): Bar {
       value.update(choices.values, settings.value);
       granularity.update(choices.granularities, settings.granularity);
       options.update(settings);
+      // What was pressed goes away: the focus stays in the widget.
+      const held = [go, stop].some((button) => button.matches(":focus"));
       go.hidden = busy || !has_model;
       for (const part of [method.element, value.element, options.element]) part.hidden = !has_model;
       stop.hidden = !busy;
+      if (held) (busy ? stop : go).focus({ preventScroll: true });
       setText(stop, waiting === "stop" ? "Stopping…" : "Stop");
       setAttributes(stop, { "aria-label": "Stop", "aria-disabled": waiting === "stop" ? "true" : null });
       const share =
@@ -136,7 +139,7 @@ function segments({ document }: Place, name: string, choose: (name: string) => v
       if (!same) group.replaceChildren(...choices.map(button));
       shown = choices;
       choices.forEach((choice, index) => {
-        const on = choice.name === chosen;
+        const on = choice.name === chosen || choices.length === 1;
         const child = group.children[index];
         if (child) setAttributes(child, { "aria-checked": String(on), tabindex: on ? 0 : -1 });
       });

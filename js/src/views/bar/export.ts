@@ -4,7 +4,7 @@ import type { Shown } from "../../data/shown";
 import { filePalette, toPng, toSvg } from "../../export/matrix";
 import { toCsv, toJson, toLatex, toPython } from "../../export/tables";
 import type { Palette } from "../../style/colours";
-import { claim, element, listen, type Place, setAttributes } from "../../style/dom";
+import { claim, element, listen, type Place, setAttributes, setText } from "../../style/dom";
 import type { Progress } from "../../wire/protocol";
 import { createPopover } from "./popover";
 
@@ -45,7 +45,12 @@ export function createExport(place: Place, page: () => string): Exporting {
       const made = await blob();
       if (made) download(document, made, `attribution.${name.toLowerCase()}`);
     });
-  add("Copy as Python", () => data && copy(document, toPython(data.shown.matrix.chart.settings)));
+  add("Copy as Python", async () => {
+    if (data)
+      setText(button, (await copy(document, toPython(data.shown.matrix.chart.settings))) ? "Copied" : "Not copied");
+  });
+  setAttributes(button, { "aria-live": "polite" });
+  for (const type of ["blur", "click"] as const) listen(button, type, () => setText(button, "Export"));
   listen(root, "keydown", (event) => {
     if (!step(menu, event)) return;
     claim(event);
@@ -84,15 +89,17 @@ function download(document: Document, blob: Blob, name: string): void {
 }
 
 /** Into the clipboard; where the host gives no access to it (an iframe), by way of a selection. */
-async function copy(document: Document, text: string): Promise<void> {
+async function copy(document: Document, text: string): Promise<boolean> {
   try {
     await document.defaultView?.navigator.clipboard.writeText(text);
+    return true;
   } catch {
     const area = element(document, "textarea", { class: "law-hidden", readonly: true, "aria-hidden": "true" });
     area.value = text;
     document.body.append(area);
     area.select();
-    document.execCommand("copy");
+    const done = document.execCommand("copy");
     area.remove();
+    return done;
   }
 }

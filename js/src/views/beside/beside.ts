@@ -56,7 +56,10 @@ export interface Beside {
   update(data: BesideData): void;
 }
 
+/** At most so many of the strongest; one at least is not among them. */
 const TOP = 3;
+
+const topOf = (shown: Shown | null) => Math.min(TOP, (shown?.table.columns.length ?? 0) - 1);
 /** How often it is told anew, while numbers stream, how far the top is settled. */
 const SETTLED_MS = 250;
 
@@ -119,17 +122,19 @@ export function createBeside(place: Place, actions: BesideActions): Beside {
         verdict: found,
         checking: chart !== null && state.checking === chart.run,
         settled: settled.chance,
-        top: TOP,
+        top: topOf(shown),
       });
       if (drawer.open === "what_if") whatIf.update({ chart, asked: state.asked, colours: palette.colours });
       if (drawer.open === "check") verdict.update(found, chart?.unit ?? "");
       if (drawer.open === "course") convergence.update(tracesOf(now), chart?.unit ?? "");
+      drawer.reveal();
     },
   };
 }
 
 function chanceOf(shown: Shown | null): number {
-  return shown ? settledTop(shown.table.sequence, shown.table.sequence_errors, TOP) : Number.NaN;
+  const top = topOf(shown);
+  return shown && top > 0 ? settledTop(shown.table.sequence, shown.table.sequence_errors, top) : Number.NaN;
 }
 
 /** The courses of the pinned cells; of the strongest one where no cell is pinned. */

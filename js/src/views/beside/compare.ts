@@ -2,7 +2,7 @@
 import type { Comparison, Side } from "../../data/comparison";
 import type { Kept } from "../../data/matrix";
 import { closeButton, element, groupOf, listen, type Place, setAttributes, setText } from "../../style/dom";
-import type { RunName } from "../../wire/protocol";
+import type { Explained, RunName } from "../../wire/protocol";
 import { nameOf } from "./runs";
 
 export interface CompareData {
@@ -29,12 +29,22 @@ const SIDES: readonly (readonly [Side, string])[] = [
   ["difference", "A − B"],
 ];
 
+const KINDS: Readonly<Record<Explained, string>> = {
+  log_prob: "log-probs",
+  prob: "probabilities",
+  log_odds: "log-odds of two answers",
+  other: "numbers of another kind",
+};
+
 /** How far two runs agree, in words. */
 export function agreement({ rank, beyond, both, paired, same, a, b }: Comparison): string {
   const features = a.matrix.features;
   const parts = paired === features ? `all ${features} parts in both` : `${paired} of ${features} parts in both`;
-  if (!same)
-    return `${parts}; ${a.matrix.chart.label}s and ${b.matrix.chart.label}s are of different units: A − B means little`;
+  if (!same) {
+    const kinds = [a, b].map(({ matrix: { chart } }) => `of ${KINDS[chart.explains]}`);
+    const units = kinds[0] === kinds[1] ? [a, b].map(({ matrix }) => `in ${matrix.chart.unit}`) : kinds;
+    return `${parts}; A is ${units[0]}, B ${units[1]}: A − B means little`;
+  }
   const cells = both === 0 ? "no cell in both" : `${beyond} of ${both} cells differ by more than the noise`;
   return `${Number.isFinite(rank) ? `rank correlation ${rank.toFixed(2)} · ` : ""}${cells} · ${parts}`;
 }

@@ -7,6 +7,8 @@ export interface Drawer {
   readonly element: HTMLElement;
   readonly open: Drawn | null;
   toggle(what: Drawn): void;
+  /** Scrolls what was opened into sight, once it is drawn. */
+  reveal(): void;
 }
 
 const TITLES: Readonly<Record<Drawn, string>> = {
@@ -24,8 +26,10 @@ export function createDrawer(
   const close = closeButton(document);
   const root = element(document, "section", { class: "law-drawer" }, title, close, ...Object.values(views));
   let open: Drawn | null = null;
+  let fresh = false;
   const show = (what: Drawn | null) => {
     open = what;
+    fresh = what !== null;
     root.hidden = what === null;
     if (what) {
       setText(title, TITLES[what]);
@@ -47,5 +51,9 @@ export function createDrawer(
       return open;
     },
     toggle: (what) => show(open === what ? null : what),
+    reveal() {
+      if (fresh) root.scrollIntoView?.({ block: "nearest" });
+      fresh = false;
+    },
   };
 }

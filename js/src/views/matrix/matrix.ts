@@ -19,12 +19,13 @@ import { type Lit, paintCells, paintLit, type Scene } from "../../draw/paint";
 import { createPyramid } from "../../draw/pyramid";
 import { type Labels, labelsOf, sceneOf } from "../../draw/scene";
 import type { Palette, ScaleMode } from "../../style/colours";
-import { boxOf, element, type Place, uniqueId } from "../../style/dom";
+import { boxOf, element, listen, type Place, uniqueId } from "../../style/dom";
 import type { Progress } from "../../wire/protocol";
 import { createGrid } from "./describe";
 import { listenKeys } from "./keys";
 import { createLegend } from "./legend";
 import { createMinimap } from "./minimap";
+import { paintedFor } from "./names";
 import { listenPointer } from "./pointer";
 import { createTools } from "./tools";
 import { createTooltip } from "./tooltip";
@@ -57,6 +58,8 @@ export interface MatrixView {
   readonly element: HTMLElement;
   update(data: MatrixData): void;
   focus(): void;
+  /** Scrolls a row or column (-1: none) into sight. */
+  reveal(cell: Cell): void;
 }
 
 /** Labels with the widths they take, as long as texts and type stay. */
@@ -93,6 +96,8 @@ class Matrix implements MatrixView {
   #scene: Scene | null = null;
   #drawn: readonly unknown[] = [];
   #active: Cell | null = null;
+  /** Where the pointer is, while it is over the grid. */
+  #pointer: readonly [number, number] | null = null;
   /** Width of the grid as its observer told it; 0 before that. */
   #wide = 0;
 
@@ -145,7 +150,10 @@ class Matrix implements MatrixView {
     to.drawImage(this.#cells, at.plot.x, at.plot.y, this.#cells.width / ratio, this.#cells.height / ratio);
     paintEdges(to, scene, data.lit);
     paintLit(to, scene, data.lit);
+    const moved = this.#scene !== null && this.#scene.table.columns !== scene.table.columns;
     this.#scene = scene;
+    // Other columns are under a pointer that rests.
+    if (moved && data.open && this.#pointer) this.#actions.hover(spotAt(at, ...this.#pointer));
     this.#minimap.update(scene, fresh);
     this.#around(data, at, palette);
   }
@@ -190,18 +198,29 @@ class Matrix implements MatrixView {
     this.#legend.element.style.marginLeft = `${at.plot.x}px`;
     const zoomable = at.cell.width < 24 || at.cell.height < 20 || at.zoom > 1;
     this.#tools.update({ scale: look.scale, zoom: at.zoom, zoomable, listed, hatched });
-    if (!open || open.row >= at.rows || open.column >= at.columns) return this.#tooltip.hide();
+    if (!open || Math.max(open.row, open.column) < 0) return this.#tooltip.hide();
     const room = { width: this.element.clientWidth, height: this.element.clientHeight + 40 };
+    const { row, column } = open;
     const box = cellBox(at, open);
     const grid = this.#grid.element;
-    const anchor = { ...box, x: box.x + grid.offsetLeft, y: box.y + grid.offsetTop };
-    this.#tooltip.update({ table, progress, ...open }, anchor, room);
+    // A row as a whole is pointed at beside the cells, a column above them.
+    const y = row < 0 ? at.columnBars.y : box.y;
+    const x = column < 0 ? at.plot.x : box.x;
+    const anchor = { ...box, x: x + grid.offsetLeft, y: y + grid.offsetTop };
+    const { spanned } = shown;
+    this.#tooltip.update({ table, progress, row, column, spanned, total: paintedFor(shown, -1) }, anchor, room);
   }
 
   #listen(place: Place): void {
     const { hover, pin, brush, clear, redraw } = this.#actions;
+    listen(this.#grid.element, "pointerleave", () => {
+      this.#pointer = null;
+    });
     listenPointer(this.#grid.element, place, {
-      at: (x, y) => (this.#scene ? spotAt(this.#scene.layout, x, y) : null),
+      at: (x, y) => {
+        this.#pointer = [x, y];
+        return this.#scene ? spotAt(this.#scene.layout, x, y) : null;
+      },
       hover,
       pin,
       brush,
@@ -216,7 +235,7 @@ class Matrix implements MatrixView {
       size: () => ({ rows: this.#shape?.rows ?? 0, columns: this.#shape?.columns ?? 0 }),
       active: () => this.#active,
       move: (cell) => {
-        this.#show(cell);
+        this.reveal(cell);
         // The next key may come before the next frame.
         this.#active = cell;
         hover(cell);
@@ -251,15 +270,15 @@ class Matrix implements MatrixView {
   }
 
   /** Scrolls a cell into sight. */
-  #show(cell: Cell): void {
+  reveal(cell: Cell): void {
     const at = this.#scene?.layout;
     if (!at) return;
-    const into = (scroll: number, from: number, size: number, room: number) =>
-      Math.max(from + size - room, Math.min(scroll, from));
+    const into = (scroll: number, line: number, size: number, room: number) =>
+      line < 0 ? scroll : Math.max((line + 1) * size - room, Math.min(scroll, line * size));
     this.#viewport = {
       ...this.#viewport,
-      x: into(at.scroll.x, cell.column * at.cell.width, at.cell.width, at.plot.width),
-      y: into(at.scroll.y, cell.row * at.cell.height, at.cell.height, at.plot.height),
+      x: into(at.scroll.x, cell.column, at.cell.width, at.plot.width),
+      y: into(at.scroll.y, cell.row, at.cell.height, at.plot.height),
     };
   }
 

@@ -1,18 +1,22 @@
 /** The small table beside a cell. */
 
 import { certaintyOf, spreadOf } from "../../data/certainty";
-import { isWhole, shareOfRow, type Table } from "../../data/table";
+import { isWhole, numbersOf, rowOf, shareOfRow, type Table } from "../../data/table";
 import type { Box } from "../../draw/layout";
 import { uncertain } from "../../style/colours";
 import { element, type Place } from "../../style/dom";
-import { decimalsOf, featureLabel, percent, probability, shorten, signed } from "../../style/format";
+import { decimalsOf, decimalsOfSum, featureLabel, percent, probability, shorten, signed } from "../../style/format";
 import type { Progress } from "../../wire/protocol";
+import { nameOf } from "./names";
 
+/** row -1: the total, whose rows are `spanned` (none: all) and whose name is `total`; column -1: the whole prompt. */
 export interface TooltipData {
   readonly table: Table;
   readonly progress: Progress | null;
   readonly row: number;
   readonly column: number;
+  readonly spanned?: ReadonlySet<number>;
+  readonly total?: string;
 }
 
 export interface Fact {
@@ -21,28 +25,55 @@ export interface Fact {
 }
 
 /** Title and lines of the tooltip of one cell. */
-export function factsOf({ table, progress, row, column }: TooltipData): {
-  title: string;
-  facts: readonly Fact[];
-} {
-  const { chart } = table;
-  const index = row * table.columns.length + column;
-  const value = table.values[index] as number;
-  const error = table.errors[index] as number;
-  const decimals = decimalsOf(value, error);
-  const feature = shorten(featureLabel(table.columns[column]?.text ?? ""), 28);
-  const output = shorten(featureLabel(table.rows[row]?.text ?? ""), 28);
-  const facts: Fact[] = [
-    { name: chart.label, value: `${signed(value, decimals)}${spreadOf(error, decimals)} ${chart.unit}` },
+export function factsOf(data: TooltipData): { title: string; facts: readonly Fact[] } {
+  const { table, row, column, total = "the whole answer" } = data;
+  const feature = column < 0 ? "the whole prompt" : nameOf(table.columns, column);
+  const output = row < 0 ? total : nameOf(table.rows, row);
+  const ends = row < 0 ? [] : endFacts(table, row, shorten(featureLabel(table.rows[row]?.text ?? ""), 12));
+  const facts = column < 0 ? sumFacts(table, row) : numberFacts(data);
+  return { title: `${feature} → ${output}`, facts: [...facts, ...ends, ...trialFacts(data)] };
+}
+
+/** Of a cell, or of a part of the prompt in all. */
+function numberFacts({ table, progress, row, column, spanned }: TooltipData): readonly Fact[] {
+  const { label, unit } = table.chart;
+  const { values, errors } = numbersOf(table, row);
+  const [value, error] = [values[column] as number, errors[column] as number];
+  const parts = (of: Float32Array) =>
+    [...(spanned ?? [])].map((at) => of[at * table.columns.length + column] as number);
+  const spans = row < 0 && spanned !== undefined && spanned.size > 0;
+  const decimals = spans
+    ? decimalsOfSum(value, error, parts(table.values), parts(table.errors))
+    : decimalsOf(value, error);
+  const sure = certaintyOf(error, progress, table.added || spans);
+  const share = isWhole(table) ? "share of |row|" : "share of |what is in view|";
+  return [
+    { name: label, value: `${signed(value, decimals)}${spreadOf(error, decimals)} ${unit}` },
+    ...(sure ? [{ name: "certainty", value: sure }] : []),
+    ...(uncertain(value, error) ? [{ name: "sign", value: "not certain (within 2 errors)" }] : []),
+    { name: share, value: percent(shareOfRow(table, row, column)) },
   ];
-  const sure = certaintyOf(error, progress, table.added);
-  if (sure) facts.push({ name: "certainty", value: sure });
-  if (uncertain(value, error)) facts.push({ name: "sign", value: "not certain (within 2 errors)" });
-  const share = isWhole(table) ? "share of this row" : "share of what is in view";
-  facts.push({ name: share, value: percent(shareOfRow(table, row, column)) });
-  facts.push(...endFacts(table, row, shorten(output, 12)));
-  if (progress && progress.trials > 1) facts.push({ name: "trials", value: String(progress.trials) });
-  return { title: `${feature} → ${output}`, facts };
+}
+
+/** Of a row: its sum, and what it must be where rows add up. */
+function sumFacts({ chart, columns, ends, ...table }: Table, row: number): readonly Fact[] {
+  const name = isWhole({ chart, columns, ends, ...table }) ? "sum of the row" : "sum of what is in view";
+  if (!chart.adds_up) return [{ name, value: `none: ${chart.label}s don’t add up` }];
+  const [values, errors] = [table.values, table.errors].map((of) => rowOf(of, row, columns.length)) as [
+    Float32Array,
+    Float32Array,
+  ];
+  const sum = values.reduce((all, value) => all + value, 0);
+  const decimals = decimalsOfSum(sum, Number.NaN, values, errors);
+  const whole = (ends[row * 2] as number) - (ends[row * 2 + 1] as number);
+  const must = Number.isFinite(whole)
+    ? [{ name: "v(all) − v(none)", value: `${signed(whole, decimals)} ${chart.unit}` }]
+    : [];
+  return [{ name, value: `${signed(sum, decimals)} ${chart.unit}` }, ...must];
+}
+
+function trialFacts({ progress }: TooltipData): readonly Fact[] {
+  return progress && progress.trials > 1 ? [{ name: "trials", value: String(progress.trials) }] : [];
 }
 
 /** Probabilities with the whole prompt and without any of it. */

@@ -94,7 +94,14 @@ export function createCustom(place: Place, actions: CustomActions): Custom {
     const text = data.chart?.pieces.map((piece) => piece.text).join("") ?? "";
     const found = matchesOf(text, input.value);
     if (typeof found === "string") return setText(said, found);
-    setText(said, found.length === 0 ? "Nothing in the prompt matches." : `${found.length} matches.`);
+    setText(
+      said,
+      found.length === 0
+        ? "Nothing in the prompt matches."
+        : found.length === 1
+          ? "1 match."
+          : `${found.length} matches.`,
+    );
     if (found.length > 0) act(found);
   }
   listen(form, "submit", (event) => {

@@ -1,12 +1,16 @@
 /** Where the prompt and the answer are written. */
 
 import type { Waiting } from "../../session/session";
-import { areaOf, boxOf, buttonOf, listen, type Place, setAttributes, setText } from "../../style/dom";
+import { areaOf, boxOf, buttonOf, element, listen, type Place, setAttributes, setText } from "../../style/dom";
 import type { FieldText, Settings } from "../../wire/protocol";
 import { createFields } from "./fields";
 
 export interface EditorData {
   readonly settings: Settings;
+  /** Whether this is not what the run on show was made from, and no run of it was asked for. */
+  readonly edited: boolean;
+  /** Whether a run is on show, which has texts of its own. */
+  readonly ran: boolean;
   readonly fields: readonly FieldText[] | null;
   readonly busy: boolean;
   readonly waiting: Waiting;
@@ -35,6 +39,9 @@ export function createEditor(place: Place, actions: EditorActions): Editor {
   const instead = "Another answer: explains why the one above and not this";
   const against = areaOf(document, "Why not this answer", 1, instead);
   const write = buttonOf(document, "link", "Write");
+  const cancel = buttonOf(document, "link", "Cancel", { title: "As it was run (Escape)" });
+  const mark = element(document, "p", { class: "law-edited", role: "status" });
+  listen(cancel, "click", () => actions.cancel());
   listen(target, "input", () => actions.edit({ target: target.value === "" ? null : target.value }));
   listen(against, "input", () => {
     const other = against.value === "" ? null : against.value;
@@ -52,10 +59,20 @@ export function createEditor(place: Place, actions: EditorActions): Editor {
     event.stopPropagation();
   });
   const heading = (text: string, ...more: Node[]) => boxOf(document, "heading", text, ...more);
-  root.append(heading("Prompt"), prompt.element, heading("Answer", write), target, heading("Why not"), against);
+  root.append(
+    mark,
+    heading("Prompt", cancel),
+    prompt.element,
+    heading("Answer", write),
+    target,
+    heading("Why not"),
+    against,
+  );
   return {
     element: root,
-    update({ settings, fields, busy, waiting, has_model }) {
+    update({ settings, edited, ran, fields, busy, waiting, has_model }) {
+      cancel.hidden = !ran;
+      setText(mark, edited ? "Edited, not run yet: the numbers are those of the texts below." : "");
       write.hidden = !has_model;
       prompt.update(settings, fields);
       const text = settings.target ?? "";

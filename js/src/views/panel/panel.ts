@@ -1,18 +1,21 @@
 /** The left side: prompt and answer, painted, or the editor that changes them. */
 
+import { type Edit, textsOf } from "../../data/edit";
 import { lockedPieces } from "../../data/locks";
 import { addBox, spansAdd } from "../../data/regroup";
 import type { Shown } from "../../data/shown";
 import type { Range } from "../../data/sources";
-import type { Cell, Table } from "../../data/table";
+import { type Cell, rowOf, type Table } from "../../data/table";
 import type { Lighting, Paint } from "../../draw/lighting";
 import { featureTint, type Picture } from "../../draw/picture";
 import type { Waiting } from "../../session/session";
 import { type Palette, uncertain } from "../../style/colours";
-import { boxOf, buttonOf, element, listen, type Place, setAttributes } from "../../style/dom";
-import { decimalsFor, featureLabel, percent, plain, quoted, shorten, signed } from "../../style/format";
-import type { Chart, FieldText, Settings } from "../../wire/protocol";
-import { apart, type ContrastActions, createContrast } from "./contrast";
+import { boxOf, buttonOf, element, listen, type Place, setAttributes, uniqueId } from "../../style/dom";
+import { decimalsOf, decimalsOfSum, percent, plain, signed } from "../../style/format";
+import type { FieldText, Progress, Settings } from "../../wire/protocol";
+import { nameOf, paintedFor } from "../matrix/names";
+import { createTooltip } from "../matrix/tooltip";
+import { type ContrastActions, createContrast } from "./contrast";
 import { createEditor } from "./editor";
 import { createFind } from "./find";
 import { createLocks, type LocksActions } from "./locks";
@@ -21,6 +24,7 @@ import { createFlow } from "./text";
 
 export interface PanelData {
   readonly settings: Settings;
+  readonly edit: Edit;
   readonly fields: readonly FieldText[] | null;
   readonly busy: boolean;
   readonly waiting: Waiting;
@@ -30,6 +34,9 @@ export interface PanelData {
   /** The part of the prompt that was pinned last. */
   readonly pinned: Range | null;
   readonly palette: Palette;
+  readonly progress: Progress | null;
+  /** Whether the pointer is here: the numbers of what is under it are told. */
+  readonly tip: boolean;
   /** The prompt's image, where it has one. */
   readonly picture: Picture | null;
 }
@@ -38,11 +45,14 @@ export interface PanelActions extends ContrastActions, LocksActions {
   edit(patch: Partial<Settings>): void;
   run(): void;
   write(): void;
-  hover(row: number, column: number): void;
+  /** tip: with its numbers beside it. */
+  hover(row: number, column: number, tip?: boolean): void;
   pin(row: number, column: number): void;
   span(from: number, to: number, more: boolean): void;
   /** Puts the columns from one to another together. */
   group(from: number, to: number): void;
+  /** Scrolls a row or column of the matrix into sight. */
+  reveal(cell: Cell): void;
   redraw(): void;
 }
 
@@ -88,9 +98,13 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
   const find = createFind(
     place,
     () => table,
-    (match) => actions.hover(match?.row ?? -1, match?.column ?? -1),
+    (match) => {
+      actions.hover(match?.row ?? -1, match?.column ?? -1, false);
+      if (match) actions.reveal(match);
+    },
   );
   const say = element(document, "p", { class: "law-say" });
+  const tooltip = createTooltip(place, `${uniqueId(document)}-tip`);
   const heading = (...content: (Node | string)[]) => boxOf(document, "heading", ...content);
   const painted = element(
     document,
@@ -112,7 +126,21 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
     picture.element,
     editor.element,
     painted,
+    tooltip.element,
   );
+  /** What is lit in here, and the numbers that it has. */
+  const tell = ({ tip, shown, lighting, progress, picture: image }: PanelData) => {
+    const lit = lighting?.over;
+    const target =
+      lit && (lit.row < 0 ? (prompt.wordAt(lit.column) ?? (image && picture.element)) : answer.wordAt(lit.row));
+    if (!tip || !shown || !lighting || !target) return tooltip.hide();
+    const [own, at] = [root.getBoundingClientRect(), target.getBoundingClientRect()];
+    const anchor = { x: at.x - own.x, y: at.y - own.y, width: at.width, height: at.height };
+    const room = { width: root.parentElement?.clientWidth ?? own.width, height: own.height };
+    const { row, column } = lighting;
+    const { table, spanned } = shown;
+    tooltip.update({ table, progress, row, column, spanned, total: paintedFor(shown, -1) }, anchor, room);
+  };
   listen(edit, "click", () => {
     editing = true;
     actions.redraw();
@@ -129,17 +157,22 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
       const chart = data.shown?.matrix.chart ?? null;
       if (chart !== null && chart.run !== run) editing = false;
       run = chart?.run ?? -1;
-      // Once a run is asked for, what is painted stays until the new one has something to show.
+      // Once a run is asked for, its texts are no edit any more, though it has nothing to show yet.
       const asked = data.busy || data.waiting === "run";
-      const changed = chart === null || !(asked || shows(chart, data.settings));
-      editor.element.hidden = !(editing || changed);
-      painted.hidden = editing || changed;
-      if (!editor.element.hidden) editor.update(data);
+      const edited = data.edit.texts && !asked;
+      // The run on show keeps its texts beside its numbers.
+      painted.hidden = chart === null;
+      // What is written in goes away: the focus stays in the widget.
+      const held = editor.element.matches(":focus-within");
+      editor.element.hidden = !(editing || edited || painted.hidden);
+      if (held && editor.element.hidden) root.closest<HTMLElement>("[tabindex]")?.focus({ preventScroll: true });
+      if (!editor.element.hidden) editor.update({ ...data, edited, ran: !painted.hidden });
       edit.disabled = data.busy;
-      edit.hidden = !data.has_model;
+      edit.hidden = !data.has_model || !editor.element.hidden;
       contrast.update({ ...data, chart, chosen: data.lighting && chosenOf(data.lighting) });
       const { shown, lighting, palette } = data;
-      if (painted.hidden || shown === null || lighting === null) {
+      if (shown === null || lighting === null) {
+        tooltip.hide();
         table = null;
         picture.update(data.picture && bare(data.picture, palette));
         return;
@@ -177,6 +210,7 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
       });
       picture.update(data.picture && pictureData(data.picture, palette, shown, lighting));
       explain(document, say, shown, lighting);
+      tell(data);
       setAttributes(root, { "data-painted": lighting.row });
     },
   };
@@ -190,32 +224,10 @@ function chosenOf({ lit, rowPins }: Lighting): readonly [number, number] | null 
 }
 
 /** What the editor changes, as it is in the run on display, else as the prompt was given. */
-function before({ shown, settings, fields }: PanelData): Partial<Settings> {
+function before({ shown, edit, settings, fields }: PanelData): Partial<Settings> {
   const chart = shown?.matrix.chart;
   if (!chart) return { prompt: fields?.map(({ text }) => text).join("") ?? settings.prompt, texts: null };
-  if (shows(chart, settings)) return {};
-  const { prompt, texts, locked_stretches, target, against } = chart.settings;
-  return { prompt, texts, locked_stretches, target, against };
-}
-
-/** True where the run on display is about the text in the editor. */
-function shows(chart: Chart, now: Settings): boolean {
-  const run = chart.settings;
-  if (JSON.stringify([run.prompt, run.texts]) !== JSON.stringify([now.prompt, now.texts])) return false;
-  if (run.against !== now.against) return false;
-  return now.target === null || now.target === run.target || now.target === chart.target;
-}
-
-/** The texts of what the prompt is painted for, and how people call it. */
-function paintedFor({ table, spanned }: Shown, row: number): string {
-  const { target, against } = table.chart;
-  const words = row >= 0 ? [row] : [...spanned];
-  const text = words.map((at) => table.rows[at]?.text ?? "").join("");
-  if (text === "" && against !== null)
-    return apart(target, against)
-      .map((text) => quoted(text))
-      .join(" rather than ");
-  return text === "" ? "the whole answer" : quoted(text);
+  return edit.texts ? textsOf(chart) : {};
 }
 
 /** The picture before there are numbers for what is in the editor. */
@@ -249,11 +261,13 @@ function pictureData(
 interface Named {
   readonly word: string;
   readonly value: number;
+  readonly error: number;
 }
 
-const named = ({ columns }: Table, { values }: Paint, at: number): Named => ({
-  word: shorten(featureLabel(columns[at]?.text ?? ""), 24),
+const named = ({ columns }: Table, { values, errors }: Paint, at: number): Named => ({
+  word: nameOf(columns, at, 24),
   value: values[at] as number,
+  error: errors[at] as number,
 });
 
 /** What speaks most for (first, at most three) and against (at most two): nothing small, nothing that could be noise. */
@@ -269,23 +283,24 @@ export function strongestWords(table: Table, paint: Paint): readonly Named[] {
   return [...pro, ...against.reverse()].map((at) => named(table, paint, at));
 }
 
-function explain(document: Document, say: HTMLElement, shown: Shown, { row, lit, promptPaint }: Lighting): void {
+function explain(document: Document, say: HTMLElement, shown: Shown, lighting: Lighting): void {
+  const { row, column, lit, promptPaint } = lighting;
   const { table, spanned } = shown;
   const name = paintedFor(shown, row);
   const words = strongestWords(table, promptPaint);
-  const decimals = Math.max(1, decimalsFor(promptPaint.limit) - 1);
   const spans = spansAdd(table.chart) ? "Drag over the answer to explain a span, click" : "Click";
   const hint = `${spans} a word to pin it${spanned.size > 0 || lit.brush ? ", Esc to clear" : ""}.`;
   const sum = lit.brush ? `${brushed(shown, lit.brush)} ` : "";
-  const key = JSON.stringify([name, words, hint, sum]);
+  const word = column < 0 ? "" : nameOf(table.columns, column);
+  const key = JSON.stringify([name, word, words, hint, sum]);
   if (say.dataset["for"] === key) return;
   say.dataset["for"] = key;
   const list = (lead: string, some: readonly Named[]): readonly (Node | string)[] =>
-    some.flatMap(({ word, value }, at) => [
+    some.flatMap(({ word, value, error }, at) => [
       at === 0 ? ` ${lead} ` : ", ",
       // Numbers stay on their side of a word that is written from right to left.
       element(document, "bdi", {}, word),
-      ` ${signed(value, decimals)}${at === some.length - 1 ? "." : ""}`,
+      ` ${signed(value, decimalsOf(value, error))}${at === some.length - 1 ? "." : ""}`,
     ]);
   say.replaceChildren(
     ...(sum ? [element(document, "span", {}, sum)] : []),
@@ -305,18 +320,23 @@ function explain(document: Document, say: HTMLElement, shown: Shown, { row, lit,
         words.filter(({ value }) => value < 0),
       ),
     ),
+    ...(word ? [element(document, "span", {}, "Answer painted for ", element(document, "b", {}, word), ".")] : []),
     element(document, "small", {}, hint),
   );
 }
 
 /** What a brushed rectangle adds up to, where it may be added up. */
-export function brushed({ table, limit }: Shown, box: readonly [Cell, Cell]): string {
+export function brushed({ table }: Pick<Shown, "table">, box: readonly [Cell, Cell]): string {
   const rows = box[1].row - box[0].row + 1;
   const columns = box[1].column - box[0].column + 1;
   const what = `${rows} × ${columns} cells brushed`;
   if (!table.chart.adds_up || (rows > 1 && !spansAdd(table.chart))) return `${what}; they don’t add up.`;
   const { value, error, share } = addBox(table, box);
-  const decimals = decimalsFor(limit);
+  const inside = (of: Float32Array) =>
+    Array.from({ length: rows }, (_, row) => [
+      ...rowOf(of, box[0].row + row, table.columns.length).subarray(box[0].column, box[1].column + 1),
+    ]).flat();
+  const decimals = decimalsOfSum(value, error, inside(table.values), inside(table.errors));
   const spread = error > 0 ? ` (error at most ${plain(error, decimals)})` : "";
   return `${what}: together ${signed(value, decimals)} ${table.chart.unit}${spread}, ${percent(share)} of their rows.`;
 }

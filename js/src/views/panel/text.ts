@@ -4,10 +4,11 @@ import type { Stretch } from "../../data/stretches";
 import type { Mark, Paint } from "../../draw/lighting";
 import { type Colours, cellColour, css, inkOn } from "../../style/colours";
 import { element, listen, type Place, setAttributes, spanOf } from "../../style/dom";
-import { decimalsFor, visible } from "../../style/format";
+import { cellDecimals, visible } from "../../style/format";
+import { TEMPLATE } from "../../wire/protocol";
 import { type FlowActions, listenFlow } from "./flow";
 import { wordsInSight } from "./sight";
-import { blocksOf, createFold, type Fold, massOf } from "./turns";
+import { blocksOf, createFold, type Fold, massOf, templateCount } from "./turns";
 
 export interface FlowData {
   readonly stretches: readonly Stretch[];
@@ -28,6 +29,8 @@ export interface Flow {
   readonly element: HTMLElement;
   /** Scrolls a line into sight. Before anything is painted: what is painted already would have to be laid out first. */
   reveal(line: number): void;
+  /** The first word of a line, if it is here. */
+  wordAt(line: number): HTMLElement | undefined;
   update(data: FlowData): void;
 }
 
@@ -64,6 +67,7 @@ export function createFlow(place: Place, name: string, actions: FlowActions): Fl
   listenFlow(root, place, actions, () => shown.map(({ line }) => line));
   return {
     element: root,
+    wordAt: (line) => words.find((word) => line >= 0 && word.line === line)?.span,
     reveal(line) {
       if (line !== lit && line >= 0 && !root.matches(":hover"))
         scrollTo(root, words.find((word) => word.line === line)?.span);
@@ -95,8 +99,10 @@ function laidOut(document: Document, stretches: readonly Stretch[], words: reado
     const inside = part.flatMap((stretch, at) =>
       around(document, stretch, words[block.first + at] as Word, block.first + at),
     );
-    if (block.role === "") return inside;
-    const fold = createFold(document, block, part.map(({ text }) => text).join(""), inside, toggled);
+    const text = part.map(({ text }) => text).join("");
+    // A tokenizer's own sign may have no text: there is nothing to fold.
+    if (block.role === "" || (block.role === TEMPLATE && templateCount(text) === 0)) return inside;
+    const fold = createFold(document, block, text, inside, toggled);
     folds.push(fold);
     return [fold.element];
   });
@@ -106,7 +112,7 @@ function laidOut(document: Document, stretches: readonly Stretch[], words: reado
 function paintFolds(folds: readonly Fold[], { stretches, paint, adds, colours }: FlowData): void {
   for (const fold of folds) {
     const mass = paint && adds ? massOf(stretches, fold.block, paint) : null;
-    fold.update(mass, paint?.limit ?? 1, Math.max(1, decimalsFor(paint?.limit ?? 1) - 1), colours);
+    fold.update(mass, paint?.limit ?? 1, cellDecimals(paint?.limit ?? 1), colours);
   }
 }
 
