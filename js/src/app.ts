@@ -1,7 +1,7 @@
 /** One opened view of a session: puts the parts together and draws at most once a frame. */
 
 import { type History, NO_HISTORY, remember } from "./data/history";
-import { lockedWith } from "./data/locks";
+import { lockedIn } from "./data/locks";
 import { chooseSpan, clear, hover, lifted, type Selection, type Texts, togglePin, within } from "./data/selection";
 import { type Look, type Shown, sameShown, shownFrom } from "./data/shown";
 import { grouped, type Stretches, sightOf, WHOLE } from "./data/sight";
@@ -313,11 +313,9 @@ class App {
       showAll: () => this.#sight(() => ({ hidden: [] })),
       lock: (ranges, on) => {
         const chart = this.#shown?.matrix.chart;
-        if (chart)
-          session.edit({
-            locked_stretches: lockedWith(chart, session.store.get().settings.locked_stretches, ranges, on),
-          });
+        if (chart) session.edit(lockedIn(chart, session.store.get().settings, ranges, on));
       },
+      unlock: () => session.edit({ locked_stretches: [], locked_segments: null }),
       hatch: () => this.#select((selection) => ({ ...selection, hatched: !selection.hatched })),
       scale: (scale) => this.#select((selection) => ({ ...selection, scale })),
       list: () => {

@@ -6,7 +6,8 @@ the widget. What more it can do it says by further members; `inputs.members` lis
 
 from __future__ import annotations
 
-from llm_attr_widget.inputs.changed.locked import locked_in
+from llm_attr_widget.inputs.changed.locked import locked_in, locked_segments
+from llm_attr_widget.inputs.changed.rebased import rebased
 from llm_attr_widget.inputs.changed.rewritten import rewritten
 from llm_attr_widget.inputs.image.prompt import ImageInput
 from llm_attr_widget.inputs.image.segmentation import Boxes, Grid, Labels, Masks, Slic
@@ -31,6 +32,8 @@ __all__ = [
     "TextInput",
     "TokenInput",
     "locked_in",
+    "locked_segments",
     "make_input",
+    "rebased",
     "rewritten",
 ]

@@ -7,6 +7,7 @@
     fields: tuple[Field, ...]        its text in fields that are edited each on its own, and
     rewritten(texts) -> Input        itself with these texts in them, one for each
     picture: Picture                 its image, and where features lie in it
+    seen(present, rng) -> pixels     its image with what absent segments show, of one row of a coalition
     in_place(tokenizer, rng)         its prompts made of one length, for gradients: (Input, owners)
     image_differences()              what its image changes in pixel values, for gradients (`types.PixelInput`)
     divisible: tuple[int, ...]       features that can be split into finer ones, and
@@ -22,20 +23,32 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs.text.cutting import Tree, tree
 from llm_attr_widget.picture import Picture
 from llm_attr_widget.types import Input
 
+UNNAMED = "feature"
+"""What one feature is called where the input does not say."""
+
 
 def units_of(prompt: Input) -> str:
-    """In words, what the features are; "feature" where the input does not say."""
-    return getattr(prompt, "units", "feature")
+    """In words, what the features are; UNNAMED where the input does not say."""
+    return getattr(prompt, "units", UNNAMED)
 
 
 def picture_of(prompt: Input) -> Picture | None:
     """The input's image, where it has one."""
     return getattr(prompt, "picture", None)
+
+
+def seen_of(prompt: Input, present: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.uint8] | None:
+    """The input's image where these features are present, `(height, width, 3)`; None where it shows none."""
+    seen = getattr(prompt, "seen", None)
+    return None if seen is None else seen(present, rng)
 
 
 def doubts_of(prompt: Input) -> tuple[str, ...]:

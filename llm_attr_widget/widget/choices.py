@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from llm_attr_widget.engine.stopping import Separated
 from llm_attr_widget.game.values import VALUES, ValueName
 from llm_attr_widget.methods import METHODS
 from llm_attr_widget.types import GRANULARITIES, Granularity
@@ -30,3 +31,13 @@ CHOICES = Choices(
     granularities=tuple(Choice(level, level, LEVELS[level]) for level in GRANULARITIES),
     values=tuple(Choice(name, *EXPLAINED[name]) for name, _ in VALUES),
 )
+
+LENGTH = 32
+"""Tokens that a model writes at most, where nobody says how many."""
+
+
+def rule_of(top: int | None, given: Separated | None) -> Separated | None:
+    """The rule that ends a run: the one that was given in Python, where that is its number, else one of that number."""
+    if top is None:
+        return None
+    return given if given is not None and given.top == top else Separated(top)

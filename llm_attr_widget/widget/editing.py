@@ -27,12 +27,13 @@ class Edited(Displayed):
 
     @property
     def locked(self) -> list[str]:
-        """The parts of the prompt that are locked, always present from the next run on, in their order.
+        """The parts of the prompt that are locked, always present from the next run on, in their order; then segments
+        of its image, by their names.
 
         A part may stand in the prompt more than once: to lock one, set `locked_stretches`, whose second, fourth, …
         texts these are.
         """
-        return self.locked_stretches[1::2]
+        return [*self.locked_stretches[1::2], *(self.locked_segments or [])]
 
     @traitlets.validate("prompt")
     def _rewritable(self, proposal: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from llm_attr_widget.engine.extend import can_go_further
 from llm_attr_widget.engine.update import Update
 from llm_attr_widget.errors import AttributionError
 from llm_attr_widget.game.values import VALUES, Value
+from llm_attr_widget.inputs.members import UNNAMED
 from llm_attr_widget.methods import METHODS
 from llm_attr_widget.result import provenance
 from llm_attr_widget.result.attribution import Attribution
@@ -66,7 +67,7 @@ def chart_of(attribution: Attribution, run: int, settings: Settings, continues: 
         settings=settings,
         units=feature_units(attribution),
         output_units=output_units(attribution),
-        level=attribution.provenance.granularity,
+        level=None if attribution.provenance.granularity == UNNAMED else attribution.provenance.granularity,
     )
 
 
@@ -208,10 +209,15 @@ def key_of(shown: picture.Picture) -> str:
 
 def picture_of(shown: picture.Picture) -> Picture:
     """The picture as the front end shows it, no side longer than DISPLAY_SIDE (in Colab SMALL_SIDE)."""
+    small = shown.at_most(SMALL_SIDE if in_colab() else DISPLAY_SIDE)
+    regions = np.ascontiguousarray(small.regions, dtype="<u2").tobytes()
+    return Picture(key_of(shown), small.width, small.height, png_of(small.pixels), regions, small.members)
+
+
+def png_of(pixels: NDArray[np.uint8]) -> bytes:
+    """`(height, width, 3)`, RGB, as a file."""
     from PIL import Image
 
-    small = shown.at_most(SMALL_SIDE if in_colab() else DISPLAY_SIDE)
     png = io.BytesIO()
-    Image.fromarray(small.pixels).save(png, format="PNG")
-    regions = np.ascontiguousarray(small.regions, dtype="<u2").tobytes()
-    return Picture(key_of(shown), small.width, small.height, png.getvalue(), regions, small.members)
+    Image.fromarray(pixels).save(png, format="PNG")
+    return png.getvalue()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.game.targets import TargetLike, make_target
 from llm_attr_widget.game.values import VALUES, Value, ValueLike, value_alone
-from llm_attr_widget.inputs import ImageInput, PromptLike, make_input
+from llm_attr_widget.inputs import ImageInput, PromptLike, locked_in, locked_segments, make_input, rebased
 from llm_attr_widget.inputs.changed.rewritten import fields_of, rewritten
 from llm_attr_widget.inputs.fields import fits, joined, texts_in
 from llm_attr_widget.inputs.image.prompt import segmented
@@ -21,7 +21,7 @@ from llm_attr_widget.inputs.image.reading import ImageLike, read_image
 from llm_attr_widget.inputs.image.segmentation import Known, Segmentation, Segments
 from llm_attr_widget.inputs.image.words import fields_about, rewritten_about
 from llm_attr_widget.inputs.making import is_chat
-from llm_attr_widget.inputs.members import is_plain, units_of
+from llm_attr_widget.inputs.members import UNNAMED, is_plain, units_of
 from llm_attr_widget.methods.registry import METHODS, MethodLike, budget_of, make_method, with_budget
 from llm_attr_widget.picture import Picture
 from llm_attr_widget.result.attribution import Attribution
@@ -149,6 +149,14 @@ class Given:
             prompt = rewritten(prompt, texts) if self._image is None else rewritten_about(prompt, texts)
         return prompt if self._image is None else self._image.with_prompt(prompt, settings.granularity)
 
+    def explained(self, settings: Settings) -> PromptLike:
+        """The prompt with its baseline and with what is locked. Raises as `prompt`, and for locks of another prompt."""
+        prompt = self.prompt(settings)
+        if not (settings.baseline or settings.locked_stretches or settings.locked_segments):
+            return prompt
+        made = rebased(make_input(self._tokenizer, prompt, granularity=settings.granularity), settings.baseline)
+        return locked_segments(locked_in(made, settings.locked_stretches), settings.locked_segments)
+
     def has_pieces(self, text: str, settings: Settings) -> bool:
         """Whether the text is that of the pieces of these settings' prompt: of a chat it has the template's, too."""
         try:
@@ -189,8 +197,9 @@ class Given:
     @property
     def _is_cut(self) -> bool:
         """Whether the prompt has parts of its own, which no granularity changes."""
-        given = self._prompt
-        return self._image is None and not (isinstance(given, str) or is_chat(given))
+        given: Any = self._prompt
+        is_cut = self._image is None and not (isinstance(given, str) or is_chat(given))
+        return is_cut and units_of(given) != UNNAMED
 
 
 def method_name_of(method: Method | GradientMethod) -> str:

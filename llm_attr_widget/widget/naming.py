@@ -57,8 +57,9 @@ def _prompt_changes(now: str, before: str) -> Iterator[str]:
     if now == before:
         return
     old, new = (re.findall(r"\w+|[^\w\s]", text) for text in (before, now))
-    edits = [edit for edit in SequenceMatcher(None, old, new, autojunk=False).get_opcodes() if edit[0] != "equal"]
-    if not 0 < len(edits) <= MOST:
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    edits = [edit for edit in matcher.get_opcodes() if edit[0] != "equal"]
+    if not 0 < len(edits) <= MOST or matcher.ratio() < 0.5:
         yield "another prompt"
         return
     for _, a, b, c, d in edits:

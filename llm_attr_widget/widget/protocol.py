@@ -13,10 +13,12 @@ that the field cannot have, with the sentence that `attribute` gives; an `Option
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, cast
 
+from llm_attr_widget.engine.stopping import Separated
 from llm_attr_widget.game.values import check_contrast, check_value
 from llm_attr_widget.methods.registry import check_budget, check_method, check_seed, check_trials, make_method
+from llm_attr_widget.models.base import length_asked
 from llm_attr_widget.types import Granularity, check_granularity
 from llm_attr_widget.widget.table import Formerly, Option, Shape, check
 
@@ -27,6 +29,18 @@ Explained: TypeAlias = Literal["log_prob", "prob", "log_odds", "other"]
 CUSTOM: Literal["custom"] = "custom"
 """What a method or a value function of the user's own, given in Python, is called on the wire."""
 ValueName: TypeAlias = Literal["log_prob", "sequence_log_prob", "prob", "custom"]
+
+
+def check_top(top: object) -> None:
+    """Raises MethodError, as Separated does, for what is no number of features to tell from the rest."""
+    if top is not None:
+        Separated(top=cast(int, top))
+
+
+def check_length(tokens: object) -> None:
+    """Raises InputError for what is no number of tokens to write."""
+    if tokens is not None:
+        length_asked({}, cast(int, tokens))
 
 
 def check_method_choice(name: object) -> None:
@@ -73,6 +87,9 @@ class Settings:
     user's own, given in Python.
 
     against: a second answer, to explain why the target rather than this; null: no contrast.
+    baseline: a text that stands in for absent parts; null: the prompt's own. stop_top: a run ends once so many features
+    are told from the rest (`Separated`); null: it does not. max_new_tokens: where the model writes the target; null:
+    the usual number. locked_segments: names of segments of the image that are always present; null: none.
     texts: the prompt, cut into a text for each of its fields; those of another prompt do not count. Null for a text.
     locked_stretches: the prompt's pieces joined, cut where a stretch that is always present begins and ends: every
     second text, from the second on, is such a stretch; empty: none is.
@@ -91,6 +108,16 @@ class Settings:
     )
     trials: Annotated[int, check_trials, Option("Trials", "independent repetitions, for standard errors", least=1)] = 1
     seed: Annotated[int, check_seed, Option("Seed", "the same seed gives the same numbers", least=0)] = 0
+    baseline: Annotated[str | None, Option("Baseline", "in the place of what is absent; empty: the prompt's own")] = (
+        None
+    )
+    stop_top: Annotated[
+        int | None, check_top, Option("Stop rule", "end once so many on top are told from the rest", least=1)
+    ] = None
+    max_new_tokens: Annotated[
+        int | None, check_length, Option("New tokens", "at most, where the model writes the answer", least=1)
+    ] = None
+    locked_segments: tuple[str, ...] | None = None
     texts: tuple[str, ...] | None = None
     locked_stretches: Annotated[tuple[str, ...], Formerly("locked")] = ()
 
@@ -152,7 +179,8 @@ class Chart:
     with. askable: the kernel can ask the model about this run (what if, check). extendable: and play more for it.
     units: of the features at each level coarser than theirs, from fine to coarse; output_units: sentences and
     paragraphs of the outputs. Null in what earlier versions saved: then nothing can be put together by a level.
-    level: in words, what one feature is ("word", "turn", "a grid of 4 × 4"); null in what earlier versions saved.
+    level: in words, what one feature is ("word", "turn", "a grid of 4 × 4"); null where the input does not say, and in
+    what earlier versions saved.
     """
 
     run: int
@@ -466,7 +494,8 @@ class WhatIfAnswer:
 
     tokens: of the target, then of the second answer of a contrast, which begins at `split`. wrote, writes:
     what the model itself writes after the whole and after the changed prompt; null where it cannot write. calls:
-    prompts scored for this answer; 0 where the ledger knew. message: what to know of the numbers.
+    prompts scored for this answer; 0 where the ledger knew. message: what to know of the numbers. picture: the image
+    as the model saw it, a PNG in base64; null where nothing of it was left out.
 
     Its buffers are those of `LogProbs`, in order.
     """
@@ -481,6 +510,7 @@ class WhatIfAnswer:
     writes: str | None
     calls: int
     message: str
+    picture: str | None
 
 
 Event: TypeAlias = Frame | Failed | Generated | WhatIfAnswer

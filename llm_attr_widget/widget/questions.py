@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,15 +15,20 @@ from llm_attr_widget.errors import AttributionError, Cancelled, CapabilityError,
 from llm_attr_widget.game.game import Evaluator, Game
 from llm_attr_widget.game.targets import written_target
 from llm_attr_widget.inputs.changed.reworded import reworded
+from llm_attr_widget.inputs.members import picture_of, seen_of
 from llm_attr_widget.models.base import length_asked
+from llm_attr_widget.picture import Picture
 from llm_attr_widget.result.attribution import Attribution
 from llm_attr_widget.result.check import Check
-from llm_attr_widget.types import Coalitions, Generator, LogProbs, Prompt, Tokenizer
+from llm_attr_widget.types import Coalitions, Generator, Input, LogProbs, Prompt, Tokenizer
 from llm_attr_widget.widget import protocol
-from llm_attr_widget.widget.frames import float32
+from llm_attr_widget.widget.frames import float32, png_of
 from llm_attr_widget.widget.protocol import CurvePoint, Verdict, WhatIf, WhatIfAnswer
 from llm_attr_widget.widget.wire import buffers
 from llm_attr_widget.widget.worker import Control
+
+PICTURE_SIDE = 360
+"""Pixels of the longer side of a picture in an answer, which travels in one message."""
 
 
 @dataclass
@@ -97,8 +103,19 @@ def what_if(
         writes=writing.after(game, other, length),
         calls=(evaluator.scored + asked.scored) // len(game.targets),
         message="One draw of the sampled baselines." if game.input.random and question.absent else "",
+        picture=_picture(changed.input, rows[1], np.random.default_rng(result.provenance.seed)),
     )
     return answer, buffers(protocol.LogProbs(_row(before), _row(after)))
+
+
+def _picture(prompt: Input, present: NDArray[np.bool_], rng: np.random.Generator) -> str | None:
+    """The image as the model saw it, small; None where nothing of it was absent."""
+    shown = picture_of(prompt)
+    pixels = None if shown is None or present[list(shown.features)].all() else seen_of(prompt, present, rng)
+    if pixels is None:
+        return None
+    small = Picture(pixels, np.zeros(pixels.shape[:2], dtype=np.int32), ((),)).at_most(PICTURE_SIDE)
+    return b64encode(png_of(small.pixels)).decode("ascii")
 
 
 def verdict_of(check: Check, run: int) -> Verdict:

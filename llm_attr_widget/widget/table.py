@@ -13,11 +13,11 @@ Check: TypeAlias = Callable[[object], None]
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A whole number in the options panel. about: one line on it; least: the smallest that can be typed."""
+    """A field of the options panel. about: one line on it; least: the smallest whole number; None for a text."""
 
     label: str
     about: str
-    least: int
+    least: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from llm_attr_widget.errors import AttributionError, CapabilityError, known_keyw
 from llm_attr_widget.game.ledger import Ledger
 from llm_attr_widget.game.targets import TargetLike
 from llm_attr_widget.game.values import ValueLike
-from llm_attr_widget.inputs import PromptLike, locked_in, make_input
+from llm_attr_widget.inputs import PromptLike
 from llm_attr_widget.inputs.image.reading import ImageLike
 from llm_attr_widget.inputs.image.segmentation import Segments
 from llm_attr_widget.methods.registry import MethodLike
@@ -25,7 +25,7 @@ from llm_attr_widget.result.attribution import Attribution
 from llm_attr_widget.types import Granularity, Scorer, Tokenizer
 from llm_attr_widget.widget import protocol
 from llm_attr_widget.widget.cells import made_here
-from llm_attr_widget.widget.choices import CHOICES
+from llm_attr_widget.widget.choices import CHOICES, LENGTH, rule_of
 from llm_attr_widget.widget.editing import Edited
 from llm_attr_widget.widget.frames import failure, nothing_yet, picture_of, settings_of, told
 from llm_attr_widget.widget.given import Given, HasAttribution, Pictured
@@ -89,7 +89,7 @@ class AttrWidget(Edited):
         budget: int | None = None,
         trials: int = 1,
         seed: int = 0,
-        max_new_tokens: int = 32,
+        max_new_tokens: int = LENGTH,
         gen_args: Mapping[str, Any] | None = None,
         resume: Ledger | PathLike | None = None,
         autosave: PathLike | None = None,
@@ -102,7 +102,7 @@ class AttrWidget(Edited):
             prompt, target, against, self._tokenizer, pictured, method=method, value=value, budget=budget
         )
         self._earlier: list[Given] = []
-        self._max_new_tokens, self._gen_args = max_new_tokens, generation_options(gen_args)
+        self._gen_args = generation_options(gen_args)
         check_rule(stop_when)
         self._resume, self._stop_when = ledger_of(resume), stop_when
         self._autosave = autosave_path(autosave)
@@ -120,6 +120,8 @@ class AttrWidget(Edited):
             budget=self._given.budget,
             trials=trials,
             seed=seed,
+            stop_top=None if stop_when is None else stop_when.top,
+            max_new_tokens=max_new_tokens,
         )
         self._first = self._given.edited(settings)
         self._stage = Stage(self, self._publisher, self._worker, self._first)
@@ -318,16 +320,11 @@ class AttrWidget(Edited):
 
     def _plan(self, settings: Settings) -> Plan:
         model = self._require_model()
-        prompt = self._given.prompt(settings)
         method, budget = self._given.method(settings.method, settings.budget)
-        if settings.locked_stretches:
-            prompt = locked_in(
-                make_input(self._tokenizer, prompt, granularity=settings.granularity), settings.locked_stretches
-            )
         return plan(
             model,
             self._tokenizer,
-            prompt,
+            self._given.explained(settings),
             self._given.target(settings.target),
             against=self._given.target(settings.against),
             method=method,
@@ -336,11 +333,11 @@ class AttrWidget(Edited):
             value=self._given.value(settings.value),
             trials=settings.trials,
             seed=settings.seed,
-            max_new_tokens=self._max_new_tokens,
+            max_new_tokens=LENGTH if settings.max_new_tokens is None else settings.max_new_tokens,
             gen_args=self._gen_args,
             resume=self._resume if settings == self._first else None,
             autosave=self._autosave,
-            stop_when=self._stop_when,
+            stop_when=rule_of(settings.stop_top, self._stop_when),
         )
 
     def _run(self, settings: Settings) -> None:

@@ -27,6 +27,6 @@ function holds({ settings, target }: Chart, now: Settings, name: keyof Settings)
 
 /** What takes an edit of the texts back, with all that followed from it. */
 export function textsOf({ settings }: Chart): Partial<Settings> {
-  const { prompt, texts, locked_stretches, target, against, value } = settings;
-  return { prompt, texts, locked_stretches, target, against, value };
+  const { prompt, texts, locked_stretches, locked_segments, target, against, value } = settings;
+  return { prompt, texts, locked_stretches, locked_segments, target, against, value };
 }

@@ -1,5 +1,5 @@
 /** Parts of the prompt that are always present from the next run on; how they are written: see `Settings.locked_stretches`. */
-import type { Chart } from "../wire/protocol";
+import type { Chart, Settings } from "../wire/protocol";
 import { overlap, pieceRanges, type Range } from "./sources";
 
 type Pieces = Pick<Chart, "pieces">;
@@ -16,6 +16,30 @@ export function lockedPieces({ pieces }: Pieces, locked: readonly string[]): rea
     return held.slice(from, start).some((is, at) => is && /\S/.test(text[from + at] as string));
   });
 }
+
+/** Names of the features of an image among these ranges: these have no place in the text. */
+function segmentsIn({ features }: Pick<Chart, "features">, ranges: readonly Range[]): readonly string[] {
+  return ranges.flatMap(({ start }) => (start < 0 ? [features[-start - 1] ?? []].flat() : []));
+}
+
+/** The settings once what is in these ranges is locked, or is not any more. */
+export function lockedIn(
+  chart: Pick<Chart, "pieces" | "features">,
+  now: Locked,
+  ranges: readonly Range[],
+  on: boolean,
+): Locked {
+  const { locked_stretches, locked_segments: held } = now;
+  const named = segmentsIn(chart, ranges);
+  const others = (held ?? []).filter((name) => !named.includes(name));
+  const segments = on ? [...others, ...named] : others;
+  return {
+    locked_stretches: lockedWith(chart, locked_stretches, ranges, on),
+    locked_segments: segments.length > 0 ? segments : null,
+  };
+}
+
+type Locked = Pick<Settings, "locked_stretches" | "locked_segments">;
 
 /** The setting once the pieces in these ranges are locked, or are not any more. */
 export function lockedWith(

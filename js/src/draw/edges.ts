@@ -1,5 +1,6 @@
 /** What stands around the cells on the canvas: labels, the total above, row sums at the right. */
 
+import type { Band } from "../data/bands";
 import { cellColour, css, ramp } from "../style/colours";
 import { cellDecimals, shorten, signed } from "../style/format";
 import { BAR_LIMIT, LABEL_SIZE, LABELS_FROM, NUMBER_SIZE } from "../style/style";
@@ -29,7 +30,7 @@ export function paintEdges(to: Context, scene: Scene, lit: Lit): void {
 function paintRowLabels(to: Context, scene: Scene, lit: Lit): void {
   const { layout, palette } = scene;
   const [first, last] = inSight(layout).rows;
-  const banded = scene.rowBands.length > 0 && layout.cell.height < LABELS_FROM;
+  const banded = hasNames(scene.rowBands, layout.cell.height, LABELS_FROM);
   const stride = banded ? Number.POSITIVE_INFINITY : labelStride(layout.cell.height);
   to.textAlign = "right";
   to.textBaseline = "middle";
@@ -48,7 +49,7 @@ function paintRowLabels(to: Context, scene: Scene, lit: Lit): void {
 function paintColumnLabels(to: Context, scene: Scene, lit: Lit): void {
   const { layout, palette } = scene;
   const [first, last] = inSight(layout).columns;
-  const banded = scene.columnBands.length > 0 && layout.cell.width < LABELS_FROM;
+  const banded = hasNames(scene.columnBands, layout.cell.width, LABELS_FROM / Math.sin(layout.tilt));
   const stride = banded ? Number.POSITIVE_INFINITY : labelStride(layout.cell.width, layout.tilt);
   to.textAlign = "left";
   to.textBaseline = "middle";
@@ -68,6 +69,11 @@ function paintColumnLabels(to: Context, scene: Scene, lit: Lit): void {
   }
 }
 
+/** Whether cells are too small for labels of their own, and some band is not too small for its name. */
+function hasNames(bands: readonly Band[], cell: number, room: number): boolean {
+  return cell < LABELS_FROM && bands.some(({ first, end }) => (end - first) * cell >= room);
+}
+
 /** A strip beside the plot for each turn or sentence, with its name where there is room: cells too small for labels. */
 function paintBands(to: Context, scene: Scene): void {
   const { layout, palette, rowBands, columnBands } = scene;
@@ -79,7 +85,7 @@ function paintBands(to: Context, scene: Scene): void {
     const [low, high] = [Math.max(start, from), Math.min(start + room, from + size)];
     return high - low > 0.5 ? { low, size: high - low } : null;
   };
-  if (cell.height < LABELS_FROM)
+  if (hasNames(rowBands, cell.height, LABELS_FROM))
     rowBands.forEach(({ first, end, name }, index) => {
       const part = visiblePart(
         plot.y + first * cell.height - scroll.y,
@@ -94,7 +100,8 @@ function paintBands(to: Context, scene: Scene): void {
       to.textAlign = "right";
       if (part.size >= LABELS_FROM) to.fillText(shorten(name), plot.x - 10, part.low + part.size / 2);
     });
-  if (cell.width < LABELS_FROM) paintColumnBands(to, scene, columnBands, visiblePart);
+  if (hasNames(columnBands, cell.width, LABELS_FROM / Math.sin(layout.tilt)))
+    paintColumnBands(to, scene, columnBands, visiblePart);
   to.globalAlpha = 1;
 }
 

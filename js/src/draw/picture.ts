@@ -184,7 +184,7 @@ export function featureTint(table: Table, row: number, limit: number): Tint {
 }
 
 /** The picture as something a canvas draws. */
-export async function decodeImage({ document }: Place, picture: Picture): Promise<ImageBitmap | null> {
+export async function decodeImage({ document }: Place, picture: Pick<Picture, "image">): Promise<ImageBitmap | null> {
   const make = document.defaultView?.createImageBitmap;
   return make ? make(new Blob([picture.image.slice()], { type: "image/png" })) : null;
 }

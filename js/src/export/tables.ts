@@ -109,21 +109,40 @@ function latex(text: string): string {
 /** The call that makes this result again; `prompt` in it is what the widget was given, where that was no text. */
 export function toPython(settings: Settings): string {
   const text = (value: string | number | readonly string[]) => JSON.stringify(value);
-  const { prompt, texts, target, locked_stretches: locked, ...options } = settings;
-  const locks = locked.length > 0;
+  const { prompt, texts, target, baseline, stop_top: top, ...others } = settings;
+  const { locked_stretches: locked, locked_segments: segments, max_new_tokens: most, ...options } = others;
   const given = texts ? `rewritten(prompt, ${text(texts)})` : text(prompt);
   const made = `make_input(tokenizer, ${given}, granularity=${text(settings.granularity)})`;
-  const names = [...(locks ? ["locked_in", "make_input"] : []), ...(texts ? ["rewritten"] : [])];
+  /** What is done to the prompt, from the inside out, where anything is. */
+  const steps = [
+    ["rebased", baseline ?? ""],
+    ["locked_in", locked],
+    ["locked_segments", segments ?? []],
+  ] as const;
+  const done = steps.filter(([, value]) => value.length > 0);
+  const explained = done.reduce(
+    (inner, [name, value]) => `${name}(${inner}, ${text(value)})`,
+    done.length > 0 ? made : given,
+  );
+  const names = [
+    ...done.map(([name]) => name),
+    ...(done.length > 0 ? ["make_input"] : []),
+    ...(texts ? ["rewritten"] : []),
+  ];
+  const length = target === null && (most ?? null) !== null ? { max_new_tokens: most } : {};
   return [
-    "from llm_attr_widget import attribute",
-    ...(names.length > 0 ? [`from llm_attr_widget.inputs import ${names.join(", ")}`] : []),
+    `from llm_attr_widget import ${(top ?? null) === null ? "" : "Separated, "}attribute`,
+    ...(names.length > 0 ? [`from llm_attr_widget.inputs import ${names.sort().join(", ")}`] : []),
     "",
     "result = attribute(",
     "    model,",
     "    tokenizer,",
-    `    ${locks ? `locked_in(${made}, ${text(locked)})` : given},`,
+    `    ${explained},`,
     `    ${target === null ? "None" : text(target)},`,
-    ...Object.entries(options).flatMap(([name, value]) => (value === null ? [] : [`    ${name}=${text(value)},`])),
+    ...((top ?? null) === null ? [] : [`    stop_when=Separated(top=${top}),`]),
+    ...Object.entries({ ...options, ...length }).flatMap(([name, value]) =>
+      value === null ? [] : [`    ${name}=${text(value)},`],
+    ),
     ")",
     "",
   ].join("\n");

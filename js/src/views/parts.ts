@@ -53,6 +53,7 @@ export function createParts(place: Place, actions: PartsActions): Parts {
   const help = createHelp(place);
   const panel = createPanel(place, {
     ...actions,
+    parts: () => custom.open(),
     reveal: (cell) => matrix.reveal(cell),
     hover: (row, column, tip = true) => actions.hover(row, column, tip ? "panel" : null),
   });
@@ -79,7 +80,9 @@ export function createParts(place: Place, actions: PartsActions): Parts {
       chart: shown?.matrix.chart ?? null,
       groups: data.sight.groups,
       hidden: shown?.hidden ?? 0,
-      locked: state.has_model ? state.settings.locked_stretches.length : null,
+      locked: state.has_model
+        ? state.settings.locked_stretches.length + (state.settings.locked_segments ?? []).length
+        : null,
       pinned: data.selection.pins.flatMap((pin) => pin.feature ?? []),
     });
     saved.update(data);

@@ -70,6 +70,7 @@ export interface PartsActions extends BesideActions, ContrastActions {
   showAll(): void;
   /** Stretches of the prompt locked from the next run on, or no more. */
   lock(ranges: readonly Range[], on: boolean): void;
+  unlock(): void;
   /** Sign by pattern, too, or no more. */
   hatch(): void;
   scale(mode: ScaleMode): void;

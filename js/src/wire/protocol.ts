@@ -42,6 +42,9 @@ export interface Choices {
  * user's own, given in Python.
  *
  * against: a second answer, to explain why the target rather than this; null: no contrast.
+ * baseline: a text that stands in for absent parts; null: the prompt's own. stop_top: a run ends once so many features
+ * are told from the rest (`Separated`); null: it does not. max_new_tokens: where the model writes the target; null:
+ * the usual number. locked_segments: names of segments of the image that are always present; null: none.
  * texts: the prompt, cut into a text for each of its fields; those of another prompt do not count. Null for a text.
  * locked_stretches: the prompt's pieces joined, cut where a stretch that is always present begins and ends: every
  * second text, from the second on, is such a stretch; empty: none is.
@@ -58,6 +61,10 @@ export interface Settings {
   readonly budget: number | null;
   readonly trials: number;
   readonly seed: number;
+  readonly baseline: string | null;
+  readonly stop_top: number | null;
+  readonly max_new_tokens: number | null;
+  readonly locked_segments: readonly string[] | null;
   readonly texts: readonly string[] | null;
   readonly locked_stretches: readonly string[];
 }
@@ -108,7 +115,8 @@ export interface Units {
  * with. askable: the kernel can ask the model about this run (what if, check). extendable: and play more for it.
  * units: of the features at each level coarser than theirs, from fine to coarse; output_units: sentences and
  * paragraphs of the outputs. Null in what earlier versions saved: then nothing can be put together by a level.
- * level: in words, what one feature is ("word", "turn", "a grid of 4 × 4"); null in what earlier versions saved.
+ * level: in words, what one feature is ("word", "turn", "a grid of 4 × 4"); null where the input does not say, and in
+ * what earlier versions saved.
  */
 export interface Chart {
   readonly run: number;
@@ -372,7 +380,8 @@ export interface LogProbs {
  *
  * tokens: of the target, then of the second answer of a contrast, which begins at `split`. wrote, writes:
  * what the model itself writes after the whole and after the changed prompt; null where it cannot write. calls:
- * prompts scored for this answer; 0 where the ledger knew. message: what to know of the numbers.
+ * prompts scored for this answer; 0 where the ledger knew. message: what to know of the numbers. picture: the image
+ * as the model saw it, a PNG in base64; null where nothing of it was left out.
  *
  * Its buffers are those of `LogProbs`, in order.
  */
@@ -387,6 +396,7 @@ export interface WhatIfAnswer {
   readonly writes: string | null;
   readonly calls: number;
   readonly message: string;
+  readonly picture: string | null;
 }
 
 /**
@@ -436,9 +446,9 @@ export const NUMBERS = {"values": ["rows", "features"], "errors": ["rows", "feat
 export const LOG_PROBS = {"before": ["tokens"], "after": ["tokens"]} as const;
 
 /** Fields of the options panel; empty: what an empty field stands for. */
-export const OPTIONS = [{"name": "budget", "label": "Budget", "about": "model calls; empty: the method's own", "least": 1, "empty": null}, {"name": "trials", "label": "Trials", "about": "independent repetitions, for standard errors", "least": 1, "empty": 1}, {"name": "seed", "label": "Seed", "about": "the same seed gives the same numbers", "least": 0, "empty": 0}] as const;
+export const OPTIONS = [{"name": "budget", "label": "Budget", "about": "model calls; empty: the method's own", "least": 1, "empty": null}, {"name": "trials", "label": "Trials", "about": "independent repetitions, for standard errors", "least": 1, "empty": 1}, {"name": "seed", "label": "Seed", "about": "the same seed gives the same numbers", "least": 0, "empty": 0}, {"name": "baseline", "label": "Baseline", "about": "in the place of what is absent; empty: the prompt's own", "least": null, "empty": null}, {"name": "stop_top", "label": "Stop rule", "about": "end once so many on top are told from the rest", "least": 1, "empty": null}, {"name": "max_new_tokens", "label": "New tokens", "about": "at most, where the model writes the answer", "least": 1, "empty": null}] as const;
 
-export const DEFAULTS: Settings = {"prompt": "", "target": null, "against": null, "method": "shapley", "granularity": "word", "value": "log_prob", "budget": null, "trials": 1, "seed": 0, "texts": null, "locked_stretches": []};
+export const DEFAULTS: Settings = {"prompt": "", "target": null, "against": null, "method": "shapley", "granularity": "word", "value": "log_prob", "budget": null, "trials": 1, "seed": 0, "baseline": null, "stop_top": null, "max_new_tokens": null, "locked_segments": null, "texts": null, "locked_stretches": []};
 
 const decodePhase = oneOf(...PHASES);
 const decodeValueName = oneOf(...VALUES);
@@ -455,6 +465,10 @@ export const decodeSettings = record<Settings>({
   budget: nullable(number),
   trials: number,
   seed: number,
+  baseline: nullable(string),
+  stop_top: nullable(number),
+  max_new_tokens: nullable(number),
+  locked_segments: nullable(list(string)),
   texts: nullable(list(string)),
   locked_stretches: list(string),
 }, {"locked_stretches": "locked"});
@@ -639,6 +653,7 @@ export const decodeWhatIfAnswer = record<WhatIfAnswer>({
   writes: nullable(string),
   calls: number,
   message: string,
+  picture: nullable(string),
 });
 
 export const decodeEvent = union<Event>({

@@ -118,7 +118,7 @@ describe("below the prompt", () => {
     });
   const signal = new AbortController().signal;
   const open = () => {
-    const actions = { lock: vi.fn(), hide: vi.fn(), showAll: vi.fn() };
+    const actions = { edit: vi.fn(), lock: vi.fn(), hide: vi.fn(), showAll: vi.fn() };
     const locks = createLocks({ document, signal }, actions);
     document.body.replaceChildren(locks.element);
     const press = (label: string) =>

@@ -39,6 +39,7 @@ function answerTo(ask: number, patch = {}): Answer {
     writes: " reading and cooking.",
     calls: 1,
     message: "",
+    picture: null,
     ...patch,
   };
   return { event, before: line(-0.1, -0.2), after: line(-2.1, -0.1) };

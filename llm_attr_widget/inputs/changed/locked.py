@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.inputs.base import checked, features_at
@@ -14,7 +15,7 @@ from llm_attr_widget.inputs.changed.kept import kept_features
 from llm_attr_widget.inputs.changed.reworded import reworded
 from llm_attr_widget.inputs.changed.rewritten import fields_of, rewritten
 from llm_attr_widget.inputs.fields import Field
-from llm_attr_widget.inputs.members import picture_of, units_of
+from llm_attr_widget.inputs.members import picture_of, seen_of, units_of
 from llm_attr_widget.picture import Picture
 from llm_attr_widget.types import Coalitions, Input, Piece, Prompt
 
@@ -36,6 +37,22 @@ def locked_in(prompt: Input, stretches: Sequence[str]) -> Input:
             "Lock parts of this prompt, or none: locked_stretches = []."
         )
     return holding(prompt, touched(prompt.pieces, stretches))
+
+
+def locked_segments(prompt: Input, names: Collection[str] | None) -> Input:
+    """The same prompt with these segments of its image locked, beside what was; None: no more than were.
+
+    Raises InputError for names that are no segments of its image, and where no feature would be left.
+    """
+    if not names:
+        return prompt
+    shown = picture_of(prompt)
+    segments = {prompt.features[i]: i for i in shown.features} if shown is not None else {}
+    unknown = [name for name in names if name not in segments]
+    if unknown:
+        known = ", ".join(map(repr, segments)) or "none: the prompt has no image cut into segments"
+        raise InputError(f"Expected segments of the prompt's image ({known}), got {unknown[0]!r}.")
+    return holding(prompt, {segments[name] for name in names})
 
 
 def holding(prompt: Input, features: Collection[int]) -> Input:
@@ -100,6 +117,11 @@ class HeldInput:
         members = tuple(tuple(number[i] for i in covering if i in number) for covering in shown.members)
         return Picture(shown.pixels, shown.regions, members)
 
+    def seen(self, present: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.uint8] | None:
+        """The whole input's image, with what absent segments show."""
+        (whole,) = self._whole(present[None])
+        return seen_of(self.whole, whole, rng)
+
     def reworded(self, words: Mapping[int, str]) -> Input:
         """The whole input reworded, with the same features held."""
         return HeldInput(reworded(self.whole, {self._left[i]: text for i, text in words.items()}), self.held)
@@ -116,7 +138,9 @@ class HeldInput:
 
     def render(self, coalitions: Coalitions, rng: np.random.Generator) -> list[Prompt]:
         """As the whole input, what is held present in each."""
-        rows = checked(coalitions, len(self.features))
+        return self.whole.render(self._whole(checked(coalitions, len(self.features))), rng)
+
+    def _whole(self, rows: Coalitions) -> Coalitions:
         whole = np.ones((len(rows), len(self.whole.features)), dtype=bool)
         whole[:, list(self._left)] = rows
-        return self.whole.render(whole, rng)
+        return whole

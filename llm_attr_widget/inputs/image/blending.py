@@ -58,7 +58,7 @@ class Blend:
     def _mixed(self, name: str, value: Any, hidden: NDArray[np.intp]) -> Any:
         if name not in self._changes or not len(hidden):
             return value
-        values = np.array(value, dtype=np.float32)
+        values = np.asarray(value).astype(np.float32)
         flat = values.reshape(-1)
         for region in hidden:
             places, change = self._changes[name][region]
@@ -134,7 +134,7 @@ def _alike(one: Extras, other: Extras, name: str, *, exact: bool) -> bool:
 
 
 def _flat(value: Any) -> Array:
-    return np.asarray(value, dtype=np.float32).reshape(-1)
+    return np.asarray(value).astype(np.float32, copy=False).reshape(-1)
 
 
 def _share(above: Array, whole: Array) -> tuple[NDArray[np.intp], Array]:

@@ -235,6 +235,12 @@ class ImageInput:
         for region, extras in zip(regions, self._pixel_extras(visible, ground), strict=True):
             yield self.picture.members[region], extras
 
+    def seen(self, present: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.uint8]:
+        """`(height, width, 3)`: the image with what absent segments show. present: `(features,)`."""
+        ground = self._ground or Ground(self.picture, self._fill.pixels(self.picture.pixels, rng))
+        (visible,) = self._visible(present[None, : len(self.segmentation.names)], ground)
+        return np.asarray(ground.shown(visible))
+
     def render(self, coalitions: Coalitions, rng: np.random.Generator) -> list[Prompt]:
         """Token ids with the image's own, and what the model takes as the image (pixel values and the like)."""
         rows = checked(coalitions, len(self.features))

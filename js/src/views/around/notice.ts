@@ -22,7 +22,14 @@ export interface Notice {
 }
 
 /** Another text is told in the editor, and what is locked before all else that changed. */
-const TEXTS: readonly (keyof Settings)[] = ["prompt", "texts", "target", "against", "locked_stretches"];
+const TEXTS: readonly (keyof Settings)[] = [
+  "prompt",
+  "texts",
+  "target",
+  "against",
+  "locked_stretches",
+  "locked_segments",
+];
 
 /** What to say, or null. */
 export function noticeOf({ chart, settings, choices, added, busy }: NoticeData): Notice | null {
@@ -39,7 +46,8 @@ export function noticeOf({ chart, settings, choices, added, busy }: NoticeData):
     return { text: whyNot(chart, level), rerun: `Recompute by ${level}`, edit: false };
   }
   const changed = [...editOf(chart, settings).changed];
-  if (changed.includes("locked_stretches") && !changed.includes("prompt"))
+  const locks = changed.includes("locked_stretches") || changed.includes("locked_segments");
+  if (locks && !changed.includes("prompt"))
     return { text: "What is locked is always present from the next run on.", rerun: "Run again", edit: true };
   if (changed.every((name) => TEXTS.includes(name))) return null;
   const method = choices.methods.find((choice) => choice.name === settings.method)?.label ?? settings.method;

@@ -22,24 +22,27 @@ export function createOptions(place: Place, edit: (patch: Partial<Settings>) => 
   };
 }
 
-/** Whole numbers from the least on; anything else shows the last good one again. */
+/** Whole numbers from the least on (anything else shows the last good one again), or a text where there is no least. */
 function field(
   document: Document,
   { name, label, about, least, empty }: (typeof OPTIONS)[number],
   edit: (patch: Partial<Settings>) => void,
 ) {
   const placeholder = empty === null ? "auto" : null;
-  const input = element(document, "input", { type: "number", step: 1, min: least, placeholder });
+  const type = least === null ? "text" : "number";
+  const input = element(document, "input", { type, step: least === null ? null : 1, min: least, placeholder });
   const words = element(document, "small", {}, about);
   listen(input, "change", () => {
-    const value = input.value.trim() === "" ? empty : Number(input.value);
-    if (value !== null && !(Number.isInteger(value) && value >= least)) input.value = input.defaultValue;
-    else edit({ [name]: value });
+    const blank = input.value.trim() === "";
+    const value = blank ? empty : least === null ? input.value : Number(input.value);
+    const good = typeof value !== "number" || (Number.isInteger(value) && value >= (least ?? value));
+    if (good) edit({ [name]: value });
+    else input.value = input.defaultValue;
   });
   return {
     name,
     element: element(document, "label", {}, element(document, "span", {}, label), input, words),
-    show(value: number | null): void {
+    show(value: number | string | null): void {
       const text = value === null ? "" : String(value);
       if (input.defaultValue === text) return;
       input.defaultValue = text;

@@ -1,5 +1,6 @@
 /** What if: parts of the prompt left out or replaced by other words, and what the model makes of the rest. */
 import { align } from "../../data/align";
+import { decodeImage } from "../../draw/picture";
 import type { Answer, Asked } from "../../session/session";
 import { type Colours, cellColour, css, inkOn, niceCeil } from "../../style/colours";
 import { boxOf, buttonOf, element, listen, type Place, setAttributes, setText } from "../../style/dom";
@@ -48,7 +49,8 @@ export function totalsOf({ event, before, after }: Answer): readonly { before: n
   }));
 }
 
-export function createWhatIf({ document }: Place, actions: WhatIfActions): WhatIfView {
+export function createWhatIf(place: Place, actions: WhatIfActions): WhatIfView {
+  const { document } = place;
   const absent = new Set<number>();
   const words = new Map<number, string>();
   let chart: Chart | null = null;
@@ -64,7 +66,8 @@ export function createWhatIf({ document }: Place, actions: WhatIfActions): WhatI
   const reset = buttonOf(document, "link", "Whole prompt again");
   const heading = (text: string, ...more: Node[]) => boxOf(document, "heading", text, ...more);
   const left = element(document, "div", {}, heading("Leave out or replace", reset), prompt);
-  const right = element(document, "div", {}, heading("Then the answer is"), answer, says, writes);
+  const seen = element(document, "canvas", { role: "img", "aria-label": "The picture as the model saw it" });
+  const right = element(document, "div", {}, heading("Then the answer is"), answer, says, seen, writes);
   const root = boxOf(document, "whatif", left, right);
 
   const ask = () => {
@@ -170,8 +173,20 @@ export function createWhatIf({ document }: Place, actions: WhatIfActions): WhatI
       answer.replaceChildren(...(shown ? cards(document, shown, colours) : []));
       writes.replaceChildren(...(shown ? written(document, shown) : []));
       setText(says, shown ? inWords(shown) : HINT);
+      seen.hidden = true;
+      if (shown?.event.picture) void paint(place, seen, shown.event.picture);
     },
   };
+}
+
+/** Draws a PNG in base64. */
+async function paint(place: Place, canvas: HTMLCanvasElement, png: string): Promise<void> {
+  const bitmap = await decodeImage(place, { image: Uint8Array.from(atob(png), (char) => char.charCodeAt(0)) });
+  if (!bitmap) return;
+  [canvas.width, canvas.height] = [bitmap.width, bitmap.height];
+  canvas.getContext("2d")?.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  canvas.hidden = false;
 }
 
 const HINT =

@@ -31,11 +31,14 @@ export interface CustomActions {
   hide(ranges: readonly Range[]): void;
   showAll(): void;
   lock(ranges: readonly Range[], on: boolean): void;
+  /** All of it. */
+  unlock(): void;
 }
 
 export interface Custom {
   readonly element: HTMLElement;
   update(data: CustomData): void;
+  open(): void;
 }
 
 export function createCustom(place: Place, actions: CustomActions): Custom {
@@ -73,9 +76,7 @@ export function createCustom(place: Place, actions: CustomActions): Custom {
     "Or lock: always present from the next run on:",
     "lock",
     lock,
-    toolButton(document, "Unlock all", "Unlock all of the prompt", () =>
-      actions.lock([{ start: 0, end: Number.POSITIVE_INFINITY }], false),
-    ),
+    toolButton(document, "Unlock all", "Unlock all of the prompt", () => actions.unlock()),
   );
   const form = element(
     document,
@@ -114,6 +115,10 @@ export function createCustom(place: Place, actions: CustomActions): Custom {
   });
   return {
     element: popover.element,
+    open() {
+      popover.open(true);
+      input.focus();
+    },
     update(now) {
       const fresh = now.chart !== data.chart;
       data = now;

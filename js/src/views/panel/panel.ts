@@ -10,7 +10,7 @@ import type { Lighting, Paint } from "../../draw/lighting";
 import { featureTint, type Picture } from "../../draw/picture";
 import type { Waiting } from "../../session/session";
 import { type Palette, uncertain } from "../../style/colours";
-import { boxOf, buttonOf, element, listen, type Place, setAttributes, uniqueId } from "../../style/dom";
+import { boxOf, buttonOf, element, listen, type Place, setAttributes, setText, uniqueId } from "../../style/dom";
 import { decimalsOf, decimalsOfSum, percent, plain, signed } from "../../style/format";
 import type { FieldText, Progress, Settings } from "../../wire/protocol";
 import { nameOf, paintedFor } from "../matrix/names";
@@ -51,6 +51,8 @@ export interface PanelActions extends ContrastActions, LocksActions {
   span(from: number, to: number, more: boolean): void;
   /** Puts the columns from one to another together. */
   group(from: number, to: number): void;
+  /** Opens what locks, hides and puts together by pattern. */
+  parts(): void;
   /** Scrolls a row or column of the matrix into sight. */
   reveal(cell: Cell): void;
   redraw(): void;
@@ -106,12 +108,15 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
   const say = element(document, "p", { class: "law-say" });
   const tooltip = createTooltip(place, `${uniqueId(document)}-tip`);
   const heading = (...content: (Node | string)[]) => boxOf(document, "heading", ...content);
+  const name = element(document, "span");
+  const parts = buttonOf(document, "link", "Lock, hide…", { title: "Lock, hide or put together what a pattern finds" });
+  listen(parts, "click", () => actions.parts());
   const painted = element(
     document,
     "div",
     {},
     find.element,
-    heading("Prompt", edit),
+    heading(name, element(document, "span", {}, parts, edit)),
     prompt.element,
     locks.element,
     heading("Answer", contrast.button),
@@ -167,6 +172,8 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
       editor.element.hidden = !(editing || edited || painted.hidden);
       if (held && editor.element.hidden) root.closest<HTMLElement>("[tabindex]")?.focus({ preventScroll: true });
       if (!editor.element.hidden) editor.update({ ...data, edited, ran: !painted.hidden });
+      // Beside an edit, this is the prompt that the numbers are of.
+      setText(name, editor.element.hidden ? "Prompt" : "Prompt as it was run");
       edit.disabled = data.busy;
       edit.hidden = !data.has_model || !editor.element.hidden;
       contrast.update({ ...data, chart, chosen: data.lighting && chosenOf(data.lighting) });
@@ -196,7 +203,8 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
         pins: lighting.columnPins,
         locked: lockedPieces(shown.matrix.chart, data.settings.locked_stretches),
       });
-      locks.update({ ...data, shown, locked: data.settings.locked_stretches });
+      const { locked_stretches: locked, locked_segments: segments } = data.settings;
+      locks.update({ ...data, shown, locked, segments: segments ?? [] });
       answer.update({
         stretches: shown.answer,
         paint: lighting.answerPaint,

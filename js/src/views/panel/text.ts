@@ -37,6 +37,9 @@ export interface Flow {
 /** Lines across negative words where sign is shown by pattern as well. */
 const HATCH = "repeating-linear-gradient(135deg, rgb(127 127 127 / 55%) 0 1px, transparent 1px 5px) ";
 
+/** A stretch of more words than these shows where it begins. */
+const LONG = 3;
+
 /** Share of the limit below which text stays unpainted: it would be noise to the eye. */
 const WORTH = 0.03;
 
@@ -76,12 +79,15 @@ export function createFlow(place: Place, name: string, actions: FlowActions): Fl
     },
     update(data) {
       if (data.stretches !== shown) {
+        const fresh = data.stretches.length !== shown.length;
         words = data.stretches.map((stretch) => wordOf(document, stretch));
         const laid = laidOut(document, data.stretches, words, again);
         root.replaceChildren(...laid.nodes);
         folds = laid.folds;
         shown = data.stretches;
         sight = [0, words.length];
+        // The last turn of a conversation is what was answered. Parts that are put together are the same texts.
+        if (fresh && folds.length > 0) root.scrollTop = root.scrollHeight;
       }
       last = data;
       words.forEach((word, at) => void markWord(word, data, data.locked[at] === true));
@@ -137,7 +143,8 @@ function wordOf(document: Document, { text, line }: Stretch): Word {
   const glyph = visible(body);
   const blank = body.trim() === "" && glyph !== body;
   // Glyphs are drawn by the style sheet, so that copied text stays the text.
-  const attributes = { "data-line": line < 0 ? null : line, "data-glyph": blank ? glyph : null };
+  const long = line >= 0 && body.split(/\s+/).length > LONG;
+  const attributes = { "data-line": line < 0 ? null : line, "data-glyph": blank ? glyph : null, "data-long": long };
   const span = element(document, "span", attributes, ...(blank ? [body] : withGlyphs(document, body)));
   return { span, line, back: "", marks: "" };
 }
