@@ -26,7 +26,7 @@ from llm_attr_widget.methods.registry import METHODS, MethodLike, budget_of, mak
 from llm_attr_widget.picture import Picture
 from llm_attr_widget.result.attribution import Attribution
 from llm_attr_widget.tokens import repaired, tokenizer_of
-from llm_attr_widget.types import GradientMethod, Granularity, Method
+from llm_attr_widget.types import GradientMethod, Granularity, Input, Method
 from llm_attr_widget.widget.protocol import CUSTOM, Choice, Choices, FieldText, Settings, ValueName
 
 
@@ -185,7 +185,7 @@ class Given:
         """
         methods, values, levels = choices.methods, choices.values, choices.granularities
         if self._is_cut:
-            units = units_of(cast(Any, self._prompt))
+            units = units_of(cast("Input", self._prompt))
             label = units if units.isidentifier() else "as given"
             levels = (Choice(granularity, label, f"The prompt's parts as they were given in Python: {units}."),)
         if self._method is not None and method_name_of(self._method) == CUSTOM:
@@ -197,9 +197,9 @@ class Given:
     @property
     def _is_cut(self) -> bool:
         """Whether the prompt has parts of its own, which no granularity changes."""
-        given: Any = self._prompt
+        given = self._prompt
         is_cut = self._image is None and not (isinstance(given, str) or is_chat(given))
-        return is_cut and units_of(given) != UNNAMED
+        return is_cut and units_of(cast("Input", given)) != UNNAMED
 
 
 def method_name_of(method: Method | GradientMethod) -> str:

@@ -142,7 +142,10 @@ function spread(own: Kept, other: Kept, rows: readonly Pair[], columns: readonly
   };
 }
 
-/** The prompt as this run had it, and behind each stretch what only the other had there. */
+/**
+ * The prompt as this run had it, and behind each stretch what only the other had there. What is always present in this
+ * run (locked) and a feature of the other stands there already.
+ */
 function piecesOf(own: Kept, other: Kept, columns: readonly Pair[], side: 0 | 1): readonly PieceText[] {
   const place = new Map(columns.map((pair, column) => [pair[side], column]));
   const lonely = columns.flatMap((pair, column) => (pair[side] < 0 ? [{ column, at: pair[1 - side] as number }] : []));
@@ -152,8 +155,18 @@ function piecesOf(own: Kept, other: Kept, columns: readonly Pair[], side: 0 | 1)
   }));
   for (const { column, at } of lonely) {
     const before = pieces.findLastIndex(({ feature }) => feature !== null && feature < column);
+    const text = other.matrix.chart.features[at] as string;
+    const next = pieces.findIndex(({ feature }, place) => place > before && feature !== null);
+    const held = pieces.findIndex(
+      (piece, place) => place > before && (next < 0 || place < next) && isHeld(piece, text),
+    );
     const role = other.matrix.chart.pieces.find(({ feature }) => feature === at)?.role ?? "";
-    pieces.splice(before + 1, 0, { text: other.matrix.chart.features[at] as string, feature: column, role });
+    if (held >= 0) pieces[held] = { ...(pieces[held] as PieceText), feature: column };
+    else pieces.splice(before + 1, 0, { text, feature: column, role });
   }
   return pieces;
+}
+
+function isHeld({ text, feature }: PieceText, wanted: string): boolean {
+  return feature === null && text.trim() === wanted.trim() && text.trim() !== "";
 }

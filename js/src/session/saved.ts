@@ -4,13 +4,16 @@ import type { Kept, Matrix } from "../data/matrix";
 import { pageOf } from "../export/page";
 import { namesOf } from "../wire/decode";
 import { isBusy } from "../wire/phase";
-import { NUMBERS, type Progress, type State } from "../wire/protocol";
-import { onShow } from "./seen";
-import type { SessionState } from "./session";
+import { NUMBERS, type Progress, type Settings, type State } from "../wire/protocol";
+import { onShow, type Runs } from "./runs";
 import { BESIDE, ENDING, SETTINGS } from "./traits";
 
+interface Session extends Runs {
+  readonly settings: Settings;
+}
+
 /** The page of what is on display; `get` reads a trait, also anywidget's own (`_esm`, `_css`). */
-export function savedPage(get: (name: string) => unknown, session: SessionState): string {
+export function savedPage(get: (name: string) => unknown, session: Session): string {
   const names = [...SETTINGS, ...ENDING, ...BESIDE];
   const traits = Object.fromEntries(names.map((name) => [name, get(name)]));
   const { matrix, progress } = session;
@@ -21,7 +24,7 @@ export function savedPage(get: (name: string) => unknown, session: SessionState)
 }
 
 /** An edit that was not run is none of the page's: nothing can be run there. The level is that of the view. */
-function settingsOf({ matrix }: Kept, { settings }: SessionState): Partial<State> {
+function settingsOf({ matrix }: Kept, { settings }: Session): Partial<State> {
   return { ...matrix.chart.settings, granularity: settings.granularity };
 }
 

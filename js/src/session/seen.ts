@@ -3,6 +3,7 @@ import { type Comparison, comparison, type Side } from "../data/comparison";
 import { type Edit, editOf } from "../data/edit";
 import type { Kept } from "../data/matrix";
 import { isBusy } from "../wire/phase";
+import { onShow, runsOf } from "./runs";
 import type { SessionState } from "./session";
 
 /**
@@ -13,21 +14,6 @@ export interface Seen {
   readonly state: SessionState;
   readonly edit: Edit;
   readonly comparison: Comparison | null;
-}
-
-/** All runs that can be shown, oldest first. */
-export function runsOf({ records, matrix, progress }: SessionState): readonly Kept[] {
-  const newest = matrix && progress && progress.run === matrix.chart.run ? [{ matrix, progress }] : [];
-  return [...records.filter((kept) => kept.matrix.chart.run !== matrix?.chart.run || newest.length === 0), ...newest];
-}
-
-/** The run that was chosen to be looked at, else the newest that has numbers, else `before`, for a while. */
-export function onShow(state: SessionState, before: number | null = null): Kept | null {
-  const runs = runsOf(state);
-  const find = (run: number | null) => runs.find(({ matrix }) => matrix.chart.run === run);
-  // A run that has no numbers yet leaves what was looked at on show.
-  const waits = isBusy(state.phase) && state.progress?.run !== state.matrix?.chart.run;
-  return find(state.on_show) ?? (waits ? find(before) : undefined) ?? runs.at(-1) ?? null;
 }
 
 /** Remembers the last comparison, which is looked at for many frames, and which run was on show. */

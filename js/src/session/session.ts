@@ -27,8 +27,8 @@ import {
 } from "../wire/protocol";
 import { type Beside, readBeside } from "./kept";
 import { createPresence, type Presence } from "./presence";
+import { runsOf } from "./runs";
 import { savedPage } from "./saved";
-import { runsOf } from "./seen";
 import { createStore, type Store } from "./store";
 import { createTimers } from "./timers";
 import { BESIDE, ENDING, readEnding, readSettings, SETTINGS } from "./traits";

@@ -69,7 +69,7 @@ export function createParts(place: Place, actions: PartsActions): Parts {
   bar.extras.append(...beside.buttons, exporting.element, beside.pause);
   const stage = element(document, "section", { class: "law-stage", "aria-label": "Attributions" });
   stage.append(notice.element, matrix.element, list.element, empty.element);
-  const main = element(document, "div", { class: "law-main", tabindex: -1 }, panel.element, stage);
+  const main = element(document, "div", { class: "law-main", tabindex: -1 }, panel.element, stage, panel.tooltip);
   let last: PartsData | null = null;
   let late = false;
   const rest = (data: PartsData) => {

@@ -38,6 +38,7 @@ const answer = (ask: number): WhatIfAnswer => ({
   writes: " y",
   calls: 1,
   message: "",
+  picture: null,
 });
 
 describe("older runs", () => {

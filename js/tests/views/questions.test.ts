@@ -3,7 +3,8 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { comparison } from "../../src/data/comparison";
 import { fullMatrix } from "../../src/data/matrix";
-import { createSeen, runsOf } from "../../src/session/seen";
+import { runsOf } from "../../src/session/runs";
+import { createSeen } from "../../src/session/seen";
 import { type Answer, Session } from "../../src/session/session";
 import { coloursOn } from "../../src/style/colours";
 import { agreement, createCompare } from "../../src/views/beside/compare";

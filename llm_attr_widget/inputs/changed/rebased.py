@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from llm_attr_widget.errors import InputError
@@ -17,9 +17,8 @@ def rebased(prompt: Input, baseline: str | None) -> Input:
     if not baseline:
         return prompt
     given: Any = prompt
-    names = {field.name for field in fields(given)} if is_dataclass(given) else set[str]()
     for name in ("baseline_text", "baseline_token"):
-        if name in names:
+        if name in getattr(given, "__dataclass_fields__", {}):
             return replace(given, **{name: baseline})
     raise InputError(
         f"Expected a prompt whose absent parts a text can stand in for, got a {type(prompt).__name__}, whose baseline "

@@ -99,12 +99,10 @@ def blend(processing: Processing, weights: Weights, whole: Extras, ground: Groun
     """
     regions = len(ground.picture.members)
     behind = processing.pixels([ground.shown(np.zeros(regions, dtype=bool))])[0]
-    changes = {
-        name: tuple(
-            (places, share * (_flat(behind[name])[places] - _flat(whole[name])[places])) for places, share in parts
-        )
-        for name, parts in weights.parts.items()
-    }
+    changes: dict[str, tuple[tuple[NDArray[np.intp], Array], ...]] = {}
+    for name, parts in weights.parts.items():
+        difference = _flat(behind[name]) - _flat(whole[name])
+        changes[name] = tuple((at, (share * difference[at]).astype(np.float32)) for at, share in parts)
     made = Blend(whole, changes)
     some = np.arange(regions) % 2 == 0
     painted, mixed = processing.pixels([ground.shown(some)])[0], next(made.pixels([some]))

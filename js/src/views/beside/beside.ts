@@ -5,7 +5,7 @@ import type { Selection } from "../../data/selection";
 import type { Shown } from "../../data/shown";
 import { settledTop } from "../../data/stability";
 import { lineAt } from "../../data/table";
-import { runsOf } from "../../session/seen";
+import { runsOf } from "../../session/runs";
 import type { SessionState } from "../../session/session";
 import type { Palette } from "../../style/colours";
 import { buttonOf, listen, type Place, setAttributes, setText } from "../../style/dom";

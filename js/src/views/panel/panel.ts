@@ -60,6 +60,8 @@ export interface PanelActions extends ContrastActions, LocksActions {
 
 export interface Panel {
   readonly element: HTMLElement;
+  /** For the end of the widget's main part: it may reach over the matrix. */
+  readonly tooltip: HTMLElement;
   update(data: PanelData): void;
   /** Asks for a token and lights it. */
   find(): void;
@@ -131,7 +133,6 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
     picture.element,
     editor.element,
     painted,
-    tooltip.element,
   );
   /** What is lit in here, and the numbers that it has. */
   const tell = ({ tip, shown, lighting, progress, picture: image }: PanelData) => {
@@ -139,12 +140,11 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
     const target =
       lit && (lit.row < 0 ? (prompt.wordAt(lit.column) ?? (image && picture.element)) : answer.wordAt(lit.row));
     if (!tip || !shown || !lighting || !target) return tooltip.hide();
-    const [own, at] = [root.getBoundingClientRect(), target.getBoundingClientRect()];
+    const [own, at] = [(root.closest(".law") ?? root).getBoundingClientRect(), target.getBoundingClientRect()];
     const anchor = { x: at.x - own.x, y: at.y - own.y, width: at.width, height: at.height };
-    const room = { width: root.parentElement?.clientWidth ?? own.width, height: own.height };
     const { row, column } = lighting;
     const { table, spanned } = shown;
-    tooltip.update({ table, progress, row, column, spanned, total: paintedFor(shown, -1) }, anchor, room);
+    tooltip.update({ table, progress, row, column, spanned, total: paintedFor(shown, -1) }, anchor, own);
   };
   listen(edit, "click", () => {
     editing = true;
@@ -154,6 +154,7 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
   let run = -1;
   return {
     element: root,
+    tooltip: tooltip.element,
     find() {
       if (!painted.hidden) find.open();
     },
