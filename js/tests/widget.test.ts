@@ -169,7 +169,7 @@ describe("what is hovered", () => {
     expect(facts).toEqual([
       ["Shapley value", "+1.95 ± 0.09 nats"],
       ["certainty", "± one standard error"],
-      ["share of this row", "87 %"],
+      ["share of |row|", "87 %"],
       ["p(golf) with / without prompt", "0.99 / 0.16"],
       ["trials", "4"],
     ]);

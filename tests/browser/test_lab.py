@@ -46,21 +46,31 @@ def record(name: str, milliseconds: float) -> None:
     path.write_text(json.dumps({**timings, name: round(milliseconds)}, indent=2) + "\n", encoding="utf-8")
 
 
+def called(texts: list[str], at: int) -> str:
+    """A text as it is named: in quotes where it has no letter, with its place where it is not alone."""
+    bare = [text.strip() for text in texts]
+    short = not any(char.isalnum() for char in bare[at])
+    place = at + 1
+    ends = "th" if 10 < place % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+    where = f" ({place}{ends})" if short or bare.count(bare[at]) > 1 else ""
+    return (f"“{bare[at]}”" if short else bare[at]) + where
+
+
 def assert_tooltips_tell(result: dict[str, Any], view: View, cells: list[tuple[int, int]]) -> None:
     """Each cell's tooltip names its pair and has the result's numbers; both words are lit in the text."""
     for row, column in cells:
         view.point_at(row, column)
         tip = view.tip()
-        feature, output = result["features"][column].strip(), result["outputs"][row].strip()
+        feature, output = called(result["features"], column), called(result["outputs"], row)
         half = 0.5 * 10.0**-tip.decimals + 1e-6  # float32 on the way
         assert tip.title == f"{feature} → {output}"
         assert tip.value == pytest.approx(result["values"][row][column], abs=half)
         assert tip.error == pytest.approx(result["errors"][row][column], abs=half)
         whole = sum(abs(value) for value in result["values"][row])
-        share = int(tip.facts["share of this row"].removesuffix("%").replace("<", "").strip())
+        share = int(tip.facts["share of |row|"].removesuffix("%").replace("<", "").strip())
         assert share == pytest.approx(100 * abs(result["values"][row][column]) / whole, abs=1.0)
-        assert view.lit("Prompt") == [feature]
-        assert view.lit("Answer") == [output]
+        assert view.lit("Prompt") == [result["features"][column].strip()]
+        assert view.lit("Answer") == [result["outputs"][row].strip()]
 
 
 def extremes(values: list[list[float]]) -> list[tuple[int, int]]:
