@@ -199,10 +199,11 @@ def open_sheet(browser: Browser, path: Path) -> Page:
 
 
 def take(page: Page, out: Path) -> None:
-    """The sheet, small enough to look at; beside it each row in full size."""
+    """The sheet, small enough to look at; beside it the same in full size."""
     out.mkdir(exist_ok=True)
     whole = out / "sheet-full.png"
     page.locator("#sheet").screenshot(path=whole)
+    Image.MAX_IMAGE_PIXELS = None
     with Image.open(whole) as picture:
         size = (round(picture.width / SHRINK), round(picture.height / SHRINK))
         picture.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(out / "sheet.png")

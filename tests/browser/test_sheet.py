@@ -39,7 +39,9 @@ def test_every_state_is_drawn_and_says_what_it_is(browser: Browser, tmp_path: Pa
       const box = root.getBoundingClientRect();
       const wide = [...root.querySelectorAll("*")].filter((part) => part.checkVisibility() && !part.closest(".law-tip"))
         .filter((part) => part.getBoundingClientRect().right > box.right + 1).map((part) => part.className);
-      return { name: figure.dataset.name, phase: root.dataset.phase, said: root.innerText, wide,
+      const boxes = [...root.querySelectorAll(".law-flow, .law-editor textarea")];
+      const cut = boxes.some((part) => part.scrollHeight > part.clientHeight + 1);
+      return { name: figure.dataset.name, cut, phase: root.dataset.phase, said: root.innerText, wide,
                tip: [...root.querySelectorAll(".law-tip")].some((tip) => !tip.hidden),
                cells: canvas.width > 10 && canvas.closest("[data-empty]") === null };
     })""")
@@ -55,5 +57,6 @@ def test_every_state_is_drawn_and_says_what_it_is(browser: Browser, tmp_path: Pa
         assert tile["cells"] == (state not in ("idle", "queued", "saved in mid-run")), tile["name"]
         assert tile["tip"] == (state == "stopped, pointed at"), tile["name"]
         assert tile["wide"] == [], tile["name"]
+        assert not tile["cut"] or "500" in tile["name"], tile["name"]
     take(page, OUT)
     page.close()

@@ -141,6 +141,29 @@ describe("large and long", () => {
     const drawn = to.document(640, 300, "white", "").match(/Sentence \d+/g) ?? [];
     expect(drawn.length).toBeGreaterThan(30);
   });
+
+  test("a sentence shows where it begins, a word does not", () => {
+    const { words } = opened(traitsOf(runOf(1, ["One two three four.", " Five six seven eight.", " Nine"], GOLF)));
+    expect(words("Prompt").map((word) => word.hasAttribute("data-long"))).toEqual([true, true, false]);
+  });
+
+  test("what is found comes into sight in a zoomed matrix", () => {
+    const words = Array.from({ length: 40 }, (_, at) => ` w${at}`);
+    const { find, press, key, tick, button } = opened(traitsOf(runOf(1, [...words, " lawyer"], GOLF)));
+    for (let step = 0; step < 5; step++) press("Zoom in");
+    const place = () => {
+      const { x0, cellWidth } = find(".law-grid").dataset;
+      return Number(x0) + 40.5 * Number(cellWidth);
+    };
+    expect(place()).toBeGreaterThan(640);
+    key(find(".law-main"), "/");
+    const input = find("[aria-label='Find a token']") as HTMLInputElement;
+    input.value = "lawyer";
+    input.dispatchEvent(new Event("input"));
+    tick();
+    expect(place()).toBeLessThan(640);
+    expect(button("Zoom in")).toBeDefined();
+  });
 });
 
 describe("small things", () => {
