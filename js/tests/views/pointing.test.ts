@@ -65,7 +65,7 @@ describe("pointing", () => {
 
   test("at what stands above a column, and at a word: the total and its error", () => {
     const { point, tip, words, tick } = numbers();
-    const facts = { "Shapley value": "+2.16 ± 0.07 nats", certainty: "± one standard error", "share of |row|": "26 %" };
+    const facts = { "Shapley value": "+2.16 ± 0.07 nats", certainty: "± one standard error", "share of |row|": "25 %" };
     point(-1, 3);
     expect(tip()).toEqual({ title: "lawyer → the whole answer", facts: { ...facts, trials: "4" } });
     over(words("Prompt")[3]);

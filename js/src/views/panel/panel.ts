@@ -72,6 +72,8 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
   let spans = false;
   let adds = false;
   let editing = false;
+  /** Whether the editor is to have the focus once it is there. */
+  let opening = false;
   let last: PanelData | null = null;
   const cancel = () => {
     editing = false;
@@ -148,8 +150,8 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
   };
   listen(edit, "click", () => {
     editing = true;
+    opening = true;
     actions.redraw();
-    editor.focus();
   });
   let run = -1;
   return {
@@ -173,6 +175,8 @@ export function createPanel(place: Place, actions: PanelActions): Panel {
       editor.element.hidden = !(editing || edited || painted.hidden);
       if (held && editor.element.hidden) root.closest<HTMLElement>("[tabindex]")?.focus({ preventScroll: true });
       if (!editor.element.hidden) editor.update({ ...data, edited, ran: !painted.hidden });
+      if (opening) editor.focus();
+      opening = false;
       // Beside an edit, this is the prompt that the numbers are of.
       setText(name, editor.element.hidden ? "Prompt" : "Prompt as it was run");
       edit.disabled = data.busy;
