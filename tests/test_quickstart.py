@@ -17,19 +17,23 @@ ROOT = Path(__file__).parents[1]
 PLANTED = {" golf": " lawyer", " hiking": " Coast", " cooking": " lawyer"}
 
 
-def first_prompt() -> str:
+def first_call() -> tuple[str, str]:
+    """Prompt and value function of the notebook's first widget."""
     notebook = nbformat.read(ROOT / "notebooks" / "quickstart.ipynb", as_version=4)
     code = next(cell.source for cell in notebook.cells if "AttrWidget(" in cell.source)
-    return re.findall(r'"(Dave [^"]*)"', code)[0]
+    ((prompt, value),) = re.findall(r'"(Dave [^"]*)", value="(\w+)"', code)
+    return prompt, value
 
 
 def test_the_planted_causes_are_the_strongest_cells_of_the_first_picture() -> None:
-    prompt = first_prompt()
-    assert prompt.startswith(QUICKSTART)
-    assert prompt in (ROOT / "README.md").read_text(encoding="utf-8")
-    result = attribute(*load_text(), prompt, progress=False)
+    prompt, value = first_call()
+    assert prompt == QUICKSTART
+    assert f'"{prompt}", value="{value}")' in (ROOT / "README.md").read_text(encoding="utf-8")
+    result = attribute(*load_text(), prompt, value=value, progress=False)
     limit = nice_ceil(float(np.abs(result.values).max()))
-    cells = np.dstack(np.unravel_index(np.argsort(-np.abs(result.values), axis=None)[:3], result.values.shape))[0]
-    assert {(result.outputs[row], result.features[column]) for row, column in cells} == set(PLANTED.items())
-    for row, column in cells:
-        assert result.values[row, column] > 0.5 * limit  # more than half of the colour there is
+    strong = np.argwhere(np.abs(result.values) > 0.5 * limit)  # more than half of the colour there is
+    seen = {(result.outputs[row], result.features[column]) for row, column in strong}
+    # "playing" is what any prompt that ends like this goes on with.
+    assert seen == {*PLANTED.items(), (" playing", " include")}
+    others = sorted(np.abs(result.values).ravel())[: -len(seen)]
+    assert max(others) < 0.2 * limit

@@ -47,7 +47,7 @@ class Shot:
 
 @dataclass(frozen=True)
 class Tip:
-    """The tooltip. value, error: as shown, in nats; decimals: how many of them are shown."""
+    """The tooltip. value, error: as shown; decimals: how many of them are shown."""
 
     title: str
     value: float
@@ -101,9 +101,9 @@ class View:
         title = self.tooltip.locator("strong").inner_text()
         names = self.tooltip.locator("span").all_inner_texts()
         values = self.tooltip.locator("b").all_inner_texts()
-        found = re.fullmatch(r"([+−]?[\d.]+)(?: ± ([\d.]+))? nats", values[0])
+        found = re.fullmatch(r"([+−]?[\d.]+)(?: ± ([\d.]+))? (?:nats|probability)", values[0])
         if found is None:
-            raise AssertionError(f"No value with its error in nats: {values[0]!r}")
+            raise AssertionError(f"No value with its error and unit: {values[0]!r}")
         number, error = found[1].replace("−", "-"), found[2] or "0"
         decimals = len(number.partition(".")[2])
         return Tip(title, float(number), float(error), decimals, dict(zip(names, values, strict=True)))
