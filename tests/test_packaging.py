@@ -80,7 +80,7 @@ def test_the_bundle_is_small_and_brings_all_it_needs() -> None:
     assert hatch_build.is_fresh(ROOT), "build the front end first: python hatch_build.py"
     static = ROOT / "llm_attr_widget" / "widget" / "static"
     script, style = ((static / name).read_text(encoding="utf-8") for name in ("widget.js", "widget.css"))
-    assert len(script.encode()) + len(style.encode()) < 150_000
+    assert len(script.encode()) + len(style.encode()) < 160_000
     hosts = set(re.findall(r"https?://([^/\"'`\s)]+)", script + style))
     assert hosts == {"www.w3.org"}  # names of XML spaces, never asked for anything
     assert re.findall(r"\beval\(|\bnew Function\b|\bimportScripts\b", script) == []
