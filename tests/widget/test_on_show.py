@@ -26,7 +26,10 @@ from tests.support import BitsInput
 from tests.waiting import until
 from tests.widget.front import Front, Held, widget
 
-MESSAGES = [{"role": "user", "content": "What colour is the circle?"}, {"role": "assistant", "content": "Red."}]
+MESSAGES = [
+    {"role": role, "content": [{"type": "text", "text": text}]}
+    for role, text in (("user", "What colour is the circle?"), ("assistant", "Red."))
+]
 
 
 def saved(w: AttrWidget) -> dict[str, Any]:
@@ -77,7 +80,7 @@ def test_what_is_put_together_is_kept_with_the_widget() -> None:
     sights = [{"run": 1, "groups": [{"start": 0, "end": 6}], "hidden": []}]
     w.sights = sights
     assert w.get_state("sights") == {"sights": sights}
-    with pytest.raises(Exception, match="sights"):
+    with pytest.raises(Exception, match="Sight: missing fields"):
         w.sights = [{"run": 1}]
 
 
