@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.lab import ARTIFACTS, Lab
-from tests.browser.widget import View
+from tests.browser.widget import View, called
 
 ROOT = Path(__file__).parents[2]
 PROMPT = "Dave lives in Palm Coast, FL and is a lawyer. His personal interests include"
@@ -44,16 +44,6 @@ def record(name: str, milliseconds: float) -> None:
     path = ARTIFACTS / "timings.json"
     timings = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     path.write_text(json.dumps({**timings, name: round(milliseconds)}, indent=2) + "\n", encoding="utf-8")
-
-
-def called(texts: list[str], at: int) -> str:
-    """A text as it is named: in quotes where it has no letter, with its place where it is not alone."""
-    bare = [text.strip() for text in texts]
-    short = not any(char.isalnum() for char in bare[at])
-    place = at + 1
-    ends = "th" if 10 < place % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
-    where = f" ({place}{ends})" if short or bare.count(bare[at]) > 1 else ""
-    return (f"“{bare[at]}”" if short else bare[at]) + where
 
 
 def assert_tooltips_tell(result: dict[str, Any], view: View, cells: list[tuple[int, int]]) -> None:

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from llm_attr_widget.export.style import nice_ceil
 from tests.browser.pages import Saved, Shown, added
+from tests.browser.widget import called
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -57,7 +58,7 @@ def test_the_words_for_golf_are_told_without_touching_a_control(shown: Shown, sa
         told = [at for at in ranked if values[at] > 0][:3] + [at for at in ranked[::-1] if values[at] < 0][:2]
         assert said.locator("bdi").all_inner_texts() == [saved.columns[at] for at in told]
         for at in told:
-            assert f"{saved.columns[at]} {values[at]:+.1f}".replace("-", "−") in said.inner_text()
+            assert f"{called(saved.columns, at)} {values[at]:+.1f}".replace("-", "−") in said.inner_text()
 
 
 def test_a_span_is_explained_by_adding_rows_and_control_adds_another(shown: Shown, saved: Saved) -> None:

@@ -16,7 +16,7 @@ SAYS = {
     "idle": ("What made the model say it?", "Stop"),
     "editing": ("not run yet", "Run with"),
     "queued": ("Waiting for another run on this model…", "not run yet"),
-    "running": ("run not finished", "Finished"),
+    "running": ("so far, ", "Finished"),
     "paused": ("Paused", "Waiting"),
     "stopped, pointed at": ("Stopped", "not run yet"),
     "failed": ("out of memory", "not run yet"),

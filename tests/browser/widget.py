@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from playwright.sync_api import Locator, expect
@@ -32,6 +33,16 @@ FILM = """
   root.film = film;
 }
 """
+
+
+def called(texts: Sequence[str], at: int) -> str:
+    """A text as it is named: in quotes where it has no letter, with its place where it is not alone."""
+    bare = [text.strip() for text in texts]
+    short = not any(char.isalnum() for char in bare[at])
+    place = at + 1
+    ends = "th" if 10 < place % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+    where = f" ({place}{ends})" if short or bare.count(bare[at]) > 1 else ""
+    return (f"“{bare[at]}”" if short else bare[at]) + where
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import { featureTint, type Picture } from "../../draw/picture";
 import type { Waiting } from "../../session/session";
 import { type Palette, uncertain } from "../../style/colours";
 import { boxOf, buttonOf, element, listen, type Place, setAttributes, setText, uniqueId } from "../../style/dom";
-import { decimalsOf, decimalsOfSum, percent, plain, signed } from "../../style/format";
+import { cellDecimals, decimalsOfSum, featureLabel, percent, plain, shorten, signed } from "../../style/format";
 import type { FieldText, Progress, Settings } from "../../wire/protocol";
 import { nameOf, paintedFor } from "../matrix/names";
 import { createTooltip } from "../matrix/tooltip";
@@ -271,16 +271,17 @@ function pictureData(
   };
 }
 
+/** name: the word, in quotes and with its place where it needs them. */
 interface Named {
   readonly word: string;
+  readonly name: string;
   readonly value: number;
-  readonly error: number;
 }
 
-const named = ({ columns }: Table, { values, errors }: Paint, at: number): Named => ({
-  word: nameOf(columns, at, 24),
+const named = ({ columns }: Table, { values }: Paint, at: number): Named => ({
+  word: shorten(featureLabel(columns[at]?.text ?? ""), 24),
+  name: nameOf(columns, at, 24),
   value: values[at] as number,
-  error: errors[at] as number,
 });
 
 /** What speaks most for (first, at most three) and against (at most two): nothing small, nothing that could be noise. */
@@ -298,6 +299,8 @@ export function strongestWords(table: Table, paint: Paint): readonly Named[] {
 
 function explain(document: Document, say: HTMLElement, shown: Shown, lighting: Lighting): void {
   const { row, column, lit, promptPaint } = lighting;
+  // A total has as many digits as its parts.
+  const decimals = cellDecimals(Math.min(promptPaint.limit, shown.limit));
   const { table, spanned } = shown;
   const name = paintedFor(shown, row);
   const words = strongestWords(table, promptPaint);
@@ -309,11 +312,11 @@ function explain(document: Document, say: HTMLElement, shown: Shown, lighting: L
   if (say.dataset["for"] === key) return;
   say.dataset["for"] = key;
   const list = (lead: string, some: readonly Named[]): readonly (Node | string)[] =>
-    some.flatMap(({ word, value, error }, at) => [
-      at === 0 ? ` ${lead} ` : ", ",
+    some.flatMap(({ word, name, value }, at) => [
+      (at === 0 ? ` ${lead} ` : ", ") + name.slice(0, name.indexOf(word)),
       // Numbers stay on their side of a word that is written from right to left.
       element(document, "bdi", {}, word),
-      ` ${signed(value, decimalsOf(value, error))}${at === some.length - 1 ? "." : ""}`,
+      `${name.slice(name.indexOf(word) + word.length)} ${signed(value, decimals)}${at === some.length - 1 ? "." : ""}`,
     ]);
   say.replaceChildren(
     ...(sum ? [element(document, "span", {}, sum)] : []),
