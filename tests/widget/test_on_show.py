@@ -94,7 +94,7 @@ def test_more_calls_asked_for_on_hold_are_told_at_once_and_outlive_a_stop(monkey
     w.pause()
     w.extend()
     assert front.frames()[-1]["progress"]["phase"] == "paused"
-    assert front.frames()[-1]["progress"]["budget"] == 74  # 75, in pairs
+    assert front.frames()[-1]["progress"]["planned"] == 74  # 75, in pairs
     model.let_all()
     w.stop()
     assert w.wait(20).phase == "stopped"
@@ -105,7 +105,7 @@ def test_more_calls_asked_for_on_hold_are_told_at_once_and_outlive_a_stop(monkey
 def test_time_left_is_that_of_the_calls_after_the_first_ones() -> None:
     """The first batch warms the model up: it takes 8 s, all others 1 s for 10 calls."""
     rate = Rate()
-    at = replace(nothing_yet(1, ""), budget=100, rate=1.0, seconds_left=99.0)
+    at = replace(nothing_yet(1, ""), planned=100, rate=1.0, seconds_left=99.0)
     told = [rate.of(replace(at, calls=10 * n, elapsed=7.0 + n)).seconds_left for n in (1, 2, 3, 9)]
     assert told == [None, pytest.approx(8), pytest.approx(7), pytest.approx(1)]
     soon = Rate()
