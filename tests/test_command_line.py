@@ -113,7 +113,10 @@ def test_a_server_scores_in_the_models_place(capsys: pytest.CaptureFixture[str])
     [
         (asked("--prompt", "Hi", "--method", "shaply"), "Did you mean 'shapley'?"),
         (asked("--prompt", "Hi", "--method", "leave_one_out", "--budget", "9"), "set by the number of features"),
-        (asked("--prompt", "Hi", "--html", "no/such/folder/out.html"), "no/such/folder"),
+        (
+            asked("--prompt", "Hi", "--html", "no/such/folder/out.html"),
+            "Expected --html FILE in a folder that is there",
+        ),
         (asked("--prompt", "Hi", "--png", str(ROOT)), "is a folder"),
         (asked("--prompt", "Hi", "--system", "Be formal."), "--user"),
         (asked("--prompt-file", "no-such-prompt.txt"), "no-such-prompt.txt"),
