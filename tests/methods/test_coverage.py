@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from llm_attr_widget.game.fitting import Trials
 from llm_attr_widget.methods import Banzhaf, KernelShap, Lime, Owen, PermutationShapley, Sparse, fit
 from llm_attr_widget.types import Estimate, Method
 from tests.methods.games import TableGame, every_coalition, random_game, subset_banzhaf, subset_shapley
@@ -150,6 +151,25 @@ def lowest(share: float, repeats: int) -> float:
 def test_bands_of_lime_cover_the_weights_of_all_coalitions(kind: str, features: int, budget: int) -> None:
     share = covered(Lime(budget=budget), kind, features, on_everything(Lime()), 60)
     assert share >= lowest(0.95, 60)
+
+
+@pytest.mark.parametrize(("budget", "trials"), [(60, 1), (256, 1), (256, 4)])
+def test_bands_of_lime_cover_saturating_games_of_many_features(budget: int, trials: int) -> None:
+    """In the mean of several trials too, whose errors are independent."""
+    inside = []
+    for repeat in range(25):
+        game, found = family("saturating", 13, repeat), Trials(Lime(budget=budget), 13, 1, random=True)
+        fits = Trials(Lime(budget=budget), 13, 1, random=False)
+        for trial in range(trials):
+            coalitions = np.vstack(list(Lime(budget=budget).design(13, np.random.default_rng([repeat, trial]))))
+            for each in (found, fits):
+                each.add(trial, coalitions, game(coalitions))
+        truth = on_everything(Lime())(game)
+        for each in (fits,) if trials == 1 else (fits, found):
+            estimate = each.estimate()
+            assert estimate is not None
+            inside.append(np.abs(estimate.values - truth) < 1.96 * estimate.standard_errors)
+    assert np.mean(inside) >= lowest(0.95, 25)
 
 
 @pytest.mark.parametrize("kind", ["linear", "saturating"])
