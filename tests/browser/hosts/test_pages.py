@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(400)
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_a_page_of_its_own_fits_a_phone_and_asks_for_nothing(text_page: Saved, browser: Browser, dark: bool) -> None:
-    shown = open_page(browser, text_page.path, width=400, dark=dark)
+    shown = open_page(browser, text_page.path, width=400, dark=dark, scale=2)
     asked: list[str] = []
     shown.page.on("request", lambda request: asked.append(request.url))
     shown.page.reload()
