@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, Route
 
-from tests.browser.hosts.measures import SETUP, SHORT, looks, record
+from tests.browser.hosts.measures import SETUP, SHORT, record
 from tests.browser.hosts.servers import PYTHON, environment
 from tests.browser.lab import ARTIFACTS
 from tests.browser.pages import Saved, open_page
@@ -19,14 +19,14 @@ pytestmark = pytest.mark.timeout(400)
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_a_page_of_its_own_fits_a_phone_and_asks_for_nothing(text_page: Saved, browser: Browser, dark: bool) -> None:
-    shown = open_page(browser, text_page.path, width=400, dark=dark, scale=2)
+    shown = open_page(browser, text_page.path, width=400, dark=dark)
     asked: list[str] = []
     shown.page.on("request", lambda request: asked.append(request.url))
     shown.page.reload()
     shown.settle()
     assert [url for url in asked if not url.startswith(("file:", "blob:", "data:"))] == []
     assert shown.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
-    looks(shown.view, "dark" if dark else "light")
+    assert shown.root.get_attribute("data-theme") == ("dark" if dark else "light")
     shown.view.point_at(0, 1)
     assert "→" in shown.view.tip().title
     shown.page.screenshot(path=ARTIFACTS / f"host-page-{'dark' if dark else 'light'}.png")

@@ -33,7 +33,7 @@ window.start = async () => {
     await manager.display_view(undefined, view, { node: el });
   };
   // A webview that is made anew knows nothing of the widgets that there are.
-  if (known) await manager.restoreWidgets({}, { loadKernel: true, loadNotebook: false });
+  if (known) await manager._loadFromKernel();
   window.run = async (code) => {
     const [errors, shown] = [[], []];
     const future = kernel.requestExecute({ code });
