@@ -25,3 +25,8 @@ def test_they_have_the_shape_of_what_was_asked() -> None:
     assert quantile(np.array(3.0), 0.975).shape == ()
     assert quantile(np.full((2, 3), 3.0), 0.975).shape == (2, 3)
     assert np.isnan(quantile(np.array([np.nan, 4.0]), 0.975)).tolist() == [True, False]
+
+
+def test_the_series_for_many_degrees_goes_on_where_the_formula_for_few_ends() -> None:
+    few, many = quantile(np.array([1000 - 1e-9, 1000.0]), 0.975)
+    assert many == pytest.approx(few, rel=1e-11)
