@@ -14,7 +14,7 @@ from llm_attr_widget.engine.descend import differentiable
 from llm_attr_widget.engine.stopping import Separated, check_rule
 from llm_attr_widget.errors import CapabilityError, MethodError
 from llm_attr_widget.game.belonging import require_same_game, unsure_of
-from llm_attr_widget.game.doubts import odd
+from llm_attr_widget.game.doubts import doubts_of_model, odd
 from llm_attr_widget.game.game import Game
 from llm_attr_widget.game.ledger import Ledger
 from llm_attr_widget.game.targets import TargetLike, begun, make_target, written_target
@@ -155,7 +155,7 @@ def plan(
         require_same_game(known, game)
     name = getattr(scorer, "name", type(scorer).__name__)
     unsure = () if known is None else unsure_of(scorer)
-    written = tuple(getattr(scorer, "doubts", ())) if target is None else ()
+    written = doubts_of_model(scorer) if target is None else ()
     doubts = (*unsure, *odd(explained, words, target, first, separate=separate), *written)
     units = units_of(explained)
     found = Plan(game, chosen, trials, seed, name, units, known, owners, stop_when, instead=instead, doubts=doubts)

@@ -15,6 +15,7 @@ from llm_attr_widget.engine.plan import Block, Plan
 from llm_attr_widget.engine.update import Update, never
 from llm_attr_widget.errors import Cancelled
 from llm_attr_widget.game.belonging import game_print, require_same_game
+from llm_attr_widget.game.doubts import doubts_of_model
 from llm_attr_widget.game.fitting import Trials, ends
 from llm_attr_widget.game.game import Asked, Evaluator
 from llm_attr_widget.game.ledger import UNUSED, Ledger, LedgerWriter
@@ -54,11 +55,13 @@ def _sampled(ready: Plan, method: Method, cancelled: Callable[[], bool], tick: T
     started = tick.clock() - ready.spent.seconds
     evaluator = Evaluator(ready.game, known=ready.known)
     record = _Record(ready, method)
+    before = doubts_of_model(ready.game.scorer)
 
     def update(phase: Phase, estimate: Estimate | None, *, early: bool = False) -> Update:
         seconds = tick.clock() - started
         counts = len(record.writer), ready.spent.scored + evaluator.scored
-        found = _attribution(ready, record.writer.snapshot(), estimate, phase, counts, seconds, early=early)
+        told = tuple(doubt for doubt in doubts_of_model(ready.game.scorer) if doubt not in before)
+        found = _attribution(ready, record.writer.snapshot(), estimate, phase, counts, seconds, early=early, told=told)
         return Update(found, counts[0], ready.planned, seconds)
 
     saving = Autosave(ready.autosave, 0 if ready.known is None else len(ready.known))
@@ -203,8 +206,9 @@ def _attribution(
     seconds: float,
     *,
     early: bool = False,
+    told: tuple[str, ...] = (),
 ) -> Attribution:
-    """counts: calls as they are told of the run, and prompts that went through the model."""
+    """counts: calls as they are told of the run, and prompts that went through the model. told: the model's doubts."""
     game, method = ready.game, ready.method
     outputs = game.value.outputs(game.targets)
     if estimate is None:
@@ -245,7 +249,7 @@ def _attribution(
             stop_when=_rule(ready, estimate, counts[0], early=early),
             early=early,
             instead=ready.instead,
-            doubts=ready.doubts,
+            doubts=(*ready.doubts, *told),
         ),
         game=game,
         against=game.targets[1] if len(game.targets) > 1 else None,

@@ -16,6 +16,11 @@ _SPACE = "▁"
 """How SentencePiece writes a space."""
 
 
+def doubts_of_model(scorer: Any) -> tuple[str, ...]:
+    """What a model says of its answers so far, in plain sentences: `doubts`, where it has that."""
+    return tuple(getattr(scorer, "doubts", ()))
+
+
 def odd(
     explained: Input, tokenizer: Any, given: TargetLike | None, target: Target, *, separate: bool
 ) -> tuple[str, ...]:

@@ -57,6 +57,8 @@ class Served:
             if self.bad is not None and any(self.bad in prompt for prompt in prompts):
                 return self.refusal, {"error": {"message": f"token {self.bad} is forbidden here"}}
             return 200, self.completion(request)
+        if path == "/v1/chat/completions":
+            return 200, self.chat(request)
         if path == "/generate" and "input_ids" in request and "sglang" in self.speaks:
             return 200, [
                 self._sglang(ids, begin)
@@ -65,6 +67,15 @@ class Served:
         if path == "/generate" and "inputs" in request and "tgi" in self.speaks:
             return 200, self._tgi(request)
         return 404, {"detail": "Not Found"}
+
+    def chat(self, request):
+        """The first token after all messages, one after another, and the likeliest that it might have been."""
+        last = self.log_probs(self.tokenizer.encode("".join(turn["content"] for turn in request["messages"])))[-1]
+        told = [
+            {"token": self.tokenizer.decode([token]), "logprob": float(last[token])}
+            for token in last.topk(request["top_logprobs"]).indices.tolist()
+        ]
+        return {"choices": [{"index": 0, "message": {}, "logprobs": {"content": [{**told[0], "top_logprobs": told}]}}]}
 
     def completion(self, request):
         choices = [self._choice(index, prompt, request) for index, prompt in enumerate(_listed(request["prompt"]))]

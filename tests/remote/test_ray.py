@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from threading import Thread
 
 import numpy as np
 import pytest
@@ -15,19 +14,19 @@ from llm_attr_widget.types import Generator, Prompt, Scorer
 from tests.models.huggingface.families import build
 from tests.models.huggingface.reference import by_hand
 from tests.models.huggingface.test_slopes import PROMPT, TARGET, Tok
-from tests.remote.ray_models import Dying, Scoring, Told, Waiting, began, expected, go, kill, tiny
+from tests.remote.ray_models import Dying, Scoring, Told, Waiting, began, go, kill, tiny
+from tests.remote.ray_runs import Run, started
 from tests.waiting import until
 
 ray = pytest.importorskip("ray", reason="Ray is large and no part of the test extra: `make test-remote` brings it.")
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own: sockets, its future defaults
 PROMPTS = [Prompt(ids) for ids in (PROMPT, PROMPT[:3], PROMPT[1:], PROMPT[::-1], (9, 9), PROMPT[2:5], (40,))]
-MANY = [Prompt((3, 1 + row // 4, row)) for row in range(24)]
 SMALL = {"num_cpus": 0.1}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    started(lambda: ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False), ray.shutdown)
     yield
     ray.shutdown()
 
@@ -36,38 +35,6 @@ def cluster():
 def replicas():
     with RayModel(tiny, replicas=2, batch=2, resources=SMALL) as model:
         yield model
-
-
-class Run:
-    """A run in a thread of its own, so that a test can act in the middle of it."""
-
-    def __init__(self, model, prompts=MANY, target=(7, 8)):
-        self.found = np.full((len(prompts), len(target)), np.nan)
-        self.times = np.zeros(len(prompts), dtype=int)
-        self.error = None
-        self._truth = np.array([expected(prompt, target) for prompt in prompts])
-        self._asked = model, prompts, target
-        self._thread = Thread(target=self._score, daemon=True)
-        self._thread.start()
-
-    def _score(self):
-        model, prompts, target = self._asked
-        try:
-            for batch in model.score(prompts, target):
-                self.found[list(batch.rows)] = batch.log_probs
-                self.times[list(batch.rows)] += 1
-        except ScoreError as error:
-            self.error = error
-
-    def ended(self):
-        self._thread.join(60)
-        assert not self._thread.is_alive()
-        return self
-
-    def is_whole(self):
-        assert self.ended().error is None
-        np.testing.assert_allclose(self.found, self._truth, atol=1e-4)
-        assert set(self.times) == {1}
 
 
 def test_scores_are_teacher_forcing_by_hand(replicas):

@@ -12,6 +12,7 @@ import pytest
 from llm_attr_widget import Interrupted, attribute
 from llm_attr_widget.demo import TEXT_FOLDER, load_text
 from llm_attr_widget.errors import AttributionError, InputError, ScoreError
+from llm_attr_widget.models.chat import ChatModel
 from llm_attr_widget.models.huggingface.model import HuggingFaceModel
 from llm_attr_widget.models.openai import OpenAIModel
 from llm_attr_widget.types import Prompt
@@ -222,3 +223,44 @@ def test_attributions_are_the_same_here_and_there(server, local):
         assert there.features == here.features
     written = attribute(OpenAIModel(server, tokenizer=local[1]), None, TEXT, method="leave_one_out", progress=False)
     assert written.target.ids == attribute(*local, TEXT, method="leave_one_out", progress=False).target.ids
+
+
+def test_labels_out_of_the_likeliest_answers_of_a_chat(server, local):
+    """Exact where the server tells of the label, a bound on the truth where it does not."""
+    network, words = local
+    texts = ["Dave is a lawyer. His interests include", "Dave is a nurse.", "The acting was wonderful. Sentiment:"]
+    turns = [[{"role": "system", "content": "Be kind."}, {"role": "user", "content": text}] for text in texts]
+    ids = [
+        words(words.apply_chat_template(turn, add_generation_prompt=True, tokenize=False), add_special_tokens=False)
+        for turn in turns
+    ]
+    ids = [row["input_ids"] for row in ids]
+    likely = [int(token) for token in np.argsort([by_hand(network, ids[0], (token,))[0] for token in range(898)])[::-1]]
+    tokens = [token for token in likely if words.decode([token]).strip().isalpha()]
+    spelt = [words.decode([token]).strip() for token in tokens]
+    chosen = [tokens[place] for place in (0, 1, len(tokens) - 1) if spelt.count(spelt[place]) == 1]
+    labels = [words.decode([token]).strip() for token in chosen]
+    model = ChatModel(server, labels=labels, system="Be kind.")
+    bounds = 0
+    for token, label in zip(chosen, labels, strict=True):
+        asked = [Prompt(tuple(model.tokenizer.encode(text))) for text in texts]
+        found, error = answered(model, asked, model.tokenizer.encode(label))
+        assert error is None
+        for row, value in zip(ids, found[:, 0], strict=True):
+            truth = [by_hand(network, row, (each,))[0] for each in range(898)]
+            told = sorted(truth)[-20:]
+            if truth[token] > told[0] + 1e-3:
+                same = [
+                    truth[each]
+                    for each in range(898)
+                    if truth[each] >= told[0] and words.decode([each]).strip() == label
+                ]
+                assert abs(value - np.log(np.exp(same).sum())) < 1e-3
+            elif truth[token] < told[0] - 1e-3:
+                assert truth[token] <= value + 1e-3
+                bounds += 1
+    assert bounds >= 1
+    assert any("upper bound" in doubt for doubt in model.doubts)
+    found = attribute(model, None, texts[0], labels[0], method="leave_one_out", progress=False)
+    assert found.outputs == (labels[0],)
+    assert np.isfinite(found.values).all()
