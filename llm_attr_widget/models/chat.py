@@ -179,7 +179,9 @@ class ChatModel:
                 "vLLM and SGLang do for most models."
             )
         pairs = [(str(each.get("token")), each.get("logprob")) for each in told]
-        usable = [(token, value) for token, value in pairs if isinstance(value, int | float) and -1000 < value <= 0.01]
+        usable = [
+            (token, float(value)) for token, value in pairs if isinstance(value, int | float) and -1000 < value <= 0.01
+        ]
         if not usable:
             raise ScoreError(f"Expected log-probs of the likeliest tokens, got {told!r:.200}.")
         return usable

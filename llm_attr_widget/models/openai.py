@@ -140,10 +140,10 @@ class OpenAIModel:
         most, rest = length_asked(generation_options(options), max_new_tokens)
         sent = {**on_the_wire({**flat(rest), "max_new_tokens": most}), "return_token_ids": True}
         choice = self._written(list(self._started(prompt).ids), sent)
-        ids = choice.get("token_ids")
-        if ids:
+        ids: Any = choice.get("token_ids")
+        if isinstance(ids, list):
             self.doubts = ()
-            return tuple(ids[:-1] if self._ended(choice, ids[-1]) else ids)
+            return tuple(ids[:-1] if ids and self._ended(choice, ids[-1]) else ids)
         if self.tokenizer is None:
             raise CapabilityError("Expected OpenAIModel(…, tokenizer=…) to read what the server writes, got none.")
         self.doubts = (ENCODED_AGAIN,)

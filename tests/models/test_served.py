@@ -286,6 +286,21 @@ def test_several_servers_share_the_work_and_one_that_dies_loses_nothing(model):
     assert third.url in repr(remote)
 
 
+def test_a_prompt_that_every_server_fails_at_is_no_prompt_that_was_answered(model):
+    prompts = [*MANY[:5], Prompt((*PROMPT, BAD))]
+    with serving(model, Tok(), bad=BAD, refusal=500) as first, serving(model, Tok(), bad=BAD, refusal=500) as second:
+        remote = OpenAIModel([first.url, second.url], tokenizer=Tok(), batch=1, in_flight=1, retries=0)
+        found, error = answered(remote, prompts)
+    assert isinstance(error, ScoreError)
+    assert f"token {BAD} is forbidden" in str(error)
+    assert 5 not in found
+    with serving(model, Tok(), bad=BAD, refusal=500) as first, serving(model, Tok()) as second:
+        remote = OpenAIModel([first.url, second.url], tokenizer=Tok(), batch=1, in_flight=1, retries=0)
+        found, error = answered(remote, prompts)
+    assert error is None
+    assert sorted(found) == list(range(6))  # the one that could answered
+
+
 def test_servers_that_do_not_answer_at_first_are_left_out_and_all_of_them_are_an_error(model, truth):
     with serving(model, Tok()) as gone:
         pass
@@ -341,6 +356,9 @@ def test_the_tokens_that_the_model_wrote_come_back_without_its_end(model):
         assert written(served, tokenizer=None) == whole  # no tokenizer is needed
         served.end = whole[1]
         assert written(served) == whole[:1]
+        served.end = whole[0]
+        assert written(served) == ()
+        assert remote.doubts == ()
         served.end = None
         served.tokenizer = Lossy()
         assert written(served) == whole

@@ -19,7 +19,7 @@ def started(start: Callable[[], object], end: Callable[[], object], tries: int =
     for left in reversed(range(tries)):
         try:
             start()
-        except Exception:  # that is what it raises
+        except Exception:  # noqa: PERF203 (that is what it raises)
             end()
             if not left:
                 raise

@@ -62,6 +62,8 @@ def asker(asked: Asked, server: Server, dialect: Dialect, closed: Event) -> Call
                     found[row] = answer
                 else:
                     wrong = wrong or answer
+        if isinstance(wrong, Lost) and not found:
+            return Outcome(None, wrong, tuple(rows))  # another server may answer what this one fails at
         if isinstance(wrong, Refusal | Lost) and found:
             wrong = _about_one(wrong, asked, next(row for row in rows if row not in found))
         return Outcome(_as_scored(found, asked.target), wrong)

@@ -37,9 +37,7 @@ class Faster:
 
     def took(self, seconds: float) -> None:
         """How long the block of this choice took, for each of its prompts."""
-        if self.settled:
-            return
-        if self.warm:
+        if self.warm and self._tries:
             self.seconds[self._tries.pop(0)].append(seconds)
         self.warm = True
 
