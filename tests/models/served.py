@@ -70,7 +70,8 @@ class Served:
 
     def chat(self, request):
         """The first token after all messages, one after another, and the likeliest that it might have been."""
-        last = self.log_probs(self.tokenizer.encode("".join(turn["content"] for turn in request["messages"])))[-1]
+        said = self.tokenizer.encode("".join(turn["content"] for turn in request["messages"]))
+        last = self.log_probs([self.tokenizer.bos_token_id, *said])[-1]
         told = [
             {"token": self.tokenizer.decode([token]), "logprob": float(last[token])}
             for token in last.topk(request["top_logprobs"]).indices.tolist()

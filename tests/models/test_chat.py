@@ -34,7 +34,8 @@ def impatience(monkeypatch):
 @pytest.fixture(scope="module")
 def truth(model):
     """Log-probs of all tokens after each text, `(texts, vocabulary)`."""
-    return np.array([[by_hand(model, Tok().encode(text), (token,))[0] for token in range(97)] for text in TEXTS])
+    asked = [[Tok.bos_token_id, *Tok().encode(text)] for text in TEXTS]
+    return np.array([[by_hand(model, ids, (token,))[0] for token in range(97)] for ids in asked])
 
 
 def letters(row):
@@ -88,8 +89,7 @@ def test_it_is_a_model_for_attribute_and_the_widget(model, truth):
         found = attribute(chat, None, TEXTS[0], label, method="leave_one_out", progress=False)
         assert "".join(found.features) == TEXTS[0]
         assert found.outputs == (label,)
-        whole = by_hand(model, Tok().encode(TEXTS[0]), (ord(label) - 32,))[0]
-        assert found.ends[0, 0] == pytest.approx(whole, abs=1e-4)
+        assert found.ends[0, 0] == pytest.approx(truth[0, ord(label) - 32], abs=1e-4)
         bounded = attribute(chat, None, TEXTS[0], "zz", method="leave_one_out", progress=False)
         assert any("upper bound" in doubt for doubt in bounded.doubts)
         assert "upper bound" in bounded.status
