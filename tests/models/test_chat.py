@@ -92,7 +92,7 @@ def test_it_is_a_model_for_attribute_and_the_widget(model, truth):
         assert found.ends[0, 0] == pytest.approx(truth[0, ord(label) - 32], abs=1e-4)
         bounded = attribute(chat, None, TEXTS[0], "zz", method="leave_one_out", progress=False)
         assert any("upper bound" in doubt for doubt in bounded.doubts)
-        assert "upper bound" in bounded.status
+        assert "upper bound" in repr(bounded)
         written = attribute(chat, None, TEXTS[0], method="leave_one_out", progress=False)
         assert written.outputs == (label,)
         assert not any("upper bound" in doubt for doubt in written.doubts)  # those were another run's
