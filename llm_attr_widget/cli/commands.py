@@ -9,7 +9,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from llm_attr_widget.cli import attribute, check, versions
-from llm_attr_widget.errors import AttributionError, ScoreError
+from llm_attr_widget.errors import AttributionError, ScoreError, discreet
 
 PROG = "llm-attr-widget"
 DONE, FAILED, MISTAKEN, INTERRUPTED = 0, 1, 2, 130
@@ -73,5 +73,5 @@ def logged(*, verbose: bool) -> Generator[None]:
 
 
 def _said(problem: str, status: int) -> int:
-    sys.stderr.write(f"{PROG}: {' '.join(problem.split())}\n")
+    sys.stderr.write(f"{PROG}: {' '.join(discreet(problem).split())}\n")
     return status

@@ -12,7 +12,7 @@ import numpy as np
 from llm_attr_widget.engine.autosave import PathLike, autosave_path, ledger_of
 from llm_attr_widget.engine.descend import differentiable
 from llm_attr_widget.engine.stopping import Separated, check_rule
-from llm_attr_widget.errors import CapabilityError, MethodError
+from llm_attr_widget.errors import CapabilityError, InputError, MethodError, discreet
 from llm_attr_widget.game.belonging import require_same_game, unsure_of
 from llm_attr_widget.game.doubts import doubts_of_model, odd
 from llm_attr_widget.game.game import Game
@@ -44,6 +44,10 @@ Block: TypeAlias = "tuple[int, Coalitions, np.random.Generator]"
 
 MOST_CELLS = 8_000_000_000
 """Coalitions times features, a byte each, that a ledger may hold."""
+
+
+CHARACTERS_PER_TOKEN = 256
+"""More than any vocabulary has in a token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,10 @@ def plan(
     known, saved = ledger_of(resume), autosave_path(autosave)
     check_rule(stop_when)
     scorer, given = as_model(model, tokenizer)
+    if isinstance(prompt, str):
+        _require_readable(len(prompt), scorer)
     explained, words = make_input(given, prompt, granularity=granularity), tokenizer_of(given)
+    _require_readable(sum(len(piece.text) for piece in explained.pieces), scorer)
     chosen, instead = make_method(method, budget=budget), ""
     if method == "shapley":
         chosen, instead = shapley_method(len(explained.features), None if budget is None else int(budget))
@@ -153,7 +160,7 @@ def plan(
     game = Game(explained, scorer, targets, make_value(value, first, second))
     if known is not None:
         require_same_game(known, game)
-    name = getattr(scorer, "name", type(scorer).__name__)
+    name = discreet(str(getattr(scorer, "name", type(scorer).__name__)))
     unsure = () if known is None else unsure_of(scorer)
     written = doubts_of_model(scorer) if target is None else ()
     doubts = (*unsure, *odd(explained, words, target, first, separate=separate), *written)
@@ -166,6 +173,16 @@ def _along_its_groups(method: Method | GradientMethod, explained: Input) -> Meth
     """Owen values without groups of the caller's take the input's own: quarters of an image, turns, sentences, …"""
     grouped = getattr(method, "grouped", None)
     return method if grouped is None else grouped(tree_of(explained), len(explained.features))
+
+
+def _require_readable(characters: int, scorer: Scorer) -> None:
+    """Raises InputError, before anything is cut or tokenized, for a text too long by far: that takes minutes."""
+    positions = getattr(scorer, "max_positions", None)
+    if positions is not None and characters > CHARACTERS_PER_TOKEN * positions:
+        raise InputError(
+            f"The prompt has {characters:,} characters, and the model reads {positions:,} tokens at most, which hold a "
+            "part of it. Shorten the prompt."
+        )
 
 
 def _generator(scorer: Scorer) -> Generator:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llm_attr_widget.errors import ScoreError
+from llm_attr_widget.errors import ScoreError, discreet
 from llm_attr_widget.result.attribution import Attribution
 from llm_attr_widget.result.provenance import Phase
 
@@ -18,9 +18,9 @@ class Interrupted(ScoreError):
     def __init__(self, attribution: Attribution, cause: Exception) -> None:
         about = attribution.provenance
         super().__init__(
-            f"The model failed after {about.calls} of {about.planned} calls: {type(cause).__name__}: {cause} "
-            "What was played is kept: give resume=error.attribution.ledger, with the error caught as `error`, to the "
-            "same call to go on from there."
+            f"The model failed after {about.calls} of {about.planned} calls: {type(cause).__name__}: "
+            f"{discreet(str(cause))} What was played is kept: give resume=error.attribution.ledger, with the error "
+            "caught as `error`, to the same call to go on from there."
         )
         self.attribution = attribution
 

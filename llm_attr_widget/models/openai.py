@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_attr_widget.errors import CapabilityError, InputError, ScoreError, TargetError
+from llm_attr_widget.errors import CapabilityError, InputError, ScoreError, TargetError, discreet
 from llm_attr_widget.models.base import Limits, check_prompts, check_target, flat, generation_options, length_asked
 from llm_attr_widget.models.blocks import in_blocks
 from llm_attr_widget.models.served.blocks import Asked, asker
@@ -84,16 +84,17 @@ class OpenAIModel:
         servers = [Server(each, retries=retries, patience=patience) for each in clients]
         self._first = servers[0].address
         found = served(servers, model)
-        self._servers, self.name, self.max_positions = found.servers, found.name, found.positions
+        self._servers, self._served, self.max_positions = found.servers, found.name, found.positions
+        self.name = discreet(found.name)
         self.vocabulary: int | None = None
         self.doubts: tuple[str, ...] = ()
         """What is odd about what it wrote last, in words."""
-        self._dialect = understood(self._servers[0], self.name, tokenizer, dialect)
+        self._dialect = understood(self._servers[0], self._served, tokenizer, dialect)
         self._clock = time.perf_counter
         self._faster: dict[tuple[int, int], Faster] = {}
 
     def __repr__(self) -> str:
-        where = ", ".join(server.address for server in self._servers)
+        where = ", ".join(server.place for server in self._servers)
         return f"OpenAIModel({self.name!r} at {where}, by {self._dialect.name})"
 
     def __getstate__(self) -> dict[str, Any]:
@@ -110,7 +111,7 @@ class OpenAIModel:
     @property
     def fingerprint(self) -> str:
         """The first address and the model's name there: what weights it serves, a server does not say."""
-        return f"{self._first}/ {self.name}"
+        return f"{self._first}/ {self._served}"
 
     def score(self, prompts: Sequence[Prompt], target: Sequence[int]) -> Iterator[Scored]:
         """log p(target token k | prompt, target tokens < k) in nats, request by request, as they are answered.
@@ -128,7 +129,7 @@ class OpenAIModel:
                 raise InputError("A completions server reads tokens alone, but this prompt has more (an image?).")
         started = [self._started(prompt) for prompt in prompts]
         self._check_lengths(started, len(ids))
-        return self._scored(Asked(self.name, started, ids, self.tokenizer, self.max_positions))
+        return self._scored(Asked(self._served, started, ids, self.tokenizer, self.max_positions))
 
     def generate(self, prompt: Prompt, *, max_new_tokens: int, options: Mapping[str, Any]) -> tuple[int, ...]:
         """Token ids after the prompt, its end left out: the model's own where the server tells them (vLLM), else
@@ -227,7 +228,7 @@ class OpenAIModel:
 
     def _written(self, prompt: str | list[int], options: Mapping[str, Any]) -> Mapping[str, Any]:
         """The choice that a server writes: the first that lives to answer."""
-        body = {"model": self.name, "prompt": prompt, **options}
+        body = {"model": self._served, "prompt": prompt, **options}
         for number, server in enumerate(self._servers):
             try:
                 answer = server.asking(Event())("/completions", body)
@@ -238,7 +239,8 @@ class OpenAIModel:
             choices = answer.get("choices") if isinstance(answer, Mapping) else None
             if not choices:
                 raise ScoreError(
-                    f"Expected a completion with choices, got {str(answer)[:200]}. Is it a server of OpenAI's kind?"
+                    f"Expected a completion with choices, got {server.shown(answer)[:200]}. "
+                    "Is it a server of OpenAI's kind?"
                 )
             return choices[0]
         raise ScoreError("No server is left to ask.")

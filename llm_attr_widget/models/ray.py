@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import Any
 
-from llm_attr_widget.errors import InputError, ScoreError
+from llm_attr_widget.errors import InputError, ScoreError, discreet
 from llm_attr_widget.models.blocks import halves, in_blocks
 from llm_attr_widget.models.replicas import LOOK, Member, Replicas
 from llm_attr_widget.types import Prompt, Scored, Scorer
@@ -48,7 +48,7 @@ class RayModel:
         self._replicas.await_one(patience)
         self.tokenizer = tokenizer
         facts = self._replicas.facts
-        self.name = facts.name
+        self.name = discreet(facts.name)
         self.vocabulary = facts.vocabulary
         self.max_positions = facts.max_positions
         self.separate = facts.separate

@@ -9,7 +9,7 @@ from importlib import import_module
 from threading import Lock
 from typing import Any
 
-from llm_attr_widget.errors import AttributionError, CapabilityError, InputError, ScoreError
+from llm_attr_widget.errors import AttributionError, CapabilityError, InputError, ScoreError, discreet, made_discreet
 from llm_attr_widget.models.replica import Facts, Replica
 from llm_attr_widget.types import Scorer
 
@@ -169,9 +169,11 @@ class Replicas:
         try:
             return self.ray.get(asked)
         except self.ray.exceptions.RayTaskError as error:
+            made_discreet(error)
             if isinstance(error.cause, AttributionError):
                 raise error.cause from error
-            raise ScoreError(f"A replica failed: {error.cause!r}. Try the model it makes by itself first.") from error
+            failed = discreet(repr(error.cause))
+            raise ScoreError(f"A replica failed: {failed}. Try the model it makes by itself first.") from error
         except self.ray.exceptions.RayError as error:
             self._drop(member, _brief(error))
             return None
@@ -216,7 +218,7 @@ class Replicas:
             if member not in self._members:
                 return
             self._members.remove(member)
-            self.lost = (*self.lost, reason)
+            self.lost = (*self.lost, discreet(reason))
         self.ray.kill(member.actor)
 
 

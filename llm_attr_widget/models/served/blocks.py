@@ -56,6 +56,7 @@ def asker(asked: Asked, server: Server, dialect: Dialect, closed: Event) -> Call
                     wrong = wrong or error
                 continue
             except AttributionError as error:  # an answer that is none, or not of this dialect
+                server.hide(error)
                 return Outcome(_as_scored(found, asked.target), wrong or error)
             for row, answer in zip(part, each, strict=True):
                 if isinstance(answer, list):

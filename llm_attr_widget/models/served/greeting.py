@@ -32,7 +32,7 @@ def served(servers: Sequence[Server], name: str | None) -> Served:
         try:
             listed = server.models()
         except Lost as error:
-            failed = Lost(f"No list of models from {server.address}: {error}")
+            failed = Lost(f"No list of models from {server.place}: {error}")
             continue
         except Refusal as error:
             if name is None or error.status in (401, 403):
@@ -40,10 +40,10 @@ def served(servers: Sequence[Server], name: str | None) -> Served:
             listed = [{"id": name}]  # it has no list, as some proxies
         names = [str(entry.get("id", "")) for entry in cast("list[Mapping[str, Any]]", listed)]
         if not names:
-            raise ScoreError(f"The server at {server.address} lists no model. Give model=…")
+            raise ScoreError(f"The server at {server.place} lists no model. Give model=…")
         name = name or names[0]
         if name not in names:
-            raise Refusal(f"The server at {server.address} serves {', '.join(names)}, and no model {name!r}.", 404)
+            raise Refusal(f"The server at {server.place} serves {', '.join(names)}, and no model {name!r}.", 404)
         length = listed[names.index(name)].get("max_model_len")  # vLLM says it, OpenAI's own API does not
         lengths += [length] if isinstance(length, int) else []
         alive.append(server)
@@ -68,10 +68,10 @@ def understood(server: Server, model: str, tokenizer: Any, name: str | None) -> 
         row = _tried(dialect, server, model, ids, tokenizer)
         if isinstance(row, list):
             return dialect
-        said.append(f"{dialect.name}: {row}")
+        said.append(server.shown(f"{dialect.name}: {row}"))
     have = dict.fromkeys(", ".join(dialect.servers for dialect in DIALECTS).split(", "))
     raise CapabilityError(
-        f"The server at {server.address} gives no log-probs of a text that it did not write, which scoring needs. "
+        f"The server at {server.place} gives no log-probs of a text that it did not write, which scoring needs. "
         f"{', '.join(have)} do. It was asked for {'; '.join(said)}"
     )
 

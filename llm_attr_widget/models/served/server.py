@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping
 from threading import Event
 from typing import Any, TypeAlias, cast
 
-from llm_attr_widget.errors import CapabilityError, InputError, ScoreError
+from llm_attr_widget.errors import CapabilityError, InputError, ScoreError, discreet, made_discreet
 
 Ask: TypeAlias = Callable[[str, Mapping[str, Any]], Any]
 """A path of the server's and a body → the JSON of its answer."""
+NO_KEY = "EMPTY"
+"""What servers that ask for no key are given."""
 ROOT = "root:"
 """Before a path that lies beside the `/v1` of OpenAI's protocol."""
 AGAIN = (408, 409, 425, 429)
@@ -61,15 +63,32 @@ class Server:
 
     @property
     def address(self) -> str:
-        """As it was given."""
+        """As it was given: requests go there. See `place`."""
         return str(self._client.base_url).rstrip("/")
+
+    @property
+    def place(self) -> str:
+        """The address as it may be shown."""
+        return self.shown(self.address)
+
+    def shown(self, text: object) -> str:
+        """As it may be shown: without credentials, and without the key, should an answer quote it."""
+        return discreet(str(text), *self._keys())
+
+    def hide(self, error: BaseException) -> None:
+        """Take out of an error what must not be shown."""
+        made_discreet(error, *self._keys())
+
+    def _keys(self) -> tuple[str, ...]:
+        key = getattr(self._client, "api_key", None)
+        return (key,) if isinstance(key, str) and key != NO_KEY else ()
 
     def models(self) -> list[Any]:
         """What it says of each model that it serves. Raises Refusal and Lost."""
         listed = self._tried("GET", "/models", None, Event())
         data = cast("Mapping[str, Any]", listed).get("data") if isinstance(listed, Mapping) else None
         if not isinstance(data, list):
-            raise Refusal(f"Expected a list of models from {self.address}/models, got {str(listed)[:200]!r}.", 404)
+            raise Refusal(f"Expected a list of models from {self.place}/models, got {self.shown(listed)[:200]!r}.", 404)
         return data
 
     def asking(self, closed: Event) -> Ask:
@@ -96,6 +115,8 @@ class Server:
                 cause, failed, asked = error, self._told(error), _seconds_asked(error.response.headers)
             except (APIConnectionError, ValueError) as error:
                 cause, failed = error, self._silent(error)
+            for one in (cause, failed):  # what the library quotes is printed with ours
+                self.hide(one)
             if not isinstance(failed, Lost) or failed.spent or tried == self._retries:
                 raise failed from cause
             if asked is not None and asked > self._patience:
@@ -121,11 +142,11 @@ class Server:
     def _told(self, error: Any) -> Refusal | Lost:
         status, words = int(error.status_code), _words(error)
         if status == 429 and "insufficient_quota" in str(error.body):
-            return Lost(f"The server at {self.address} has no more for this key: HTTP 429: {words}", spent=True)
+            return Lost(f"The server at {self.place} has no more for this key: HTTP 429: {words}", spent=True)
         if status in AGAIN or (status >= 500 and status != 501):
-            said = f"The server at {self.address} did not answer: HTTP {status}: {words}"
+            said = f"The server at {self.place} did not answer: HTTP {status}: {words}"
             return Lost(f"{said} See its log, or try again later.", alone=status == 500)
-        said = f"The server at {self.address} refuses: HTTP {status}: {words}"
+        said = f"The server at {self.place} refuses: HTTP {status}: {words}"
         if status in (401, 403):
             return Refusal(f"{said} Give the right key: api_key=…, or the environment's OPENAI_API_KEY.", status)
         if status == 404:
@@ -137,7 +158,7 @@ class Server:
         said = f"{type(error).__name__}: {cause if str(cause) else error}"
         cut = isinstance(error, ValueError)
         return Lost(
-            f"The server at {self.address} did not answer{' in full' if cut else ''}: {said}. "
+            f"The server at {self.place} did not answer{' in full' if cut else ''}: {said}. "
             "Check the address and that it runs; for a slow one give a longer timeout or a smaller batch."
         )
 
@@ -151,7 +172,7 @@ def connect(base_url: str, api_key: str | None, timeout: float) -> Any:
         from openai import OpenAI
     except ImportError as error:
         raise CapabilityError("OpenAIModel needs the openai package: pip install 'llm_attr_widget[remote]'.") from error
-    key = api_key or os.environ.get("OPENAI_API_KEY", "EMPTY")
+    key = api_key or os.environ.get("OPENAI_API_KEY", NO_KEY)
     return OpenAI(base_url=base_url, api_key=key, max_retries=0, timeout=timeout)
 
 
