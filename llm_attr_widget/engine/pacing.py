@@ -1,7 +1,4 @@
-"""How often a run shows what it has: how many coalitions to play at once, and when to fit them again.
-
-Few coalitions enough to look live, enough to be worth the model's while; and fits so seldom that playing hardly waits.
-"""
+"""How many coalitions to play at once: few enough to look live, enough to be worth the model's while."""
 
 from __future__ import annotations
 
@@ -9,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 from typing import TypeAlias
-
-from llm_attr_widget.types import Estimate
 
 Clock: TypeAlias = Callable[[], float]
 
@@ -23,15 +18,6 @@ DOUBTED = 1.3
 CHANGED = 2.0
 """A size that takes so many times less than before tells that the model's speed has changed."""
 
-PLAYED_PER_FIT = 100.0
-"""Seconds to play between two fits, for each second that a fit took."""
-
-CHEAP = 0.005
-"""Fits of so many seconds are always made: they do not show beside an event."""
-
-WAITED = 0.2
-"""Seconds that a stop may wait for a fit."""
-
 
 @dataclass(frozen=True, slots=True)
 class Tick:
@@ -39,38 +25,6 @@ class Tick:
 
     seconds: float
     clock: Clock
-
-
-class Fits:
-    """When to fit again: so seldom that what a fit costs stays small beside what is played between two of them."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._next = -inf
-        self._rows = -1
-        self._cost = 0.0
-        self.last: Estimate | None = None
-
-    @property
-    def slow(self) -> bool:
-        """Whether someone who presses Stop would wait for another fit, and there is one already."""
-        return self.last is not None and self._cost > WAITED
-
-    def due(self) -> bool:
-        return self._clock() >= self._next
-
-    def take(self, fit: Callable[[], Estimate | None], rows: int) -> Estimate | None:
-        """The fit of so many rows; the last one where no row was added since."""
-        if rows == self._rows:
-            return self.last
-        began = self._clock()
-        found = self.last = fit()
-        self._rows = rows
-        now = self._clock()
-        cost = min(now - began, self._cost)  # of two, so that one that the machine interrupted delays nothing
-        self._cost = now - began
-        self._next = now + PLAYED_PER_FIT * cost if cost > CHEAP else now
-        return found
 
 
 class Tempo:

@@ -10,7 +10,8 @@ import numpy as np
 
 from llm_attr_widget.engine.autosave import Autosave
 from llm_attr_widget.engine.descend import descend, ends_of
-from llm_attr_widget.engine.pacing import Clock, Fits, Tempo, Tick
+from llm_attr_widget.engine.fits import Fits
+from llm_attr_widget.engine.pacing import Clock, Tempo, Tick
 from llm_attr_widget.engine.plan import Block, Plan
 from llm_attr_widget.engine.update import Update, never
 from llm_attr_widget.errors import Cancelled
@@ -34,8 +35,9 @@ def play(
 ) -> Iterator[Update]:
     """Play a plan. KeyboardInterrupt counts as a stop: what there is comes as the last event.
 
-    Events come for each stretch of play, with the newest estimate that there is. A stop waits for no fit that takes
-    long: its numbers are then those of the event before it, while the ledger has all that was played.
+    Events come for each stretch of play, with the newest estimate that there is: fits that take long are made beside
+    it. A stop waits for none of them: its numbers are then the newest there are, while the ledger has all that was
+    played.
 
     When the model fails in the middle, one more event with phase "stopped" comes before the error is raised: its
     ledger holds all that was scored, so that a run with `resume` goes on from there.
@@ -68,7 +70,7 @@ def _sampled(ready: Plan, method: Method, cancelled: Callable[[], bool], tick: T
     yield update("running", None)
     phase: Phase = "finished"
     early = False
-    fits = Fits(tick.clock)
+    fits = Fits(record.trials.estimate, tick.clock)
     try:
         for blocks, look in _gathered(ready, tick):
             asked = evaluator.ask_each([(coalitions, rng) for _, coalitions, rng in blocks])
@@ -77,22 +79,21 @@ def _sampled(ready: Plan, method: Method, cancelled: Callable[[], bool], tick: T
             finally:
                 record.add([trial for trial, _, _ in blocks], asked, evaluator)
             saving.offer(record.writer)
-            fit = look or fits.due()
-            estimate = fits.take(record.trials.estimate, len(record.writer)) if fit else fits.last
-            early = look and _met(ready, estimate, len(record.writer))
+            rows = len(record.writer)
+            estimate = fits.of(rows, cancelled) if look else fits.newest(rows)
+            early = look and _met(ready, estimate, rows)
             yield update("running", estimate)
             if early:
                 break
+        estimate = fits.of(len(record.writer), cancelled)
     except (Cancelled, KeyboardInterrupt):
-        phase = "stopped"
+        phase, estimate = "stopped", fits.at_stop(len(record.writer))
     except (Exception, SystemExit):
         saving.save(record.writer)  # first of all: to fit, and to tell, may fail as well
-        yield update("stopped", record.trials.estimate())
+        yield update("stopped", fits.of(len(record.writer), never))
         raise
     finally:
         saving.save(record.writer)
-    at_once = phase == "stopped" and fits.slow
-    estimate = fits.last if at_once else fits.take(record.trials.estimate, len(record.writer))
     yield update(phase, estimate, early=early)
 
 
@@ -130,15 +131,6 @@ def _met(ready: Plan, estimate: Estimate | None, calls: int) -> bool:
     if rule is None or estimate is None:
         return False
     return rule.met(estimate.values[-1], estimate.standard_errors[-1], calls)
-
-
-def _rule(ready: Plan, estimate: Estimate, calls: int, *, early: bool) -> str:
-    """The rule to end early by, in words; where it ended the run, with the features that share the last place."""
-    rule = ready.stop_when
-    if rule is None:
-        return ""
-    tied = rule.tied(estimate.values[-1], estimate.standard_errors[-1], calls) if early else ()
-    return rule.words(ready.game.input.features, ready.game.value.unit, tied)
 
 
 def _descended(ready: Plan, method: GradientMethod, cancelled: Callable[[], bool], clock: Clock) -> Iterator[Update]:
@@ -246,7 +238,7 @@ def _attribution(
             calls=counts[0],
             scored=counts[1],
             seconds=seconds,
-            stop_when=_rule(ready, estimate, counts[0], early=early),
+            stop_when="" if ready.stop_when is None else str(ready.stop_when),
             early=early,
             instead=ready.instead,
             doubts=(*ready.doubts, *told),

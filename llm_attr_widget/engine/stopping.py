@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from math import ceil, isfinite
+from math import ceil, inf, log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,36 +23,26 @@ _STEP = 1.1
 class Separated:
     """Stop when the `top` features with the largest |attribution of the target as a whole| are told from the rest.
 
-    That is when each of them is told from each other feature, as in SHAP@k (Kariyappa et al. 2023, section 4), here by
-    the error of their difference. Being told apart is a p-value that holds at all times at once (see `doubt`), so that
-    looking again and again makes no wrong end likelier; the p-values of all pairs may add up to 1 - `confidence`. So
-    with probability of at least `confidence` no such pair is the other way round, up to the quality of standard errors
-    and to how many pairs are nearly tied at once. Looks come at fixed numbers of calls: equal seeds end at equal calls.
+    That is when their bands and those of all other features no longer overlap, as in SHAP@k (Kariyappa et al. 2023,
+    section 4). The bands hold at all times at once, so that looking again and again does not make a wrong end likelier:
+    with probability of at least `confidence` the features on top at the end are truly those on top, up to the quality
+    of standard errors. Looks come at fixed numbers of calls: equal seeds end at equal calls.
 
-    tolerance: features that differ by at most so much, in the value function's unit, count as tied, and either may be
-        on top: how far the top may be off. The result names them. With 0 a tie is played to the end of the budget.
-
-    Raises MethodError for a `top` below 1, a confidence outside (0, 1) or a tolerance below 0.
+    Raises MethodError for a `top` below 1 or a confidence outside (0, 1).
     """
 
     top: int = 3
     confidence: float = 0.95
-    tolerance: float = 0.0
 
     def __post_init__(self) -> None:
         if self.top < 1:
             raise MethodError(f"Expected to separate at least 1 feature, got top={self.top}.")
         if not 0 < self.confidence < 1:
             raise MethodError(f"Expected a confidence between 0 and 1, such as 0.95, got {self.confidence}.")
-        if not (isfinite(self.tolerance) and self.tolerance >= 0):
-            raise MethodError(
-                f"Expected a tolerance of at least 0, such as 0.3 for differences of 0.3 nats, got {self.tolerance}."
-            )
 
     def __str__(self) -> str:
         what = "feature" if self.top == 1 else f"{self.top} features"
-        within = f" within {self.tolerance:g}" if self.tolerance else ""
-        return f"top {what} separated{within} at {100 * self.confidence:g}% confidence"
+        return f"top {what} separated at {100 * self.confidence:g}% confidence"
 
     def require(self, method: Method | GradientMethod, features: int) -> None:
         """Raises MethodError where the rule can never, or not honestly, be met."""
@@ -78,38 +68,11 @@ class Separated:
         """values, errors: `(features,)`, attributions and their standard errors after so many calls."""
         if not (np.isfinite(values).all() and np.isfinite(errors).all()):
             return False
-        return bool(self._doubts(values, errors, calls, self.tolerance).sum() <= 1 - self.confidence)
-
-    def tied(self, values: NDArray[np.float64], errors: NDArray[np.float64], calls: int) -> tuple[int, ...]:
-        """Features that could have the last of the top places, the likeliest first; empty where it is certain.
-
-        All of them are within the tolerance where the rule is `met`.
-        """
-        order = np.argsort(-np.abs(values), kind="stable")
-        doubtful = self._doubts(values, errors, calls, 0.0) > 1 - self.confidence
-        in_, out = np.flatnonzero(doubtful.any(axis=1)), np.flatnonzero(doubtful.any(axis=0))
-        return tuple(int(order[place]) for place in (*in_, *(self.top + out)))
-
-    def words(self, features: Sequence[str], unit: str, tied: tuple[int, ...]) -> str:
-        """The rule, and who shares the last of the top places where it ended within its tolerance."""
-        if not tied:
-            return str(self)
-        names = " or ".join(repr(features[at]) for at in tied)
-        within = f"within {self.tolerance:g} {unit}".rstrip()
-        return f"{self} (place {self.top}: {names}, {within})"
-
-    def _doubts(
-        self, values: NDArray[np.float64], errors: NDArray[np.float64], calls: int, tolerance: float
-    ) -> NDArray[np.float64]:
-        """`(top, features - top)`: for the features on top and the others, in order of size, that it is the reverse."""
+        radius = errors * width(calls / len(values), (1 - self.confidence) / len(values))
         size = np.abs(values)
         order = np.argsort(-size, kind="stable")
-        size, error = size[order], errors[order]
-        gap = size[: self.top, None] - size[None, self.top :] + tolerance
-        spread = np.hypot(error[: self.top, None], error[None, self.top :])
-        certain = np.where(gap > 0, np.inf, 0.0)  # of numbers without error
-        z = np.divide(gap, spread, out=certain, where=spread > 0)
-        return doubt(z, calls / len(values))
+        lowest, highest = np.maximum(size - radius, 0.0), size + radius
+        return bool(lowest[order[: self.top]].min() > highest[order[self.top :]].max())
 
 
 def check_rule(rule: object) -> None:
@@ -118,17 +81,12 @@ def check_rule(rule: object) -> None:
         raise MethodError(f"Expected stop_when=Separated(top=3, confidence=0.95) or None, got {rule!r}.")
 
 
-def doubt(z: NDArray[np.float64], time: float) -> NDArray[np.float64]:
-    """P-values of differences of so many standard errors, that hold at all times at once.
+def width(time: float, alpha: float) -> float:
+    """How many standard errors wide a two-sided band must be to hold at all times at once, but for `alpha`.
 
-    For a difference that truly is zero or less, the probability is at most α that its p-value is ever α or less. From
-    the one-sided normal mixture (Howard et al. 2021, Annals of Statistics 49(2), eq. 14, solved for α), asymptotically
-    (Waudby-Smith et al. 2024, Annals of Statistics 52(6)). Time counts in calls per feature, whereby a p-value of 5%
-    takes 2.8 standard errors from four of them on, and 3.2 at two hundred. Sampling without replacement gains
+    The asymptotic confidence sequence of Waudby-Smith et al. 2024 (Annals of Statistics 52(6), eq. 2.4; Robbins' normal
+    mixture), in units of the standard error: sqrt((1 + 1 / (t ρ²)) log((1 + t ρ²) / alpha²)). Its time t ρ² is counted
+    in calls per feature, whereby the band is narrowest from about ten of them on. Sampling without replacement gains
     information faster than that, which the logarithm hardly sees.
     """
-    if time <= 0:
-        return np.ones_like(z)
-    exponent = np.square(np.maximum(z, 0.0)) / (2 * (1 + 1 / time))
-    with np.errstate(over="ignore", divide="ignore"):
-        return np.minimum(np.sqrt(1 + time) / (2 * np.expm1(exponent)), 1.0)
+    return inf if time <= 0 else sqrt((1 + 1 / time) * (log(1 + time) - 2 * log(alpha)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +20,8 @@ class Trials:
     or more are there, since a trial's own band does not see that its baselines were drawn; else from the trials' own
     errors, which are independent. Where nothing is drawn but coalitions, a `pooled` method
     fits those of all trials at once, which is better than the mean and does not repeat the bias of a regression.
+
+    More may be added by one thread while another one estimates: what comes meanwhile waits for the next estimate.
     """
 
     def __init__(self, method: Method, features: int, outputs: int, *, random: bool) -> None:
@@ -27,17 +31,16 @@ class Trials:
         self._pooled = not random and getattr(method, "pooled", False)
         self._folds: dict[int, Fold] = {}
         self._rows: dict[int, int] = {}
+        self._waiting: deque[tuple[int, Coalitions, Values]] = deque()
 
     def add(self, trial: int, coalitions: Coalitions, values: Values) -> None:
-        number = 0 if self._pooled else trial
-        if number not in self._folds:
-            self._folds[number] = self._method.fold(*self._shape)
-            self._rows[number] = 0
-        self._folds[number].add(coalitions, values)
-        self._rows[number] += len(coalitions)
+        """coalitions: `(coalitions, features)`; values: `(coalitions, outputs)`."""
+        self._waiting.append((trial, coalitions, values))
 
     def estimate(self) -> Estimate | None:
         """`(outputs, features)`; None while no trial can say anything."""
+        while self._waiting:
+            self._fold(*self._waiting.popleft())
         told = [(self._rows[trial], fold.estimate()) for trial, fold in self._folds.items()]
         known = [(rows, estimate) for rows, estimate in told if estimate is not None]
         if not known:
@@ -52,6 +55,14 @@ class Trials:
             return Estimate(mean, _spread(weights, values, mean))
         own = np.stack([estimate.standard_errors for _, estimate in known])
         return Estimate(mean, np.sqrt(np.einsum("t,tof->of", weights**2, own**2)))
+
+    def _fold(self, trial: int, coalitions: Coalitions, values: Values) -> None:
+        number = 0 if self._pooled else trial
+        if number not in self._folds:
+            self._folds[number] = self._method.fold(*self._shape)
+            self._rows[number] = 0
+        self._folds[number].add(coalitions, values)
+        self._rows[number] += len(coalitions)
 
 
 def _spread(

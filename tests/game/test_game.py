@@ -38,6 +38,18 @@ def test_equal_prompts_are_scored_once_within_and_across_blocks() -> None:
     assert len(model.asked) == evaluator.scored == 2
 
 
+def test_a_stop_ends_a_run_whose_prompts_are_all_known() -> None:
+    game, model = table_game(4, 2)
+    everyone = np.ones((1, 4), dtype=bool)
+    evaluator = Evaluator(game)
+    evaluator.play(everyone, np.random.default_rng(0), never)
+    asked = evaluator.ask(everyone, np.random.default_rng(0))
+    evaluator.score([asked], never)
+    with pytest.raises(Cancelled):
+        evaluator.score([asked], lambda: True)
+    assert len(model.asked) == evaluator.scored == 1
+
+
 def test_a_coalition_may_be_two_prompts_when_baselines_are_drawn() -> None:
     game, model = table_game(4, 2, random=True)
     coalitions = np.zeros((30, 4), dtype=bool)

@@ -14,8 +14,6 @@ from llm_attr_widget.types import Estimate, Method
 from tests.methods.games import TableGame, every_coalition, random_game, subset_banzhaf, subset_shapley
 
 REPEATS = 200
-REPEATS_OF_TWELVE = 60
-"""Of 12 features, whose every repeat tells of twice as many and takes longer."""
 
 
 def on_everything(method: Method) -> Callable[[TableGame], np.ndarray]:
@@ -46,8 +44,7 @@ def truths(features: int, truth: Callable[[TableGame], np.ndarray]) -> tuple[np.
 def z_scores(method: Method, features: int, truth: Callable[[TableGame], np.ndarray]) -> np.ndarray:
     """`(repeats, outputs × features)`: error over standard error, a new game and a new seed each time."""
     scores = []
-    played = list(zip(games(features), truths(features, truth), strict=True))
-    for repeat, (game, right) in enumerate(played if features < 12 else played[:REPEATS_OF_TWELVE]):
+    for repeat, (game, right) in enumerate(zip(games(features), truths(features, truth), strict=True)):
         estimate = play_at_once(method, game, seed=repeat)
         scores.append(((estimate.values - right) / estimate.standard_errors).ravel())
     return np.array(scores)

@@ -39,6 +39,9 @@ _LEAST = 0.01
 _SIZES = (1024, 768, 512, 384, 256)
 """Kriging costs the cube of its pairs: past 256 of them it takes so many of the first."""
 
+_AT_ONCE = 2048
+"""Rows of covariances that are reckoned at a time."""
+
 _FREEDOM = 0.7
 """Share of the regression's freedom that kriging leaves to tell the error by."""
 
@@ -55,13 +58,13 @@ def estimate(problem: Problem, total: Values) -> Estimate:
     rows = np.vstack([np.full((1, features), 0.5), problem.signs])
     values = np.vstack([total[None] / 2, problem.halves])
     known = _kriging(2 * rows[: _pairs(len(rows))], values)
-    covariance = _tables(features)[0][_disagreements(rows, rows[: len(known.weights)])]
-    rest = values - covariance @ known.weights
+    linear = np.column_stack([_of_total(fit.influence, problem.signs), fit.influence.T])
+    foreseen, told = _foreseen(rows, known.weights, linear)
+    rest = values - foreseen
     left = total - known.shapley.sum(axis=0)
     coefficients = fit.influence.T @ (rest[1:] - problem.signs.sum(axis=1)[:, None] * (left / features))
-    linear = np.column_stack([_of_total(fit.influence, problem.signs), fit.influence.T])
     everything = linear.copy()
-    everything[:, : len(known.weights)] -= (linear @ covariance - known.to_shapley.T) @ known.inverse
+    everything[:, : len(known.weights)] -= (told - known.to_shapley.T) @ known.inverse
     reach = np.maximum(np.square(linear), np.square(everything))[:, 1:]
     residuals = (rest[1:] - problem.signs @ (coefficients + left / features)) / np.maximum(1 - fit.leverage, 0.05)[
         :, None
@@ -91,6 +94,20 @@ class _Kriging:
     to_shapley: Array
     shapley: Values
     left_out: Values
+
+
+def _foreseen(rows: Array, weights: Values, linear: Array) -> tuple[Values, Array]:
+    """g of all pairs, `(pairs, outputs)`, and `linear` times their covariances with those that g is made from,
+    `(features, kriged pairs)`. A few rows at a time: of 100,000 calls, all covariances would take 400 MB.
+    """
+    kernel, others = _tables(rows.shape[1])[0], rows[: len(weights)]
+    foreseen, told = np.empty((len(rows), weights.shape[1])), np.zeros((len(linear), len(others)))
+    for start in range(0, len(rows), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        covariance = kernel[_disagreements(rows[part], others)]
+        foreseen[part] = covariance @ weights
+        told += linear[:, part] @ covariance
+    return foreseen, told
 
 
 def _kriging(signs: Array, values: Values) -> _Kriging:
@@ -131,7 +148,8 @@ def _inflation(problem: Problem) -> float:
 
 def _disagreements(one: Array, other: Array) -> NDArray[np.intp]:
     """Features present in just one of two coalitions, for all pairs of rows of ±1/2."""
-    return np.rint(one.shape[1] / 2 - 2 * one @ other.T).astype(np.intp)
+    halves, others = one.astype(np.float32), other.astype(np.float32)  # whole numbers, exact in single precision
+    return (one.shape[1] / 2 - 2 * halves @ others.T).astype(np.intp)
 
 
 @lru_cache(maxsize=64)

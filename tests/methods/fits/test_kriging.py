@@ -14,12 +14,6 @@ from llm_attr_widget.methods.fits.least_squares import PairTable, solve
 from tests.methods.games import TableGame, every_coalition, random_game, subset_shapley
 
 
-@pytest.fixture(autouse=True)
-def without_a_prior_that_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Games of 9 features and more would be fitted by `foreseen`."""
-    monkeypatch.setattr("llm_attr_widget.methods.kernel_shap._RELEVANT", 99)
-
-
 def covariance_by_hand(one: np.ndarray, other: np.ndarray) -> float:
     """Over all sets of 3, 5, … features: product of the signs of both, each order with its share of the variance."""
     n = len(one)
