@@ -20,6 +20,7 @@ from llm_attr_widget.export.style import (
     PALETTES,
     Colours,
     Rgb,
+    all_uncertain,
     cell_colour,
     cell_decimals,
     faded,
@@ -64,7 +65,7 @@ def token_figure(
     """The matrix `(outputs, features)`, zero in the middle of the colours.
 
     write: a number in each cell, or in none; None writes those that the widget would, where they fit. Cells within two
-    standard errors of zero are faded.
+    standard errors of zero are faded, and those whose errors are not known (NaN).
     """
     columns, rows = [feature_label(text) for text in features], [token_label(text) for text in outputs]
     figure = blank_figure(
@@ -74,7 +75,7 @@ def token_figure(
     axes = figure.add_subplot()
     limit = limit_of(values)
     image = axes.imshow(values, cmap=diverging(), vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest")
-    unsure = (errors > 0) & (np.abs(values) < 2 * errors)
+    unsure = all_uncertain(values, errors)
     if unsure.any():
         faint = np.ma.masked_where(~unsure, values)
         axes.imshow(faint, cmap=fading(), vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest")

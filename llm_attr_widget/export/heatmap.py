@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from llm_attr_widget.errors import InputError
 from llm_attr_widget.export.figures import blank_figure, caption, require_matplotlib, scale
-from llm_attr_widget.export.style import COLOURS, CURVE, FADE, PALETTES, limit_of, token_label
+from llm_attr_widget.export.style import COLOURS, CURVE, FADE, PALETTES, all_uncertain, limit_of, token_label
 from llm_attr_widget.picture import Picture
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def image_figure(
 
     scores, errors: `(features,)`, of all features of the attribution. title: the text they explain. opacity: of the
     strongest tint, 0 to 1. Zero is no tint at all; regions without a feature, and such without a score yet, are not
-    tinted. Regions within two standard errors of zero are faded.
+    tinted. Regions within two standard errors of zero are faded, and those whose errors are not known (NaN).
     Raises InputError for an opacity outside 0 to 1, MissingPackage without matplotlib.
     """
     require_matplotlib()
@@ -92,9 +92,9 @@ def image_png(
 
 def _shown(picture: Picture, scores: Array, errors: Array, opacity: float) -> tuple[NDArray[np.uint8], float]:
     """`(height, width, 3)`: the picture tinted by these scores of all features, and the score of the strongest tint."""
-    tints, spread = picture.tints(scores), picture.tints(np.nan_to_num(errors))
+    tints, spread = picture.tints(scores), picture.tints(errors)
     limit = limit_of(tints)
-    strengths = opacity * np.where(np.abs(tints) < 2 * spread, FADE, 1.0)
+    strengths = opacity * np.where(all_uncertain(tints, spread), FADE, 1.0)
     return tinted(picture, tints / limit, strengths), limit
 
 

@@ -42,6 +42,7 @@ from llm_attr_widget.export.style import (
     VALUES_FROM,
     Colours,
     Theme,
+    all_uncertain,
     cell_colour,
     cell_decimals,
     css,
@@ -125,7 +126,7 @@ class _Drawing:
 
     def __init__(self, content: Content, theme: Theme) -> None:
         self._about = content.about
-        self._name = f"{content.about['label']}, {content.about['unit']}"
+        self._name = content.name
         self._values, self._errors = _single(content.values), _single(content.standard_errors)
         self._sequence, self._sequence_errors = _single(content.sequence), _single(content.sequence_standard_errors)
         # Added up in double precision and kept in single, as the widget does; plain sums, not NumPy's pairwise ones.
@@ -301,7 +302,7 @@ def _painted(
     steps = [ramp(colours, step / (STEPS - 1) * 2 - 1) for step in range(STEPS)]
     faint = [faded(colours, step / (STEPS - 1) * 2 - 1) for step in range(STEPS)]
     table = np.array([*steps, *faint, missing(colours)], dtype=np.uint8)
-    unsure = (errors > 0) & (np.abs(values) < 2 * errors)
+    unsure = all_uncertain(values, errors)
     shares = np.clip(np.nan_to_num(values, nan=0.0) / limit, -1, 1)
     index = np.floor((shares + 1) / 2 * (STEPS - 1) + 0.5).astype(np.intp) + np.where(unsure, STEPS, 0)
     return table[np.where(np.isnan(values), 2 * STEPS, index)]

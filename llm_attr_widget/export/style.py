@@ -149,8 +149,15 @@ def cell_colour(value: float, error: float, limit: float, colours: Colours) -> R
 
 
 def uncertain(value: float, error: float) -> bool:
-    """Whether zero lies within two standard errors. A value without an error (an exact method) is certain."""
-    return error > 0 and abs(value) < 2 * error
+    """Whether zero lies within two standard errors, or may: where the error is not known (NaN). Without one (0: an
+    exact method) a value is certain.
+    """
+    return error != 0 and not abs(value) >= 2 * error
+
+
+def all_uncertain(values: NDArray[np.float64], errors: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """`uncertain`, of arrays."""
+    return (errors != 0) & ~(np.abs(values) >= 2 * errors)
 
 
 def css(colour: Rgb) -> str:

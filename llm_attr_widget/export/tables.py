@@ -9,11 +9,12 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_attr_widget.errors import InputError
 from llm_attr_widget.export.style import (
     COLOURS,
     LATEX,
@@ -27,7 +28,7 @@ from llm_attr_widget.export.style import (
     token_label,
     visible,
 )
-from llm_attr_widget.types import Piece
+from llm_attr_widget.types import UNKNOWN_ERROR, Piece
 
 Floats: TypeAlias = NDArray[np.floating]
 
@@ -50,14 +51,32 @@ class Content:
     pieces: Sequence[Piece]
     about: Mapping[str, Any]
 
+    @property
+    def name(self) -> str:
+        """What the numbers are, for a legend: unknown is not exact."""
+        unknown = "" if np.isfinite(self.standard_errors).all() else f" ({UNKNOWN_ERROR})"
+        return f"{self.about['label']}{unknown}, {self.about['unit']}"
 
-def to_csv(content: Content) -> str:
-    """One line a cell, with the columns of `to_dataframe()` (RFC 4180); numbers as float32 holds them."""
+
+Formulas: TypeAlias = Literal["quoted", "kept"]
+"""What becomes of texts that a spreadsheet would compute: see `to_csv`."""
+
+
+def to_csv(content: Content, formulas: Formulas = "quoted") -> str:
+    """One line a cell, with the columns of `to_dataframe()` (RFC 4180); numbers as float32 holds them.
+
+    formulas: a spreadsheet takes a text that begins with = + - @ (behind tabs and line ends, too) for a formula, and a
+    prompt may be anybody's. "quoted": such texts have an apostrophe before them, as OWASP advises (CSV injection);
+    "kept": texts are what they are, for programs that compute nothing. Raises InputError for anything else.
+    """
+    if formulas not in get_args(Formulas):
+        raise InputError(f'Expected formulas="quoted" or formulas="kept", got {formulas!r}.')
+    shown = _no_formula if formulas == "quoted" else str
     lines: list[list[object]] = [["output", "output_text", "feature", "feature_text", "value", "standard_error"]]
     for row, output in enumerate(content.outputs):
         for column, feature in enumerate(content.features):
             numbers = float(content.values[row, column]), float(content.standard_errors[row, column])
-            lines.append([row, output, column, feature, *map(_number, numbers)])
+            lines.append([row, shown(output), column, shown(feature), *map(_number, numbers)])
     return "".join(",".join(_quoted(str(part)) for part in line) + "\r\n" for line in lines)
 
 
@@ -83,7 +102,8 @@ def to_json(content: Content) -> str:
 def to_latex(content: Content) -> str:
     r"""A tabular with coloured cells; needs `\usepackage[table]{xcolor}` and `\usepackage{graphicx}`.
 
-    Texts of scripts that LaTeX's usual fonts lack need LuaLaTeX or XeLaTeX, and a font that has them.
+    A last row says so where a standard error is not known. Texts of scripts that LaTeX's usual fonts lack need
+    LuaLaTeX or XeLaTeX, and a font that has them.
     """
     limit = limit_of(content.values)
     decimals = cell_decimals(limit)
@@ -99,6 +119,8 @@ def to_latex(content: Content) -> str:
     packages = r"\usepackage[table]{xcolor} and \usepackage{graphicx}"
     note = visible(f"% {content.about['label']}, {content.about['unit']}. Needs {packages}.")
     notes = [note, *([visible(f"% {content.about['status']}.")] if content.about.get("status") else [])]
+    if UNKNOWN_ERROR in content.name:
+        lines.append(rf"\multicolumn{{{len(content.features) + 1}}}{{l}}{{{_latex(visible(content.name))}}}")
     rows = [r" & ".join(["", *head]), *lines]
     body = [rf"{row} \\" for row in rows]
     return "\n".join([*notes, rf"\begin{{tabular}}{{r*{{{len(content.features)}}}{{c}}}}", *body, r"\end{tabular}", ""])
@@ -120,6 +142,10 @@ def _plain(array: Floats) -> Any:
     texts = [_number(value) if np.isfinite(value) else None for value in array]
     # A whole number is written without a point, as JavaScript does.
     return [None if text is None else int(text) if re.fullmatch(r"-?\d+", text) else float(text) for text in texts]
+
+
+def _no_formula(text: str) -> str:
+    return "'" + text if re.match(r"[\t\r\n]*[=+\-@\uff1d\uff0b\uff0d\uff20]", text) else text
 
 
 def _quoted(text: str) -> str:

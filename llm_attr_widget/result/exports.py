@@ -9,6 +9,7 @@ from typing import overload
 from llm_attr_widget.export import matrix, tables
 from llm_attr_widget.export.html import still_page
 from llm_attr_widget.export.style import Theme
+from llm_attr_widget.export.tables import Formulas
 from llm_attr_widget.game.atomic import given_or_written
 
 
@@ -26,15 +27,18 @@ class Exports(ABC):
         """The matrix as a part of a page."""
 
     @overload
-    def to_csv(self, path: None = None) -> str: ...
+    def to_csv(self, path: None = None, *, formulas: Formulas = "quoted") -> str: ...
     @overload
-    def to_csv(self, path: str | Path) -> None: ...
-    def to_csv(self, path: str | Path | None = None) -> str | None:
+    def to_csv(self, path: str | Path, *, formulas: Formulas = "quoted") -> None: ...
+    def to_csv(self, path: str | Path | None = None, *, formulas: Formulas = "quoted") -> str | None:
         """One line a cell, as `to_dataframe()`; numbers as float32. The widget's Export menu writes the same.
 
-        Returns the text, or writes it to `path`.
+        formulas: texts that a spreadsheet would compute (they begin with = + - @) have an
+            apostrophe before them where "quoted", and are as they are where "kept", for programs that read them again.
+
+        Returns the text, or writes it to `path`. Raises InputError for other `formulas`.
         """
-        return given_or_written(tables.to_csv(self._content()), path)
+        return given_or_written(tables.to_csv(self._content(), formulas), path)
 
     @overload
     def to_json(self, path: None = None) -> str: ...

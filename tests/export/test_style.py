@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 
 from llm_attr_widget.export.style import (
     COLOURS,
     GLYPHS,
     LATEX,
+    all_uncertain,
     cell_colour,
     feature_label,
     limit_text,
@@ -23,7 +25,9 @@ from llm_attr_widget.export.style import (
     shorten,
     signed,
     token_label,
+    uncertain,
     visible,
+    worth_writing,
 )
 from llm_attr_widget.export.svg import xml
 from llm_attr_widget.export.typescript import typescript
@@ -55,8 +59,19 @@ def test_numbers(value: float, decimals: int, text: str) -> None:
 
 
 @pytest.mark.parametrize(("theme", "value", "error", "limit", "colour"), LOOK["colours"])
-def test_colours(theme: Any, value: float | None, error: float, limit: float, colour: list[int]) -> None:
-    assert cell_colour(math.nan if value is None else value, error, limit, COLOURS[theme]) == tuple(colour)
+def test_colours(theme: Any, value: float | None, error: float | None, limit: float, colour: list[int]) -> None:
+    number, spread = (math.nan if one is None else one for one in (value, error))
+    assert cell_colour(number, spread, limit, COLOURS[theme]) == tuple(colour)
+
+
+def test_a_value_whose_error_is_not_known_is_not_certain_however_large_it_is() -> None:
+    values, errors = np.array([8.0, -8.0, 0.0, 8.0, 1.9, 2.0]), np.array([np.nan, np.nan, np.nan, 0.0, 1.0, 1.0])
+    assert all_uncertain(values, errors).tolist() == [True, True, True, False, True, False]
+    assert [uncertain(v, e) for v, e in zip(values.tolist(), errors.tolist(), strict=True)] == (
+        all_uncertain(values, errors).tolist()
+    )
+    assert not worth_writing(8.0, math.nan, 8.0)
+    assert worth_writing(8.0, 0.0, 8.0)
 
 
 @pytest.mark.parametrize("value", [math.inf, math.nan, -1.0])

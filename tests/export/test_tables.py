@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import math
 import re
 from base64 import b64decode
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -15,9 +17,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from llm_attr_widget.errors import InputError
 from llm_attr_widget.export import matrix, tables
 from llm_attr_widget.export.style import COLOURS, Theme
-from llm_attr_widget.types import Piece
+from llm_attr_widget.types import UNKNOWN_ERROR, Piece
 from llm_attr_widget.widget.page import page
 
 FOLDER = Path(__file__).parents[1] / "exports"
@@ -45,11 +48,24 @@ def written(name: str) -> str:
     return (FOLDER / name).read_bytes().decode("utf-8")
 
 
-def test_csv_is_the_front_ends() -> None:
-    assert tables.to_csv(content()) == written("case.csv")
+@pytest.mark.parametrize("name", ["case", "formulas"])
+def test_csv_is_the_front_ends(name: str) -> None:
+    assert tables.to_csv(content(name)) == written(f"{name}.csv")
 
 
-@pytest.mark.parametrize("name", ["case", "hostile"])
+def test_no_text_is_a_formula_of_a_spreadsheet_unless_asked_for() -> None:
+    one = content("formulas")
+    safe, kept = (list(csv.DictReader(io.StringIO(tables.to_csv(one, formulas)))) for formulas in ("quoted", "kept"))
+    assert [row["feature_text"] for row in kept[: len(one.features)]] == one.features
+    for row, plain in zip(safe, kept, strict=True):
+        for name in ("feature_text", "output_text"):
+            assert row[name] == ("'" if plain[name].lstrip("\t\r\n")[:1] in tuple("=+-@＝＋－＠") else "") + plain[name]
+        assert (row["value"], row["standard_error"]) == (plain["value"], plain["standard_error"])
+    with pytest.raises(InputError, match="quoted"):
+        tables.to_csv(one, "dropped")  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("name", ["case", "hostile", "unknown"])
 def test_latex_is_the_front_ends(name: str) -> None:
     assert tables.to_latex(content(name)) == written(f"{name}.tex")
 
@@ -77,9 +93,19 @@ def test_json_says_what_the_front_ends_says() -> None:
     assert list(json.loads(tables.to_json(content()))) == list(json.loads(written("written.json")))
 
 
-@pytest.mark.parametrize(("name", "theme"), [*(("case", theme) for theme in get_args(Theme)), ("hostile", "light")])
+DRAWN = [*(("case", theme) for theme in get_args(Theme)), ("hostile", "light"), ("unknown", "light")]
+
+
+@pytest.mark.parametrize(("name", "theme"), DRAWN)
 def test_svg_is_the_front_ends(name: str, theme: Theme) -> None:
     assert matrix.to_svg(content(name), theme) == written(f"{name}-{theme}.svg")
+
+
+@pytest.mark.parametrize("write", [tables.to_latex, matrix.to_svg])
+def test_a_drawing_says_where_an_error_is_not_known(write: Callable[[tables.Content], str]) -> None:
+    known = replace(content("unknown"), standard_errors=np.array([[0.1, 0.2], [0.1, 0.0]]))
+    assert UNKNOWN_ERROR in write(content("unknown"))
+    assert UNKNOWN_ERROR not in write(known)
 
 
 def test_png_has_the_colours_of_the_numbers() -> None:
@@ -128,7 +154,7 @@ def test_markup_cannot_leave_the_page(tmp_path: Path) -> None:
     for name in ("widget.js", "widget.css"):
         (tmp_path / name).write_text("", encoding="utf-8")
     evil = "</script><script>alert(1)</script>{{title}}"
-    text = page(evil, tmp_path, {"prompt": evil, "values": np.float32([1]).tobytes()})
+    text = page(evil, tmp_path, {"prompt": evil, "values": np.ones(1, np.float32).tobytes()})
     assert text.count("</script>") == 1
     found = re.search("<script>(.*)</script>", text)
     assert found is not None

@@ -1,6 +1,12 @@
 /** How sure a number is, in the kernel's words: nothing is judged here. */
 import { plain } from "../style/format";
 import { type Progress, UNKNOWN_ERROR } from "../wire/protocol";
+import type { Table } from "./table";
+
+/** What the numbers are, for a legend: unknown is not exact. */
+export function nameOf({ chart, errors }: Table): string {
+  return `${chart.label}${errors.every(Number.isFinite) ? "" : ` (${UNKNOWN_ERROR})`}, ${chart.unit}`;
+}
 
 /** What of a standard error there is to say beside its number: unknown is not exact. `progress`: of the number's run. */
 export function certaintyOf(error: number, progress: Progress | null, added = false): string {

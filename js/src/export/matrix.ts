@@ -1,6 +1,6 @@
 /** The matrix as a drawing that stands alone. Python writes the very same: llm_attr_widget/export/matrix.py, tests/exports. */
 
-import { saidOf } from "../data/certainty";
+import { nameOf, saidOf } from "../data/certainty";
 import type { Shown } from "../data/shown";
 import { paintEdges } from "../draw/edges";
 import { layout, sizeFor } from "../draw/layout";
@@ -42,10 +42,6 @@ function widthOf({ layout: { width, plot, cell, tilt }, columnLabels, table }: S
     (label, column) => plot.x + (column + 0.5) * cell.width + reckonedWidth(label) * Math.cos(tilt) + 8,
   );
   return Math.ceil(Math.max(width, plot.x + LEGEND.width + 16 + reckonedWidth(nameOf(table)), ...ends));
-}
-
-function nameOf({ chart: { label, unit } }: Scene["table"]): string {
-  return `${label}, ${unit}`;
 }
 
 /** The matrix without highlights, and the scale of its colours. */

@@ -1,6 +1,6 @@
 /** A result as text that other programs read: CSV, JSON, LaTeX, Python. llm_attr_widget/export/tables.py writes the very same; see tests/exports. */
 
-import { saidOf } from "../data/certainty";
+import { nameOf, saidOf } from "../data/certainty";
 import type { Table } from "../data/table";
 import { cellColour, coloursOn, inkOn, largest, niceCeil, type Rgb } from "../style/colours";
 import { cellDecimals, featureLabel, signed, tokenLabel, visible } from "../style/format";
@@ -13,10 +13,15 @@ export function toCsv(table: Table): string {
   const lines = table.rows.flatMap((row, r) =>
     table.columns.map((column, c) => {
       const at = r * table.columns.length + c;
-      return [r, row.text, c, column.text, number(table.values[at]), number(table.errors[at])];
+      return [r, noFormula(row.text), c, noFormula(column.text), number(table.values[at]), number(table.errors[at])];
     }),
   );
   return `${[head, ...lines].map((line) => line.map((part) => quoted(String(part))).join(",")).join("\r\n")}\r\n`;
+}
+
+/** What a spreadsheet would compute has an apostrophe before it. */
+function noFormula(text: string): string {
+  return text.replace(/^[\t\r\n]*[=+\-@\uff1d\uff0b\uff0d\uff20]/, "'$&");
 }
 
 /** RFC 4180. */
@@ -91,6 +96,9 @@ export function toLatex(table: Table, progress: Progress | null = null): string 
     `\\begin{tabular}{r*{${columns}}{c}}`,
     `${["", ...head].join(" & ")} \\\\`,
     ...lines.map((line) => `${line} \\\\`),
+    ...(table.errors.every(Number.isFinite)
+      ? []
+      : [`\\multicolumn{${columns + 1}}{l}{${latex(visible(nameOf(table)))}} \\\\`]),
     "\\end{tabular}",
     "",
   ].join("\n");

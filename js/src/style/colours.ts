@@ -95,13 +95,16 @@ export function colourTable(colours: Colours): Uint32Array {
 export function tableIndex(value: number, error: number, limit: number): number {
   const t = value / limit;
   const step = t >= 1 ? STEPS - 1 : t <= -1 ? 0 : ((t + 1) * ((STEPS - 1) / 2) + 0.5) | 0;
-  if (error > 0 && (value < 0 ? -value : value) < 2 * error) return STEPS + step;
-  return Number.isNaN(value) ? 2 * STEPS : step;
+  if (Number.isNaN(value)) return 2 * STEPS;
+  return uncertain(value, error) ? STEPS + step : step;
 }
 
-/** True where zero lies within two standard errors. A value without an error (an exact method) is certain. */
+/**
+ * True where zero lies within two standard errors, or may: where the error is not known (NaN). Without one (0: an exact
+ * method) a value is certain.
+ */
 export function uncertain(value: number, error: number): boolean {
-  return error > 0 && Math.abs(value) < 2 * error;
+  return error !== 0 && !(Math.abs(value) >= 2 * error);
 }
 
 /** Whether a cell's number is written into it: not where it hardly differs from zero, or may be zero. */

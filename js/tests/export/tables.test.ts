@@ -36,14 +36,15 @@ function golden(name: string, text: string): void {
 }
 
 describe("files", () => {
-  test("CSV", () => golden("case.csv", toCsv(table())));
+  test.each(["case", "formulas"])("CSV: %s", (name) => golden(`${name}.csv`, toCsv(table(name))));
   test("JSON", () => golden("written.json", toJson(table(), makeProgress(1, "finished", { calls: 100 }))));
-  test.each(["case", "hostile"])("LaTeX: %s", (name) => golden(`${name}.tex`, toLatex(table(name))));
+  test.each(["case", "hostile", "unknown"])("LaTeX: %s", (name) => golden(`${name}.tex`, toLatex(table(name))));
 
   test.each([
     ["case", "light"],
     ["case", "dark"],
     ["hostile", "light"],
+    ["unknown", "light"],
   ] as const)("SVG: %s, %s", (name, theme) => {
     const canvas = () => createCanvas(1, 1) as unknown as HTMLCanvasElement;
     golden(`${name}-${theme}.svg`, toSvg(picture(name), filePalette(theme, false), canvas));

@@ -14,6 +14,7 @@ import {
   STEPS,
   tableIndex,
   uncertain,
+  worthWriting,
 } from "../../src/style/colours";
 
 const light = coloursOn("light");
@@ -80,7 +81,14 @@ test("uncertain: within two standard errors of zero; exact values never are", ()
   expect(uncertain(0.19, 0.1)).toBe(true);
   expect(uncertain(-0.21, 0.1)).toBe(false);
   expect(uncertain(0, 0)).toBe(false);
-  expect(uncertain(0.1, Number.NaN)).toBe(false);
+});
+
+test("a value whose error is not known is not certain, however large it is", () => {
+  expect(uncertain(0.1, Number.NaN)).toBe(true);
+  expect(uncertain(-8, Number.NaN)).toBe(true);
+  expect(worthWriting(-8, Number.NaN, 8)).toBe(false);
+  expect(tableIndex(8, Number.NaN, 8)).toBe(2 * STEPS - 1);
+  expect(tableIndex(Number.NaN, Number.NaN, 8)).toBe(2 * STEPS);
 });
 
 describe("limit", () => {

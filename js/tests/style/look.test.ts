@@ -8,7 +8,7 @@ type Cases = {
   readonly labels: readonly (readonly [text: string, token: string, feature: string])[];
   readonly limits: readonly (readonly [value: number, limit: number, text: string])[];
   readonly numbers: readonly (readonly [value: number, decimals: number, text: string])[];
-  readonly colours: readonly (readonly [Theme, value: number | null, error: number, limit: number, number[]])[];
+  readonly colours: readonly (readonly [Theme, value: number | null, error: number | null, limit: number, number[]])[];
 };
 const look: Cases = JSON.parse(readFileSync(new URL("../../../tests/exports/look.json", import.meta.url), "utf8"));
 
@@ -23,7 +23,7 @@ describe("the look that Python has", () => {
     expect(signed(value, decimals)).toBe(text);
   });
   test.each(look.colours)("%s: %d ± %d of %d", (theme, value, error, limit, colour) => {
-    expect(cellColour(value ?? Number.NaN, error, limit, coloursOn(theme))).toEqual(colour);
+    expect(cellColour(value ?? Number.NaN, error ?? Number.NaN, limit, coloursOn(theme))).toEqual(colour);
   });
 });
 

@@ -43,7 +43,10 @@ export function createLegend({ document }: Place): Legend {
       setText(against, `${MINUS}${size} against`);
       setText(pro, `for +${size} ${unit}`);
       const beyond = clipped > 0 ? `${clipped} beyond the scale, marked by a notch` : "";
-      setText(note, [fades ? "Faded: less than 2 standard errors from zero" : "", beyond].filter(Boolean).join(". "));
+      setText(
+        note,
+        [fades ? "Faded: within 2 standard errors of zero, or error not known" : "", beyond].filter(Boolean).join(". "),
+      );
     },
   };
 }

@@ -74,7 +74,7 @@ export function createList({ document }: Place): List {
         shorten(featureLabel(data.rows[row]?.text ?? ""), 40),
         signed(value, decimals),
         error > 0 ? plain(error, decimals) : certaintyOf(error, progress),
-        Number.isNaN(error) || uncertain(value, error) ? "not certain" : value > 0 ? "for" : "against",
+        uncertain(value, error) ? "not certain" : value > 0 ? "for" : "against",
       ]);
       body.replaceChildren(
         ...lines.map((line) => element(document, "tr", {}, ...line.map((text) => cell("td", text)))),

@@ -50,7 +50,7 @@ function numberFacts({ table, progress, row, column, spanned }: TooltipData): re
   return [
     { name: label, value: `${signed(value, decimals)}${spreadOf(error, decimals)} ${unit}` },
     ...(sure ? [{ name: "certainty", value: sure }] : []),
-    ...(uncertain(value, error) ? [{ name: "sign", value: "not certain (within 2 errors)" }] : []),
+    ...(error > 0 && uncertain(value, error) ? [{ name: "sign", value: "not certain (within 2 errors)" }] : []),
     { name: share, value: percent(shareOfRow(table, row, column)) },
   ];
 }
