@@ -7,8 +7,20 @@ import { build, context, transform } from "esbuild";
 const here = dirname(fileURLToPath(import.meta.url));
 const out = join(here, "..", "llm_attr_widget", "widget", "static");
 
-/** Used two hundred times, and so by short names; esbuild gives these to nothing else, as it takes them for globals. */
+/** Used six hundred times, and so by short names; esbuild gives these to nothing else, as it takes them for globals. */
 const MATHS = { max: "$M", min: "$m", abs: "$a", round: "$r", floor: "$f", ceil: "$c" };
+const OBJECTS = { entries: "$e", fromEntries: "$E", keys: "$k", assign: "$A" };
+const OTHERS = {
+  Float32Array: "$F",
+  Uint32Array: "$U",
+  String: "$S",
+  "JSON.stringify": "$j",
+  "Number.isFinite": "$i",
+  "Number.isNaN": "$n",
+};
+const short = (owner, names) =>
+  Object.fromEntries(Object.entries(names).map(([name, letters]) => [`${owner}.${name}`, letters]));
+const taken = (owner, names) => `{${Object.entries(names).map((pair) => pair.join(":"))}}=${owner}`;
 
 const options = {
   absWorkingDir: here,
@@ -26,12 +38,14 @@ const options = {
   plugins: [{ name: "page", setup: flattenPage }],
   define: {
     "Number.NaN": "NaN",
-    "Number.isNaN": "isNaN",
-    "Number.isFinite": "isFinite",
     "Number.POSITIVE_INFINITY": "Infinity",
-    ...Object.fromEntries(Object.entries(MATHS).map(([name, short]) => [`Math.${name}`, short])),
+    ...short("Math", MATHS),
+    ...short("Object", OBJECTS),
+    ...OTHERS,
   },
-  banner: { js: `const{${Object.entries(MATHS).map((pair) => pair.join(":"))}}=Math;` },
+  banner: {
+    js: `const${taken("Math", MATHS)},${taken("Object", OBJECTS)},${Object.entries(OTHERS).map(([name, letters]) => `${letters}=${name}`)};`,
+  },
 };
 
 /** The page is written for those who read page.ts: its script in fewer letters, its lines without indent. */

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import re
 import traceback
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from llm_attr_widget import picture
 from llm_attr_widget.engine.extend import can_go_further
 from llm_attr_widget.engine.update import Update
-from llm_attr_widget.errors import AttributionError
+from llm_attr_widget.errors import AttributionError, discreet
 from llm_attr_widget.game.values import VALUES, Value
 from llm_attr_widget.inputs.members import UNNAMED
 from llm_attr_widget.methods import METHODS
@@ -147,18 +146,6 @@ def told(error: BaseException, what: str) -> tuple[str, str]:
     known = isinstance(error, AttributionError)
     message = str(error) if known else f"{what}: {type(error).__name__}: {error}"
     return discreet(message), discreet("".join(traceback.format_exception(error)))
-
-
-_CREDENTIALS = re.compile(r"(?<=://)[^\s/@'\"]+@")
-_KEY = re.compile(r"(?i)\b(?:sk-[\w-]{8,}|hf_\w{8,}|(?<=bearer )[\w.~+/=-]{8,})")
-_FOLDERS = re.compile(r'(?<=File ")[^"\n]*[/\\](?=[^/\\"\n]+[/\\][^/\\"\n]+")')
-
-
-def discreet(text: str) -> str:
-    """Text as it may be shown and saved with a notebook: no credentials of addresses, no keys, no folders of files but
-    the last.
-    """
-    return _FOLDERS.sub("…/", _KEY.sub("…", _CREDENTIALS.sub("…@", text)))
 
 
 def failure(before: Progress, message: str, trace: str) -> Progress:

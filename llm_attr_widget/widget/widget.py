@@ -11,7 +11,7 @@ from llm_attr_widget.engine.autosave import PathLike, autosave_path, ledger_of
 from llm_attr_widget.engine.extend import further
 from llm_attr_widget.engine.plan import Plan, plan
 from llm_attr_widget.engine.stopping import Separated, check_rule
-from llm_attr_widget.errors import AttributionError, CapabilityError, known_keywords
+from llm_attr_widget.errors import AttributionError, CapabilityError, discreet, known_keywords
 from llm_attr_widget.game.ledger import Ledger
 from llm_attr_widget.game.targets import TargetLike
 from llm_attr_widget.game.values import ValueLike
@@ -252,7 +252,7 @@ class AttrWidget(Edited):
         try:
             self._obey(decode_command(content))
         except AttributionError as error:
-            self._publisher.send(Failed("failed", 0, str(error), ""))
+            self._publisher.send(Failed("failed", 0, discreet(str(error)), ""))
 
     def _obey(self, command: protocol.Command) -> None:
         match command:
