@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import engine, estimators, report
+from benchmarks import engine, estimators, families, report
 from benchmarks.captum_paths import spread
+from benchmarks.families import Family
 from benchmarks.timing import ratio
 
 # Captum's own, and scikit-learn's through it.
@@ -66,28 +67,50 @@ def test_ratios_are_medians_over_rounds() -> None:
     assert ratio({"a": [4.0, 9.0, 2.0], "b": [2.0, 1.0, 2.0]}, "a", "b") == 2.0
 
 
-@pytest.mark.filterwarnings("ignore")  # shapiq's and captum's own
+@pytest.mark.filterwarnings("ignore")  # captum's own
 def test_our_estimator_is_the_most_accurate_at_equal_calls() -> None:
     """A small edition of `python -m benchmarks.estimators`, which counts the calls of each contender too."""
-    names = [name for name, _ in estimators.ESTIMATORS]
-    found = estimators.errors(estimators.fading, estimators.ESTIMATORS, features=8, budgets=(50, 120), games=8)
-    assert np.isfinite(found).all()
-    assert (found[0] <= 1.05 * found.min(axis=0)).all(), dict(zip(names, found.tolist(), strict=True))
+    family = Family("fading", families.fading, features=10, budgets=(50, 120), games=8)
+    found = estimators.errors(family, [each for each in estimators.CONTENDERS if each.installed])
+    ours, *others = found.values()
+    assert len(others) >= 3
+    assert all(mine <= 1.05 * value for other in others for mine, value in zip(ours, other, strict=True)), found
+
+
+@pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.title)
+def test_games_are_worth_what_their_shapley_values_add_up_to(family: Family) -> None:
+    game = family.make(family.features, 0)
+    both = np.array([[True], [False]]).repeat(game.features, axis=1)
+    everyone, no_one = game.value(both)
+    np.testing.assert_allclose(game.shapley.sum(), everyone - no_one, atol=1e-6)
 
 
 def test_an_estimator_that_takes_more_calls_than_it_was_given_is_told() -> None:
     def greedy(game: estimators.Counted, budget: int, _: int) -> np.ndarray:
-        game(np.ones((budget + 1, 4)))
+        game(np.ones((budget + 2, 4)))
         return np.zeros(4)
 
-    with pytest.raises(ValueError, match="greedy made 11 calls, and was given 10"):
-        estimators.errors(estimators.noise, [("greedy", greedy)], features=4, budgets=(10,), games=1)
+    with pytest.raises(ValueError, match="greedy made 12 calls, and was given 10"):
+        estimators.error(estimators.Contender("greedy", greedy), families.noise(4, 0), 10, 0)
 
 
-def test_the_document_has_an_error_of_every_estimator_for_every_family() -> None:
-    text = report.PAGE.read_text(encoding="utf-8")
-    for title, _ in estimators.FAMILIES:
-        lines = text.partition(f"### {title}")[2].split("###")[0].splitlines()
-        rows = {cells[1].strip(): cells[2:-1] for line in lines if len(cells := line.split("|")) > 3}
-        assert set(rows) >= {name for name, _ in estimators.ESTIMATORS}, "python -m benchmarks.estimators writes them"
-        assert len(rows["calls"]) == len(estimators.BUDGETS)
+def test_a_library_that_is_not_there_or_too_old_is_left_out() -> None:
+    def nothing(*_: object) -> np.ndarray:
+        return np.zeros(4)
+
+    assert estimators.Contender("ours", nothing).installed
+    assert not estimators.Contender("other", nothing, "no_such_library").installed
+    assert estimators.Contender("numpy", nothing, "numpy", "1.0").installed
+    assert not estimators.Contender("numpy", nothing, "numpy", "99.0").installed
+
+
+def test_the_document_has_the_kept_errors_of_every_family() -> None:
+    kept = estimators.load()
+    for family in families.FAMILIES:
+        rows = kept["errors"][family.title]
+        assert {each.name for each in estimators.CONTENDERS if not each.needs} <= set(rows), (
+            "python -m benchmarks.estimators"
+        )
+        assert set(rows) <= {each.name for each in estimators.CONTENDERS}
+        assert all(len(row) == len(family.budgets) for row in rows.values())
+    assert estimators.page(kept) in report.PAGE.read_text(encoding="utf-8")
