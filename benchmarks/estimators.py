@@ -30,7 +30,7 @@ from benchmarks.report import PAGE, between
 from llm_attr_widget.methods import KernelShap, PermutationShapley, fit
 from llm_attr_widget.types import Estimate, Method
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 RESULTS = Path(__file__).parent / "estimators.json"
 
 Results = dict[str, dict[str, list[float | None]]]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tests.methods.games import TableGame, every_coalition, random_game, subset_shapley
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 Rows = NDArray[np.bool_]
 
 TABLES = Path(__file__).parent / "tables.npz"
@@ -40,7 +41,7 @@ class Family:
 
 def table_game(table: Array) -> Game:
     """table: `(2^features,)`, coalition S at the sum of 2^i over i in S."""
-    game = TableGame(len(table).bit_length() - 1, table[:, None])
+    game = TableGame(len(table).bit_length() - 1, np.asarray(table[:, None], dtype=np.float64))
     return Game(game.features, lambda rows: game(rows)[:, 0], subset_shapley(game)[0])
 
 
