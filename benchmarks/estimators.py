@@ -60,7 +60,7 @@ Estimator = Callable[[Counted, int, int], Array]
 def estimate_of(method: Method, game: Counted, seed: int) -> Estimate:
     features = game.game.features
     coalitions = np.vstack(list(method.design(features, np.random.default_rng(seed))))
-    return fit(method, coalitions, game(coalitions)[:, None])
+    return fit(method, coalitions, np.asarray(game(coalitions)[:, None], dtype=np.float64))
 
 
 def ours(make: Callable[[int], Method]) -> Estimator:
@@ -77,7 +77,11 @@ def captums(name: str, *, calls_per_sample: Callable[[int], int], first: int = 0
         features = game.game.features
         torch.manual_seed(seed)
         np.random.seed(seed)  # noqa: NPY002  captum draws from the global state
-        method = getattr(captum.attr, name)(lambda rows: torch.from_numpy(game(rows.numpy())))
+
+        def forward(rows: torch.Tensor) -> torch.Tensor:
+            return torch.from_numpy(game(rows.numpy()))
+
+        method = getattr(captum.attr, name)(forward)
         samples = (budget - first) // calls_per_sample(features)
         if samples < 1:
             raise ValueError(f"{budget} calls are not enough for one sample.")
@@ -206,7 +210,10 @@ def bands(family: Family, seeds: int) -> list[tuple[float, float]]:
 def section(family: Family, rows: Mapping[str, Sequence[float | None]]) -> str:
     """One family's table; the smallest error at each budget in bold."""
     known = [rows[contender.name] for contender in CONTENDERS if contender.name in rows]
-    best = [min((row[at] for row in known if row[at] is not None), default=None) for at in range(len(family.budgets))]
+    best = [
+        min((value for row in known if (value := row[at]) is not None), default=None)
+        for at in range(len(family.budgets))
+    ]
     lines = [["calls", *map(str, family.budgets)], ["---"] * (1 + len(family.budgets))]
     for contender in CONTENDERS:
         if contender.name in rows:
