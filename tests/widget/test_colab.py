@@ -41,7 +41,7 @@ def colab(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         {"a": ["x" * 50, {"b": True}]},
         -1.2345678901234567,
     ],
-    ids=repr,
+    ids=("empty", "kanji", "bytes", "memoryview", "list", "nested", "number"),
 )
 def test_a_weight_is_no_less_than_what_travels(value: object) -> None:
     import json
