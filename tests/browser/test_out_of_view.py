@@ -77,7 +77,7 @@ def test_what_was_clicked_goes(shown: Shown) -> None:
     assert tip.title == "lives → Dave"  # the fifth word is the fourth column now
     assert tip.value == pytest.approx(2.0)
     seen = np.abs(np.delete(WEIGHTS, 1))
-    assert tip.facts["share of what is in view"] == f"{100 * 2 / seen.sum():.0f} %"
+    assert tip.facts["share of |what is in view|"] == f"{100 * 2 / seen.sum():.0f} %"
     shown.root.get_by_role("button", name="Show all of the prompt again").click()
     assert columns(shown) == len(WORDS)
     assert shown.pins("Prompt") == []  # it was lifted with its word

@@ -136,7 +136,8 @@ class Tour:
         self.lab.screenshot("tour-contrast", self.root)
         self.root.get_by_role("button", name="End contrast").click()
         expect(self.root.get_by_role("group", name="Answer")).not_to_contain_text("hiking /")
-        expect(self.root.get_by_role("button", name="Why not another?")).to_be_visible()
+        again = self.root.get_by_role("button", name="Why “golf” and not…?")
+        expect(again, "the run on show has its pin back").to_be_visible()
         self.values = plain
 
     def compare(self) -> None:
