@@ -28,7 +28,7 @@ prompt = {PROMPT!r}
 WIDGET = "w = AttrWidget(model, tok, prompt, method='permutation_shapley', budget={budget}, granularity='{level}')"
 
 
-def made(host: Notebook, *, budget: int = 4000, level: str = "word", then: str = "w") -> None:
+def made(host: Notebook, *, budget: int = 12_000, level: str = "word", then: str = "w") -> None:
     host.run(SETUP)
     host.run(f"{WIDGET.format(budget=budget, level=level)}\n{then}")
 
