@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_attr_widget.errors import AttributionError, CapabilityError, InputError, ScoreError, TargetError
+from llm_attr_widget.errors import AttributionError, CapabilityError, InputError, ScoreError, TargetError, discreet
 from llm_attr_widget.models.served.characters import FIRST, Characters
 from llm_attr_widget.models.served.greeting import served
 from llm_attr_widget.models.served.server import Lost, Server, connect
@@ -78,11 +78,12 @@ class ChatModel:
         servers = [Server(each, retries=retries, patience=patience) for each in clients]
         self._first = servers[0].address
         found = served(servers, model)
-        self._servers, self.name = found.servers, found.name
+        self._servers, self._served = found.servers, found.name
+        self.name = discreet(found.name)
         self._bounded, self._lock = 0, Lock()
 
     def __repr__(self) -> str:
-        where = ", ".join(server.address for server in self._servers)
+        where = ", ".join(server.place for server in self._servers)
         return f"ChatModel({self.name!r} at {where}, labels={list(self.tokenizer.labels)})"
 
     def __getstate__(self) -> dict[str, Any]:
@@ -98,7 +99,7 @@ class ChatModel:
     @property
     def fingerprint(self) -> str:
         """Address, name, system message and labels: what weights are served, a server does not say."""
-        return f"{self._first}/ {self.name} {self._system!r} {self.tokenizer.labels} {self._told}"
+        return f"{self._first}/ {self._served} {self._system!r} {self.tokenizer.labels} {self._told}"
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -166,7 +167,7 @@ class ChatModel:
         system = [] if self._system is None else [{"role": "system", "content": self._system}]
         messages = [*system, {"role": "user", "content": text}]
         asked = {"max_tokens": 1, "temperature": 0.0, "logprobs": True, "top_logprobs": self._told}
-        return {"model": self.name, "messages": messages, **asked}
+        return {"model": self._served, "messages": messages, **asked}
 
     def _likeliest(self, answer: Any) -> list[tuple[str, float]]:
         """Token and log-prob of each that is told of. Raises CapabilityError where none is."""

@@ -12,6 +12,7 @@ from threading import Thread
 import pytest
 
 from llm_attr_widget.errors import AttributionError, discreet
+from llm_attr_widget.models.chat import ChatModel
 from llm_attr_widget.models.openai import OpenAIModel
 from tests.models.huggingface.families import build
 from tests.models.huggingface.test_slopes import Tok
@@ -71,7 +72,8 @@ def test_neither_name_nor_repr_of_a_model_holds_a_secret() -> None:
     with serving(build("llama"), Tok()) as served:
         url = served.url.replace("http://", "http://me:hunter22@") + f"?api_key=x{KEY}"
         remote = OpenAIModel(served.url.replace("http://", "http://me:hunter22@"), api_key=KEY, model="tiny")
-        for text in (repr(remote), remote.name, discreet(url)):
+        chat = ChatModel(served.url.replace("http://", "http://me:hunter22@"), labels=["a"], api_key=KEY, model="tiny")
+        for text in (repr(remote), remote.name, repr(chat), chat.name, discreet(url)):
             assert KEY not in text
             assert "hunter22" not in text
     assert repr(remote).startswith("OpenAIModel('tiny' at http://…@127.0.0.1")
